@@ -1,0 +1,335 @@
+//! What a write asks for: one variant per RPC that changes something, with every field already well formed
+//! (ids parsed, lengths checked) but nothing yet judged against state or policy.
+
+use crate::account::{AttributeValue, Origin};
+use crate::id::{AccountId, GroupId, UserId};
+use crate::records::Key;
+use crate::resource::ResourceRef;
+use crate::user::Identity;
+
+/// Who asks for a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A platform operator: not a member of anything, bound by limits but not by permissions.
+    Operator {
+        /// The token's issuer and subject, as `issuer#subject`.
+        name: String,
+    },
+    /// A person, with the permissions of that person.
+    Person {
+        /// The user.
+        user: UserId,
+        /// The service that acts for them, as `issuer#subject`, if one does.
+        through: Option<String>,
+    },
+    /// A service in its own name, within the scopes of its token.
+    Service {
+        /// The token's issuer and subject, as `issuer#subject`.
+        name: String,
+    },
+}
+
+impl Actor {
+    /// The user, if a person asks.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Person { user, .. } => Some(*user),
+            Self::Operator { .. } | Self::Service { .. } => None,
+        }
+    }
+}
+
+/// What an assignment carries beside the resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAssignment {
+    /// The resource.
+    pub resource: ResourceRef,
+    /// Names of roles of its type.
+    pub roles: Vec<String>,
+    /// Names of single permissions.
+    pub permissions: Vec<String>,
+}
+
+/// A write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Creates an account; its first user gets the policy's roles at birth.
+    CreateAccount {
+        /// The new id.
+        id: AccountId,
+        /// The name of its policy.
+        policy: String,
+        /// What people call it.
+        display_name: String,
+        /// The user who gets the roles at birth.
+        first_user: UserId,
+        /// How it came to exist.
+        origin: Origin,
+        /// Attributes set from the start.
+        attributes: Vec<(String, AttributeValue)>,
+    },
+    /// Changes an account's name or attributes.
+    UpdateAccount {
+        /// The account.
+        account: AccountId,
+        /// The new name, if it is to change.
+        display_name: Option<String>,
+        /// Attributes to set, or to unset with `None`.
+        attributes: Vec<(String, Option<AttributeValue>)>,
+    },
+    /// Suspends an account.
+    SuspendAccount {
+        /// The account.
+        account: AccountId,
+    },
+    /// Ends an account's suspension.
+    ReinstateAccount {
+        /// The account.
+        account: AccountId,
+    },
+    /// Deletes an account.
+    DeleteAccount {
+        /// The account.
+        account: AccountId,
+    },
+    /// Adds a known user as an active member.
+    AddMember {
+        /// The account.
+        account: AccountId,
+        /// The user.
+        user: UserId,
+        /// Roles, by name.
+        roles: Vec<String>,
+        /// Single permissions, by name.
+        grants: Vec<String>,
+        /// Restrictions, by name.
+        restrictions: Vec<String>,
+        /// Resources to assign in the same step.
+        assignments: Vec<NewAssignment>,
+    },
+    /// Replaces a member's roles, grants or restrictions.
+    UpdateMember {
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+        /// The new roles, if they are to change.
+        roles: Option<Vec<String>>,
+        /// The new grants, if they are to change.
+        grants: Option<Vec<String>>,
+        /// The new restrictions, if they are to change.
+        restrictions: Option<Vec<String>>,
+    },
+    /// Suspends a membership.
+    SuspendMember {
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+    },
+    /// Ends a membership's suspension.
+    ReinstateMember {
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+    },
+    /// Ends a membership and everything that goes with it (RE-09).
+    RemoveMember {
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+    },
+    /// Registers a resource; its creator gets the type's roles at birth.
+    CreateResource {
+        /// The account.
+        account: AccountId,
+        /// Its type and id.
+        resource: ResourceRef,
+        /// What people call it.
+        display_name: String,
+        /// What it lives in.
+        parent: Option<ResourceRef>,
+        /// The member who gets the type's roles at birth; `None`: nobody does.
+        creator: Option<UserId>,
+    },
+    /// Deletes a resource with its assignments.
+    DeleteResource {
+        /// The account.
+        account: AccountId,
+        /// Its type and id.
+        resource: ResourceRef,
+    },
+    /// Assigns a resource to a member, replacing what an assignment there carried.
+    Assign {
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+        /// The resource and what the assignment carries.
+        assignment: NewAssignment,
+    },
+    /// Ends an assignment.
+    Unassign {
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+        /// The resource.
+        resource: ResourceRef,
+    },
+    /// Makes a person known.
+    CreateUser {
+        /// The new id.
+        id: UserId,
+        /// The e-mail address, lower-case.
+        email: String,
+        /// What people call them.
+        display_name: String,
+        /// Logins that are this person.
+        identities: Vec<Identity>,
+    },
+    /// Founds a group of accounts (PE-01).
+    CreateGroup {
+        /// The new group.
+        id: GroupId,
+        /// What people call it.
+        display_name: String,
+        /// The accounts to put in it.
+        accounts: Vec<AccountId>,
+        /// The user who gets the group roles at birth.
+        founder: UserId,
+    },
+    /// Adds a user to a group, or changes the role they hold in it.
+    AddGroupUser {
+        /// The group.
+        group: GroupId,
+        /// The user.
+        user: UserId,
+        /// The group role, by name.
+        role: String,
+    },
+    /// Removes a user from a group, and from the accounts they lose by that (PE-05).
+    RemoveGroupUser {
+        /// The group.
+        group: GroupId,
+        /// The user.
+        user: UserId,
+    },
+}
+
+impl Command {
+    /// What is certain to be needed, so that it is locked in order and read in one go.
+    #[must_use]
+    pub fn reads(&self, actor: &Actor) -> Vec<Key> {
+        let mut keys: Vec<Key> = actor.user().map(Key::User).into_iter().collect();
+        keys.extend(self.user().map(Key::User));
+        keys.extend(self.group().map(Key::Group));
+        if let Some(account) = self.account() {
+            keys.push(Key::Account(account));
+            let members = [actor.user(), self.user()];
+            keys.extend(members.into_iter().flatten().map(|user| Key::Membership(account, user)));
+        }
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// The account it happens in, if that exists already.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::UpdateAccount { account, .. }
+            | Self::SuspendAccount { account }
+            | Self::ReinstateAccount { account }
+            | Self::DeleteAccount { account }
+            | Self::AddMember { account, .. }
+            | Self::UpdateMember { account, .. }
+            | Self::SuspendMember { account, .. }
+            | Self::ReinstateMember { account, .. }
+            | Self::RemoveMember { account, .. }
+            | Self::CreateResource { account, .. }
+            | Self::DeleteResource { account, .. }
+            | Self::Assign { account, .. }
+            | Self::Unassign { account, .. } => Some(*account),
+            Self::CreateAccount { .. }
+            | Self::CreateUser { .. }
+            | Self::CreateGroup { .. }
+            | Self::AddGroupUser { .. }
+            | Self::RemoveGroupUser { .. } => None,
+        }
+    }
+
+    /// The user it is about, if that user exists already.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::AddMember { user, .. }
+            | Self::UpdateMember { user, .. }
+            | Self::SuspendMember { user, .. }
+            | Self::ReinstateMember { user, .. }
+            | Self::RemoveMember { user, .. }
+            | Self::Assign { user, .. }
+            | Self::Unassign { user, .. }
+            | Self::AddGroupUser { user, .. }
+            | Self::RemoveGroupUser { user, .. }
+            | Self::CreateAccount { first_user: user, .. }
+            | Self::CreateGroup { founder: user, .. }
+            | Self::CreateResource { creator: Some(user), .. } => Some(*user),
+            Self::UpdateAccount { .. }
+            | Self::SuspendAccount { .. }
+            | Self::ReinstateAccount { .. }
+            | Self::DeleteAccount { .. }
+            | Self::CreateResource { creator: None, .. }
+            | Self::DeleteResource { .. }
+            | Self::CreateUser { .. } => None,
+        }
+    }
+
+    fn group(&self) -> Option<GroupId> {
+        match self {
+            Self::AddGroupUser { group, .. } | Self::RemoveGroupUser { group, .. } => Some(*group),
+            _ => None,
+        }
+    }
+
+    /// The name the activity log keeps.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateAccount { .. } => "account.create",
+            Self::UpdateAccount { .. } => "account.update",
+            Self::SuspendAccount { .. } => "account.suspend",
+            Self::ReinstateAccount { .. } => "account.reinstate",
+            Self::DeleteAccount { .. } => "account.delete",
+            Self::AddMember { .. } => "member.add",
+            Self::UpdateMember { .. } => "member.update",
+            Self::SuspendMember { .. } => "member.suspend",
+            Self::ReinstateMember { .. } => "member.reinstate",
+            Self::RemoveMember { .. } => "member.remove",
+            Self::CreateResource { .. } => "resource.create",
+            Self::DeleteResource { .. } => "resource.delete",
+            Self::Assign { .. } => "resource.assign",
+            Self::Unassign { .. } => "resource.unassign",
+            Self::CreateUser { .. } => "user.create",
+            Self::CreateGroup { .. } => "group.create",
+            Self::AddGroupUser { .. } => "group.add_user",
+            Self::RemoveGroupUser { .. } => "group.remove_user",
+        }
+    }
+}
+
+impl Command {
+    /// Whom or what it concerns, as the activity log names it.
+    #[must_use]
+    pub fn subject(&self) -> Option<String> {
+        match self {
+            Self::CreateResource { resource, .. } | Self::DeleteResource { resource, .. } => Some(resource.to_string()),
+            Self::CreateUser { id, .. } => Some(id.to_string()),
+            Self::CreateGroup { id, .. } => Some(id.to_string()),
+            _ => self.user().map(|user| user.to_string()),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The pure rules of Mandate.
+//!
+//! A read is [`decide`](decide::decide)`(facts, question) -> Decision`; a write is
+//! [`plan`](plan::plan)`(facts, actor, command) -> Result<Plan, Refusal>`. Nothing here reads a clock, draws a
+//! random number, waits, or talks to anything: what a rule needs is handed to it.
+
+pub mod account;
+pub mod authorize;
+pub mod change;
+pub mod command;
+pub mod decide;
+pub mod delegation;
+pub mod facts;
+pub mod group;
+pub mod id;
+pub mod limits;
+pub mod membership;
+pub mod operation;
+pub mod plan;
+pub mod policy;
+pub mod records;
+pub mod refusal;
+pub mod resource;
+pub mod user;

@@ -1,0 +1,113 @@
+//! The plan of a write: `plan(records, actor, command, now)` judges the command by the account's policy and
+//! returns the changes it makes, or the refusal. One file per noun; the rules that all share are beside them:
+//! [`authorize`](crate::authorize) (may the actor do this at all), [`delegation`](crate::delegation) (to this
+//! member, with these roles), [`limits`](crate::limits) (would a role have too few or too many holders).
+
+mod account;
+mod group;
+mod member;
+mod names;
+mod resource;
+mod scene;
+mod user;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::change::Change;
+use crate::command::{Actor, Command};
+use crate::id::AccountId;
+use crate::limits;
+use crate::policy::model::Policy;
+use crate::records::{Records, Stop};
+
+/// The policies in force, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Policies(BTreeMap<String, Arc<Policy>>);
+
+impl Policies {
+    /// The policy of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Policy>> {
+        self.0.get(name)
+    }
+
+    /// The names, ascending.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl FromIterator<Policy> for Policies {
+    fn from_iter<I: IntoIterator<Item = Policy>>(policies: I) -> Self {
+        Self(policies.into_iter().map(|policy| (policy.name.clone(), Arc::new(policy))).collect())
+    }
+}
+
+/// What a write does: the changes, and what the activity log says of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The operation (`member.remove`).
+    pub operation: &'static str,
+    /// The account it happened in, if in one.
+    pub account: Option<AccountId>,
+    /// Whom or what it concerned: a user's id, a group's, or a resource as `type/id`.
+    pub subject: Option<String>,
+    /// What is different from now on, in an order in which it can be applied. Empty: nothing is.
+    pub changes: Vec<Change>,
+}
+
+/// What every rule of a plan can see.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    policies: &'a Policies,
+    records: &'a Records,
+    actor: &'a Actor,
+    now: i64,
+}
+
+/// Plans one command.
+///
+/// # Errors
+/// [`Stop::Read`] names what has to be read before the plan can go on; [`Stop::Refused`] says why the
+/// command cannot be carried out.
+pub fn plan(
+    policies: &Policies,
+    records: &Records,
+    actor: &Actor,
+    command: &Command,
+    now: i64,
+) -> Result<Plan, Stop> {
+    let context = Context { policies, records, actor, now };
+    let (subject, changes) = draft(context, command)?;
+    // INVARIANT: no changes leave here unjudged, whichever command made them.
+    limits::judge(policies, records, &changes)?;
+    let account = changes.iter().find_map(Change::account).or_else(|| command.account());
+    Ok(Plan { operation: command.name(), account, subject, changes })
+}
+
+type Draft = (Option<String>, Vec<Change>);
+
+fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
+    let changes = match command {
+        Command::CreateAccount { .. }
+        | Command::UpdateAccount { .. }
+        | Command::SuspendAccount { .. }
+        | Command::ReinstateAccount { .. }
+        | Command::DeleteAccount { .. } => account::draft(context, command)?,
+        Command::AddMember { .. }
+        | Command::UpdateMember { .. }
+        | Command::SuspendMember { .. }
+        | Command::ReinstateMember { .. }
+        | Command::RemoveMember { .. } => member::draft(context, command)?,
+        Command::CreateResource { .. }
+        | Command::DeleteResource { .. }
+        | Command::Assign { .. }
+        | Command::Unassign { .. } => resource::draft(context, command)?,
+        Command::CreateUser { .. } => user::draft(context, command)?,
+        Command::CreateGroup { .. } | Command::AddGroupUser { .. } | Command::RemoveGroupUser { .. } => {
+            group::draft(context, command)?
+        }
+    };
+    Ok((command.subject(), changes))
+}

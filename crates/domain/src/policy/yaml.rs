@@ -1,0 +1,247 @@
+//! A policy file as a tree of nodes that know their place.
+//!
+//! Only what the language needs of YAML 1.2: maps with plain keys, lists, scalars, anchors. Which type a
+//! scalar has is decided by the place that reads it, so that `on` or `no` is never surprisingly a boolean.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+/// Most bytes of a policy file.
+pub(super) const MAX_BYTES: usize = 256 * 1024;
+/// Deepest nesting: the language itself needs nine levels.
+const MAX_DEPTH: usize = 24;
+/// Most nodes after aliases are replaced by what they stand for.
+const MAX_NODES: usize = 100_000;
+
+/// Where something stands: line and column, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Position {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Position {
+    fn of(span: Span) -> Self {
+        Self { line: span.start.line().max(1), column: span.start.col() + 1 }
+    }
+}
+
+/// A node of the document.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    /// Where it stands; a collection under a key stands where its key does.
+    pub(super) at: Position,
+    /// How it is reached from the top: `roles.admin.may[2]`.
+    pub(super) path: String,
+    pub(super) content: Content,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// Nothing was written.
+    Nothing,
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// The key of an entry of a map.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) text: String,
+    pub(super) at: Position,
+}
+
+/// Something that keeps the text from being read as a tree.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) at: Position,
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+impl Fault {
+    fn new(at: Position, message: impl Into<String>) -> Self {
+        Self { at, path: String::new(), message: message.into() }
+    }
+}
+
+/// Reads the one document of a text. A fault of the YAML itself ends the reading; faults of single
+/// nodes (a key given twice, a tag) are collected and the tree goes without them.
+pub(super) fn read(source: &str) -> (Option<Node>, Vec<Fault>) {
+    let mut builder = Builder::default();
+    if source.len() > MAX_BYTES {
+        let message = format!("the file has {} bytes; a policy has at most {MAX_BYTES}", source.len());
+        return (None, vec![Fault::new(Position { line: 1, column: 1 }, message)]);
+    }
+    if let Err(fault) = builder.build(source) {
+        builder.faults.push(fault);
+        return (None, builder.faults);
+    }
+    let mut root = builder.root.take();
+    if let Some(root) = &mut root {
+        place(root, String::new(), &mut builder.faults);
+    }
+    (root, builder.faults)
+}
+
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    root: Option<Node>,
+    faults: Vec<Fault>,
+}
+
+/// A collection that has begun and not ended.
+struct Open {
+    anchor: usize,
+    node: Node,
+    key: Option<Key>,
+}
+
+impl Builder {
+    /// Pulls events instead of letting the parser recurse: its recursion knows no depth limit.
+    fn build(&mut self, source: &str) -> Result<(), Fault> {
+        let mut parser = Parser::new_from_str(source);
+        let mut documents = 0;
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event.map_err(|error| {
+                let at = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
+                Fault::new(at, format!("this is not YAML: {}", error.info()))
+            })?;
+            if matches!(event, Event::DocumentStart(_)) {
+                documents += 1;
+                if documents > 1 {
+                    return Err(Fault::new(Position::of(span), "a file holds one policy, in one document"));
+                }
+            }
+            self.take(event, Position::of(span))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event<'_>, at: Position) -> Result<(), Fault> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_tag(tag.is_some(), at);
+                let plain = style == ScalarStyle::Plain;
+                let nothing = plain && matches!(text.as_ref(), "" | "~" | "null");
+                let content = if nothing { Content::Nothing } else { Content::Scalar(text.into_owned()) };
+                self.close(Node { at, path: String::new(), content }, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse_tag(tag.is_some(), at);
+                self.open(anchor, at, Content::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse_tag(tag.is_some(), at);
+                self.open(anchor, at, Content::Map(Vec::new()))
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(open) => self.close(open.node, open.anchor),
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                Some(node) => {
+                    self.nodes += size(&node);
+                    self.close(node, 0)
+                }
+                None => Err(Fault::new(at, "the alias stands for nothing that was written before it")),
+            },
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn refuse_tag(&mut self, tagged: bool, at: Position) {
+        if tagged {
+            self.faults.push(Fault::new(at, "tags have no meaning in a policy; leave it out"));
+        }
+    }
+
+    fn open(&mut self, anchor: usize, at: Position, content: Content) -> Result<(), Fault> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Fault::new(at, format!("this is nested more than {MAX_DEPTH} levels deep")));
+        }
+        self.open.push(Open { anchor, node: Node { at, path: String::new(), content }, key: None });
+        Ok(())
+    }
+
+    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
+        self.nodes += 1;
+        // INVARIANT: what aliases expand to is counted before it is kept, so that memory stays bounded.
+        if self.nodes > MAX_NODES {
+            return Err(Fault::new(node.at, format!("with its aliases the file has more than {MAX_NODES} nodes")));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match (&mut open.node.content, open.key.take()) {
+            (Content::Map(entries), Some(key)) => entries.push((key, node)),
+            (Content::Map(_), None) => match node.content {
+                Content::Scalar(text) => open.key = Some(Key { text, at: node.at }),
+                Content::Nothing => open.key = Some(Key { text: String::new(), at: node.at }),
+                Content::List(_) | Content::Map(_) => {
+                    return Err(Fault::new(node.at, "a key is a name, not a list or map"));
+                }
+            },
+            (Content::List(items), _) => items.push(node),
+            (Content::Nothing | Content::Scalar(_), _) => {}
+        }
+        Ok(())
+    }
+}
+
+fn size(node: &Node) -> usize {
+    1 + match &node.content {
+        Content::Nothing | Content::Scalar(_) => 0,
+        Content::List(items) => items.iter().map(size).sum(),
+        Content::Map(entries) => entries.iter().map(|(_, value)| size(value)).sum(),
+    }
+}
+
+/// Tells every node its path, and drops entries whose key was given before.
+fn place(node: &mut Node, path: String, faults: &mut Vec<Fault>) {
+    match &mut node.content {
+        Content::Nothing | Content::Scalar(_) => {}
+        Content::List(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                place(item, format!("{path}[{index}]"), faults);
+            }
+        }
+        Content::Map(entries) => {
+            let mut first: HashMap<String, usize> = HashMap::new();
+            entries.retain_mut(|(key, value)| {
+                let path = join(&path, &key.text);
+                if let Some(line) = first.get(&key.text) {
+                    let message = format!("`{}` is given twice; the first is on line {line}", key.text);
+                    faults.push(Fault { at: key.at, path, message });
+                    return false;
+                }
+                first.insert(key.text.clone(), key.at.line);
+                if !matches!(value.content, Content::Scalar(_)) {
+                    value.at = key.at;
+                }
+                place(value, path, faults);
+                true
+            });
+        }
+    }
+    node.path = path;
+}
+
+/// The path of what stands under a key.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

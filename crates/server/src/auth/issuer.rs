@@ -1,0 +1,84 @@
+//! The parties whose tokens are believed, and how far.
+
+use std::sync::Arc;
+
+use jsonwebtoken::Algorithm;
+use reqwest::Url;
+use tokio::sync::Notify;
+
+use super::caller::CallerKind;
+use super::keys::Keys;
+use super::signing_key::SigningKey;
+
+/// The claim `iss` of tokens that this service mints itself; no configured issuer may have this name.
+pub const EMBEDDED_ISSUER: &str = "mandate";
+
+/// The claim `aud` of tokens that this service mints itself.
+pub const EMBEDDED_AUDIENCE: &str = "mandate";
+
+/// Where an issuer's keys are fetched from, and the bell that asks for it out of turn.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) url: Url,
+    pub(super) wanted: Notify,
+}
+
+/// One issuer: what its tokens must look like and which callers they may make.
+#[derive(Debug)]
+pub struct Issuer {
+    pub(super) name: Arc<str>,
+    // INVARIANT: neither of the three is empty.
+    pub(super) audiences: Vec<String>,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) callers: Vec<CallerKind>,
+    /// How far the issuer's clock may be from ours, in microseconds.
+    pub(super) leeway_micros: i64,
+    pub(super) keys: Keys,
+    pub(super) remote: Option<Remote>,
+}
+
+impl Issuer {
+    /// The claim `iss` of its tokens.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn embedded(key: &SigningKey) -> Self {
+        Self {
+            name: EMBEDDED_ISSUER.into(),
+            audiences: vec![EMBEDDED_AUDIENCE.to_owned()],
+            algorithms: vec![Algorithm::EdDSA],
+            callers: CallerKind::ALL.to_vec(),
+            leeway_micros: 0,
+            keys: Keys::new(vec![key.verification_key().clone()]),
+            remote: None,
+        }
+    }
+
+    /// Asks for the keys to be fetched again soon; nothing where they are read from a file.
+    pub(super) fn want_keys(&self) {
+        if let Some(remote) = &self.remote {
+            remote.wanted.notify_one();
+        }
+    }
+}
+
+/// The issuers of one server, each name once.
+#[derive(Debug, Default)]
+pub struct Issuers(pub(super) Vec<Issuer>);
+
+impl Issuers {
+    /// These issuers and the service's own, whose key is `key`; a second call replaces the first one's key.
+    #[must_use]
+    pub fn with_embedded(mut self, key: &SigningKey) -> Self {
+        self.0.retain(|issuer| issuer.name() != EMBEDDED_ISSUER);
+        self.0.push(Issuer::embedded(key));
+        self
+    }
+
+    /// The issuers, in the order of the file, the service's own last.
+    pub fn iter(&self) -> impl Iterator<Item = &Issuer> {
+        self.0.iter()
+    }
+}

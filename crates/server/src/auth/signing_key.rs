@@ -1,0 +1,256 @@
+//! The embedded issuer: the key that this service makes for itself, and the tokens it mints with it.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::Serialize;
+
+use super::caller::MAX_SUBJECT_BYTES;
+use super::issuer::{EMBEDDED_AUDIENCE, EMBEDDED_ISSUER};
+use super::keys::VerificationKey;
+use super::scope::ScopeSet;
+use super::unverified::MICROS;
+use super::verifier::is_subject;
+
+/// The private key's file in the data folder: Ed25519, PKCS#8 (RFC 8410) in PEM.
+pub const SIGNING_KEY_FILE: &str = "signing-key.pem";
+
+/// The PEM label of a PKCS#8 private key (RFC 7468 §10).
+const PEM_LABEL: &str = "PRIVATE KEY";
+
+/// More than any such file has, in bytes.
+const MAX_FILE_BYTES: u64 = 16 * 1024;
+
+/// Why the signing key can be neither read nor made.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningKeyError {
+    /// The file or its folder cannot be read or written.
+    #[error("{path}: {action} failed; give the server a data folder that its user may write to")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was attempted.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others than its owner may read or change the file.
+    #[error(
+        "{path}: its mode is {mode:03o}, so that others than its owner may use the key; run `chmod 600 {path}`, \
+         and if others may have read it, delete it to have a new one made (tokens of the old one end with it)"
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is no Ed25519 key.
+    #[error(
+        "{path}: is not an Ed25519 private key in PKCS#8 PEM; restore it from a backup, or delete it to have a new one \
+         made (tokens of the old one end with it)"
+    )]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No key could be generated.
+    #[error("the system's random numbers are not available; no signing key could be made")]
+    NoRandomness,
+}
+
+/// Why a token was not minted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// The subject could not be verified again.
+    #[error("the subject must be 1 to {MAX_SUBJECT_BYTES} bytes without control characters; shorten it")]
+    Subject,
+    /// The lifetime is no whole second, or ends after the year 9999.
+    #[error("the lifetime must be at least one second and end before the year 9999")]
+    Lifetime,
+    /// The system gave no random numbers, or the key could not sign.
+    #[error("the token could not be signed; try again")]
+    Signing,
+}
+
+/// The service's own Ed25519 key. It may mint every kind of caller, so whoever holds it owns the installation.
+pub struct SigningKey {
+    private: EncodingKey,
+    public: VerificationKey,
+    jwk: Jwk,
+    kid: String,
+}
+
+/// Never shows the key, only which one it is.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+impl SigningKey {
+    /// The key in `data_dir`, made there if there is none yet, the folder too.
+    ///
+    /// Processes that start at once end up with the same key: the file appears whole, and only once.
+    ///
+    /// # Errors
+    /// See [`SigningKeyError`]; an existing file is never replaced.
+    pub fn load_or_create(data_dir: &Path) -> Result<Self, SigningKeyError> {
+        let path = data_dir.join(SIGNING_KEY_FILE);
+        if let Some(key) = Self::load(&path)? {
+            return Ok(key);
+        }
+        create(data_dir, &path)?;
+        Self::load(&path)?.ok_or(SigningKeyError::NotAKey { path })
+    }
+
+    /// The key in that file, or `None` when there is no such file.
+    fn load(path: &Path) -> Result<Option<Self>, SigningKeyError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("opening it", path)(error)),
+        };
+        // Asked of the open file: what is checked is what is read.
+        let metadata = file.metadata().map_err(failed("reading it", path))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.to_owned();
+            return Err(SigningKeyError::Exposed { path, mode });
+        }
+        let mut text = String::new();
+        file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(failed("reading it", path))?;
+        let path = path.to_owned();
+        Self::from_pem(&text).map(Some).ok_or(SigningKeyError::NotAKey { path })
+    }
+
+    fn from_pem(text: &str) -> Option<Self> {
+        let block = pem::parse(text).ok().filter(|block| block.tag() == PEM_LABEL)?;
+        // `jsonwebtoken` wants the 48 bytes of PKCS#8 version 1; other tools write version 2.
+        let pair = Ed25519KeyPair::from_pkcs8(block.contents()).ok()?;
+        let private = EncodingKey::from_ed_der(pair.to_pkcs8v1().ok()?.as_ref());
+        let mut jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA).ok()?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+        jwk.common.key_id = Some(kid.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let public = VerificationKey::from_jwk(jwk.clone()).ok()?;
+        Some(Self { private, public, jwk, kid })
+    }
+
+    pub(super) fn verification_key(&self) -> &VerificationKey {
+        &self.public
+    }
+
+    /// The key's id: its thumbprint with SHA-256 (RFC 7638).
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The public half as a JWKS (RFC 7517 §5), for whoever wants to verify this service's tokens.
+    #[must_use]
+    pub fn public_jwks(&self) -> serde_json::Value {
+        serde_json::json!({ "keys": [self.jwk] })
+    }
+
+    /// A token for `subject` that is valid from `now_micros` (microseconds since the Unix epoch) for `ttl`, in whole
+    /// seconds. Without scopes it speaks for a person, with `platform.operator` for an operator, else for a service.
+    ///
+    /// # Errors
+    /// See [`MintError`].
+    pub fn mint(
+        &self,
+        subject: &str,
+        scopes: ScopeSet,
+        ttl: Duration,
+        now_micros: i64,
+    ) -> Result<String, MintError> {
+        if !is_subject(subject) {
+            return Err(MintError::Subject);
+        }
+        let now = now_micros / MICROS;
+        let claims = Minted {
+            iss: EMBEDDED_ISSUER,
+            aud: EMBEDDED_AUDIENCE,
+            sub: subject,
+            iat: now,
+            nbf: now,
+            exp: expiry(now, ttl).ok_or(MintError::Lifetime)?,
+            jti: token_id()?,
+            scope: (!scopes.is_empty()).then(|| scopes.to_string()),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &self.private).map_err(|_| MintError::Signing)
+    }
+}
+
+#[derive(Serialize)]
+struct Minted<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+/// The last second of the year 9998: a later one could not be read back with any leeway.
+const LAST_EXPIRY: i64 = 253_370_764_799;
+
+fn expiry(now: i64, ttl: Duration) -> Option<i64> {
+    let seconds = i64::try_from(ttl.as_secs()).ok().filter(|seconds| *seconds > 0)?;
+    now.checked_add(seconds).filter(|expiry| *expiry <= LAST_EXPIRY)
+}
+
+/// 128 random bits (claim `jti`).
+fn token_id() -> Result<String, MintError> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|_| MintError::Signing)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Makes a key and puts it at `path`, unless somebody else was faster.
+fn create(data_dir: &Path, path: &Path) -> Result<(), SigningKeyError> {
+    let pair = Ed25519KeyPair::generate().map_err(|_| SigningKeyError::NoRandomness)?;
+    let document = pair.to_pkcs8v1().map_err(|_| SigningKeyError::NoRandomness)?;
+    let text = pem::encode(&pem::Pem::new(PEM_LABEL, document.as_ref()));
+
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(failed("making the folder", data_dir))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".signing-key-")
+        .permissions(fs::Permissions::from_mode(0o600))
+        .tempfile_in(data_dir)
+        .map_err(failed("making a file in it", data_dir))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(failed("writing a file in it", data_dir))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => {}
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(lost) => return Err(failed("making it", path)(lost.error)),
+    }
+    // The name too must survive a power cut, or the next start makes another key.
+    File::open(data_dir).and_then(|folder| folder.sync_all()).map_err(failed("flushing the folder", data_dir))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SigningKeyError {
+    let path = path.to_owned();
+    move |source| SigningKeyError::Io { path, action, source }
+}

@@ -1,0 +1,91 @@
+//! Who acts: from a verified token to a person, a service or an operator of this installation.
+
+use mandate_domain::command::Actor;
+use mandate_domain::id::UserId;
+use mandate_domain::user::Identity;
+use tonic::Extensions;
+
+use crate::access::AccessError;
+use crate::auth::{Caller, CallerKind, EMBEDDED_ISSUER};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::guard::Admitted;
+
+/// The party in whose right a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// A person with their permissions, in their own call or through a service.
+    Person(UserId),
+    /// A service with the scopes of its token, which have been checked.
+    Service,
+    /// A platform operator.
+    Operator,
+}
+
+impl Party {
+    /// The user, if a person acts.
+    #[must_use]
+    pub fn person(self) -> Option<UserId> {
+        match self {
+            Self::Person(user) => Some(user),
+            Self::Service | Self::Operator => None,
+        }
+    }
+}
+
+/// One admitted call: its token and the party it speaks for.
+#[derive(Debug, Clone)]
+pub struct Call {
+    admitted: Admitted,
+    /// Who acts.
+    pub party: Party,
+}
+
+impl Call {
+    /// The call behind a request that passed the guard.
+    ///
+    /// # Errors
+    /// [`AccessError::CallerUnknown`] for a person without a user here; a store error while looking.
+    pub async fn of(extensions: &Extensions, facts: &Facts) -> Result<Self, Error> {
+        let unguarded = || Error::Defect("a call came past the guard".to_owned());
+        let admitted = extensions.get::<Admitted>().ok_or_else(unguarded)?.clone();
+        let party = match (admitted.caller.kind, admitted.acting_for) {
+            (CallerKind::Service, None) => Party::Service,
+            (CallerKind::Operator, None) => Party::Operator,
+            (CallerKind::Service | CallerKind::Operator, Some(user)) => {
+                known(facts.user(user).await?.map(|_| user))?
+            }
+            (CallerKind::Person, _) => known(person(&admitted.caller, facts).await?)?,
+        };
+        Ok(Self { admitted, party })
+    }
+
+    /// The actor of a write, as the activity log keeps them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        let Caller { kind, issuer, subject, .. } = self.admitted.caller.as_ref();
+        let name = || format!("{issuer}#{subject}");
+        match (self.party, kind) {
+            (Party::Person(user), CallerKind::Person) => Actor::Person { user, through: None },
+            (Party::Person(user), CallerKind::Service | CallerKind::Operator) => {
+                Actor::Person { user, through: Some(name()) }
+            }
+            (Party::Service, _) => Actor::Service { name: name() },
+            (Party::Operator, _) => Actor::Operator { name: name() },
+        }
+    }
+}
+
+fn known(user: Option<UserId>) -> Result<Party, Error> {
+    user.map(Party::Person).ok_or_else(|| AccessError::CallerUnknown.into())
+}
+
+/// The user a person's token is of: this service's own tokens name the user's id, others a login.
+async fn person(caller: &Caller, facts: &Facts) -> Result<Option<UserId>, Error> {
+    if &*caller.issuer == EMBEDDED_ISSUER {
+        let Ok(user) = caller.subject.parse::<UserId>() else { return Ok(None) };
+        return Ok(facts.user(user).await?.map(|_| user));
+    }
+    let identity = Identity { issuer: caller.issuer.to_string(), subject: caller.subject.to_string() };
+    Ok(facts.user_of(&identity).await?)
+}

@@ -1,0 +1,103 @@
+//! Everything a call can fail with, and the one mapper from it to a gRPC status.
+//!
+//! Each status carries a google.rpc.ErrorInfo of the domain [`DOMAIN`] with a reason of
+//! `mandate.v1.ErrorReason` (AIP-193). The matches are exhaustive on purpose: a new variant anywhere does not
+//! compile until somebody has chosen its code and its reason.
+
+mod access;
+mod answer;
+mod refusal;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use mandate_domain::refusal::{FieldError, Refusal};
+use mandate_storage::{StoreError, WriteError};
+
+use self::answer::Answer;
+use crate::access::AccessError;
+use crate::auth::AuthError;
+use crate::clock::NoRandomness;
+
+/// The domain of every ErrorInfo.
+pub const DOMAIN: &str = "mandate";
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller could not be told from the token.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The caller may not make this call, or not about this.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// A rule refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The message is larger than the server takes.
+    #[error("the message is larger than the server takes ({} MiB); split it into several calls", crate::serve::MAX_REQUEST_BYTES >> 20)]
+    MessageTooLarge,
+    /// A defect of this service.
+    #[error("{0}")]
+    Defect(String),
+}
+
+impl Error {
+    /// One bad field.
+    #[must_use]
+    pub fn field(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal::Invalid(vec![FieldError::new(path, message)]))
+    }
+
+    /// What the call is about does not exist.
+    #[must_use]
+    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::Refused(Refusal::NotFound { what, id: id.to_string() })
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Refused(refusal) => Self::Refused(refusal),
+            WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<NoRandomness> for Error {
+    fn from(error: NoRandomness) -> Self {
+        Self::Defect(error.to_string())
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Auth(error) => access::unauthenticated(&error),
+            Error::Access(error) => access::denied(&error),
+            Error::Refused(refusal) => refusal::refused(&refusal),
+            Error::Store(error) => store::failed(&error),
+            Error::MessageTooLarge => access::too_large(&error),
+            Error::Defect(detail) => answer::internal(&detail),
+        }
+        .into()
+    }
+}
+
+/// The same as a message, for the items of a batch.
+impl From<Error> for tonic_types::Status {
+    fn from(error: Error) -> Self {
+        use prost::Message as _;
+        let status = tonic::Status::from(error);
+        // INVARIANT: `Answer` puts the whole google.rpc.Status into the details, as gRPC's rich errors do.
+        Self::decode(status.details()).unwrap_or_else(|_| Self {
+            code: status.code().into(),
+            message: status.message().to_owned(),
+            details: Vec::new(),
+        })
+    }
+}

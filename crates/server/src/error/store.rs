@@ -1,0 +1,46 @@
+//! Answers when the store could not do what it was asked.
+
+use std::error::Error as _;
+
+use mandate_proto::v1::ErrorReason;
+use mandate_storage::StoreError;
+use tonic::Code;
+
+use super::Answer;
+use super::answer::internal;
+
+pub(super) fn failed(error: &StoreError) -> Answer {
+    let message = error.to_string();
+    match error {
+        StoreError::Unavailable { .. } => {
+            tracing::warn!(detail = %causes(error), "the database is unavailable");
+            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message)
+        }
+        StoreError::CommitUnknown { .. } => {
+            tracing::warn!(detail = %causes(error), "a commit was not confirmed");
+            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message).with("outcome", "unknown")
+        }
+        StoreError::Contention { .. } => Answer::new(Code::Aborted, ErrorReason::Contention, message),
+        StoreError::Corrupt { .. }
+        | StoreError::Locked(_)
+        | StoreError::Config(_)
+        | StoreError::Migration { .. }
+        | StoreError::TooNew { .. }
+        | StoreError::Plan(_)
+        | StoreError::Other { .. } => internal(&causes(error)),
+    }
+}
+
+/// The error and everything behind it, for the log.
+fn causes(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    // A chain of sources ends by itself; the bound keeps a defect there out of the log.
+    for _ in 0..8 {
+        let Some(next) = cause else { break };
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! What the caches hold: facts compiled against the account's policy, ready to decide on.
+
+use std::mem::size_of;
+use std::sync::Arc;
+
+use mandate_domain::account::Account;
+use mandate_domain::facts::{AccountFact, AssignmentFact, MemberFact, UserFact};
+use mandate_domain::id::UserId;
+use mandate_domain::plan::Policies;
+use mandate_domain::policy::Policy;
+use mandate_domain::policy::set::Mask;
+use mandate_domain::resource::{Resource, ResourceRef};
+use mandate_domain::user::{Identity, User};
+use quick_cache::Weighter;
+
+use super::key::Heap;
+
+/// An account with the policy that governs it.
+#[derive(Debug)]
+pub struct AccountEntry {
+    /// The policy; `None`: it is not loaded, and everything is denied.
+    pub policy: Option<Arc<Policy>>,
+    /// What decisions see of the account.
+    pub fact: AccountFact,
+}
+
+impl AccountEntry {
+    pub(super) fn new(policies: &Policies, account: &Account) -> Self {
+        let policy = policies.get(&account.policy).map(Arc::clone);
+        let fact = match &policy {
+            Some(policy) => AccountFact::new(policy, account),
+            // Nothing is decided on it but that it exists and which state it is in.
+            None => AccountFact {
+                state: account.state,
+                groups: account.groups.clone(),
+                unmet: Mask::ALL,
+                idle_roles: Mask::ALL,
+                idle_group_roles: Mask::ALL,
+                idle_resource_roles: Vec::new(),
+            },
+        };
+        Self { policy, fact }
+    }
+}
+
+/// A user with the logins that are them.
+#[derive(Debug)]
+pub struct UserEntry {
+    /// What decisions see of the user.
+    pub fact: UserFact,
+    /// The logins.
+    pub identities: Vec<Identity>,
+}
+
+impl From<&User> for UserEntry {
+    fn from(user: &User) -> Self {
+        Self { fact: UserFact::from(user), identities: user.identities.clone() }
+    }
+}
+
+/// A registered resource.
+#[derive(Debug)]
+pub struct ResourceEntry {
+    /// What it lives in, nearest first.
+    pub ancestors: Vec<ResourceRef>,
+    /// The member who created it.
+    pub created_by: Option<UserId>,
+}
+
+impl From<&Resource> for ResourceEntry {
+    fn from(resource: &Resource) -> Self {
+        Self { ancestors: resource.ancestors.clone(), created_by: resource.created_by }
+    }
+}
+
+/// Weighs entries by the bytes they take, roughly.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bytes;
+
+/// What a cache keeps beside key and value for each entry.
+const OVERHEAD: usize = 48;
+
+impl<K: Heap, V: Heap> Weighter<K, V> for Bytes {
+    fn weight(&self, key: &K, value: &V) -> u64 {
+        let bytes = OVERHEAD + size_of::<K>() + key.heap() + size_of::<V>() + value.heap();
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+impl<T: Heap> Heap for Option<T> {
+    fn heap(&self) -> usize {
+        self.as_ref().map_or(0, Heap::heap)
+    }
+}
+
+impl<T: Heap> Heap for Arc<T> {
+    fn heap(&self) -> usize {
+        size_of::<T>() + self.as_ref().heap()
+    }
+}
+
+impl Heap for AccountEntry {
+    fn heap(&self) -> usize {
+        size_of_val(self.fact.groups.as_slice()) + size_of_val(self.fact.idle_resource_roles.as_slice())
+    }
+}
+
+impl Heap for UserEntry {
+    fn heap(&self) -> usize {
+        let seats: usize = self.fact.seats.iter().map(|seat| size_of_val(seat) + seat.role.len()).sum();
+        let identities: usize = self.identities.iter().map(|one| size_of_val(one) + one.heap()).sum();
+        seats + identities
+    }
+}
+
+impl Heap for ResourceEntry {
+    fn heap(&self) -> usize {
+        self.ancestors.iter().map(|one| size_of_val(one) + one.kind.len() + one.id.len()).sum()
+    }
+}
+
+impl Heap for MemberFact {
+    fn heap(&self) -> usize {
+        0
+    }
+}
+
+impl Heap for AssignmentFact {
+    fn heap(&self) -> usize {
+        0
+    }
+}

@@ -1,0 +1,137 @@
+//! The layer that every call passes: who calls is known before anything else happens, and whatever happens,
+//! the caller gets an answer with a reason.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::FutureExt as _;
+use http::{HeaderMap, Request, Response};
+use mandate_domain::id::UserId;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use crate::access::{self, AsPerson, GUARDED};
+use crate::auth::{Caller, Verifier, bearer};
+use crate::error::Error;
+
+/// Metadata by which a service or an operator names the person it acts for: a user's id (`usr_…`).
+pub const ACTING_FOR: &str = "mandate-acting-for";
+
+/// A caller who may make this call as far as can be told without reading its message.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// What the token says.
+    pub caller: Arc<Caller>,
+    /// The person a service or an operator acts for.
+    pub acting_for: Option<UserId>,
+}
+
+/// Wraps every service in a [`Guard`].
+#[derive(Debug, Clone)]
+pub struct GuardLayer {
+    verifier: Arc<Verifier>,
+}
+
+impl GuardLayer {
+    /// A guard that tells callers by this verifier.
+    #[must_use]
+    pub fn new(verifier: Arc<Verifier>) -> Self {
+        Self { verifier }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { verifier: Arc::clone(&self.verifier), inner }
+    }
+}
+
+/// A service that only admitted callers reach.
+#[derive(Debug, Clone)]
+pub struct Guard<S> {
+    verifier: Arc<Verifier>,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if !request.uri().path().starts_with(GUARDED) {
+            return Box::pin(self.inner.call(request));
+        }
+        match admit(&self.verifier, request.uri().path(), request.headers()) {
+            Ok(admitted) => request.extensions_mut().insert(admitted),
+            Err(error) => {
+                let refused = Status::from(error).into_http();
+                return Box::pin(std::future::ready(Ok(refused)));
+            }
+        };
+        // A handler that panics is a defect of that call alone: the others on its connection go on.
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            match answer.await {
+                Ok(Ok(response)) => Ok(explained(response)),
+                Err(_) => Ok(Status::from(Error::Defect("a handler panicked".to_owned())).into_http()),
+            }
+        })
+    }
+}
+
+/// Tells the caller, and whether the list in [`access`] lets them make this call. An RPC that does not exist
+/// is nobody's business without a token, and UNIMPLEMENTED with one.
+fn admit(verifier: &Verifier, path: &str, headers: &HeaderMap) -> Result<Admitted, Error> {
+    let caller = verifier.verify(bearer(headers)?)?;
+    let named = headers.contains_key(ACTING_FOR);
+    if let Some(rule) = access::rule(path) {
+        rule.admit(&caller, if named { AsPerson::Yes } else { AsPerson::No })?;
+    }
+    let acting_for = if named { Some(person_named(headers)?) } else { None };
+    Ok(Admitted { caller, acting_for })
+}
+
+fn person_named(headers: &HeaderMap) -> Result<UserId, Error> {
+    let path = format!("metadata[{ACTING_FOR}]");
+    let mut values = headers.get_all(ACTING_FOR).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => match value.to_str().unwrap_or_default().parse() {
+            Ok(user) => Ok(user),
+            Err(error) => Err(Error::field(path, error.to_string())),
+        },
+        _ => Err(Error::field(path, "was sent more than once; name one person")),
+    }
+}
+
+/// Gives the errors that the transport answers by itself, without details, a reason like all others.
+fn explained(response: Response<Body>) -> Response<Body> {
+    let headers = response.headers();
+    if !headers.contains_key(Status::GRPC_STATUS) || headers.contains_key(Status::GRPC_STATUS_DETAILS) {
+        return response;
+    }
+    let Some(status) = Status::from_header_map(headers) else { return response };
+    let error = match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge,
+        Code::Internal => {
+            Error::field("", format!("the bytes sent are not the message of this call: {}", status.message()))
+        }
+        _ => return response,
+    };
+    Status::from(error).into_http()
+}

@@ -1,0 +1,3 @@
+//! The Mandate service as a library, so that tests reach its parts.
+
+pub mod auth;

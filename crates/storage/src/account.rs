@@ -1,0 +1,125 @@
+//! Accounts, and which groups contain them.
+
+use mandate_domain::account::{Account, AccountState};
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::records::Records;
+
+use crate::error::{StoreError, WriteError};
+use crate::json::{decode, encode};
+use crate::keys::to_pair;
+use crate::list::{Page, rows_for};
+use crate::locks::{Lock, locking};
+use crate::open::Store;
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
+
+/// The accounts with these two ids, which may be the same.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    first: AccountId,
+    second: AccountId,
+    lock: Lock,
+) -> Result<[Option<Account>; 2], StoreError> {
+    let sql = locking!(tx, lock, "SELECT id, body FROM accounts WHERE id IN ($1, $2) ORDER BY id");
+    let (first, second) = (first.to_string(), second.to_string());
+    let rows: Vec<(String, String)> =
+        on_tx!(tx, c => sqlx::query_as(sql).bind(&first).bind(&second).fetch_all(c).await)?;
+    let accounts = rows.into_iter().map(named).collect::<Result<_, _>>()?;
+    Ok(to_pair(accounts, &first, &second))
+}
+
+fn named((id, body): (String, String)) -> Result<(String, Account), StoreError> {
+    let account = decode("accounts", || id.clone(), &body)?;
+    Ok((id, account))
+}
+
+/// Makes the account this.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    account: &Account,
+    version: i64,
+    records: &Records,
+) -> Result<(), WriteError> {
+    let sql = "INSERT INTO accounts (id, policy, state, body, version) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, state = excluded.state, \
+               body = excluded.body, version = excluded.version";
+    let id = account.id.to_string();
+    let body = encode(account)?;
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(&id).bind(&account.policy).bind(state_name(account.state)).bind(body).bind(version)
+            .execute(c).await.map(drop)
+    })?;
+    let before = records.account(account.id).ok().flatten();
+    if before.map_or(!account.groups.is_empty(), |before| before.groups != account.groups) {
+        put_groups(tx, &id, account).await?;
+    }
+    Ok(())
+}
+
+async fn put_groups(tx: &mut Tx, id: &str, account: &Account) -> Result<(), WriteError> {
+    let sql = "DELETE FROM account_groups WHERE account = $1";
+    on_tx!(tx, c => sqlx::query(sql).bind(id).execute(c).await.map(drop))?;
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO account_groups (group_id, account) SELECT value ->> 'group', $1 FROM",
+        "$2",
+        ""
+    );
+    let rows: Vec<_> = account.groups.iter().map(|group| serde_json::json!({ "group": group })).collect();
+    let rows = encode(&rows)?;
+    on_tx!(tx, c => sqlx::query(sql).bind(id).bind(rows).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+fn state_name(state: AccountState) -> &'static str {
+    match state {
+        AccountState::Active => "active",
+        AccountState::Suspended => "suspended",
+        AccountState::Deleted => "deleted",
+    }
+}
+
+/// Which accounts to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountsOf {
+    /// Those the user has a membership in, whatever its state, or belongs to through a group.
+    User(UserId),
+    /// All.
+    Everybody,
+}
+
+const OF_EVERYBODY: &str = "SELECT id, body FROM accounts WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Each half is cut to a page before they are merged, so that no page reads more than two.
+const OF_USER: &str = "SELECT a.id, a.body FROM (\
+     SELECT account FROM (\
+       SELECT account FROM memberships WHERE user_id = $3 AND account > $1 ORDER BY account LIMIT $2) AS direct \
+     UNION SELECT account FROM (\
+       SELECT DISTINCT g.account FROM group_users u JOIN account_groups g ON g.group_id = u.group_id \
+       WHERE u.user_id = $3 AND g.account > $1 ORDER BY g.account LIMIT $2) AS through_groups) AS mine \
+     JOIN accounts a ON a.id = mine.account ORDER BY a.id LIMIT $2";
+
+impl Store {
+    /// A page of accounts, suspended and deleted ones included, ascending by id.
+    ///
+    /// `after` is the last id of the page before, `limit` the most accounts of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn list_accounts(
+        &self,
+        of: AccountsOf,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Page<Account>, StoreError> {
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows: Vec<(String, String)> = match of {
+            AccountsOf::Everybody => on_readers!(self.pools()?, c => {
+                sqlx::query_as(OF_EVERYBODY).bind(&after).bind(rows_for(limit)).fetch_all(c).await
+            }),
+            AccountsOf::User(user) => on_readers!(self.pools()?, c => {
+                sqlx::query_as(OF_USER).bind(&after).bind(rows_for(limit)).bind(user.to_string()).fetch_all(c).await
+            }),
+        }?;
+        Page::of(rows, limit, |row| named(row).map(|(_, account)| account))
+    }
+}

@@ -1,0 +1,190 @@
+//! Assignments: resources given to members, and the roles and permissions that come with them.
+
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::records::Records;
+use mandate_domain::resource::{Assignment, ResourceRef};
+use serde::Serialize;
+
+use crate::error::{StoreError, WriteError};
+use crate::json::{decode, encode};
+use crate::list::{Page, rows_for};
+use crate::open::Store;
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
+
+/// One assignment.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    account: AccountId,
+    user: UserId,
+    resource: &ResourceRef,
+) -> Result<Option<Assignment>, StoreError> {
+    let sql = "SELECT user_id, kind, id, body FROM assignments \
+               WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
+    let row = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(user.to_string()).bind(&resource.kind).bind(&resource.id)
+            .fetch_optional(c).await
+    })?;
+    row.map(|row| read(account, row)).transpose()
+}
+
+/// Every assignment of one member, ascending by resource.
+pub(crate) async fn of(
+    tx: &mut Tx,
+    account: AccountId,
+    user: UserId,
+) -> Result<Vec<Assignment>, StoreError> {
+    let sql = "SELECT user_id, kind, id, body FROM assignments \
+               WHERE account = $1 AND user_id = $2 ORDER BY kind, id";
+    let rows: Vec<Row> = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(user.to_string()).fetch_all(c).await
+    })?;
+    rows.into_iter().map(|row| read(account, row)).collect()
+}
+
+/// Every assignment of one resource, ascending by member.
+pub(crate) async fn on(
+    tx: &mut Tx,
+    account: AccountId,
+    resource: &ResourceRef,
+) -> Result<Vec<Assignment>, StoreError> {
+    let sql = "SELECT user_id, kind, id, body FROM assignments \
+               WHERE account = $1 AND kind = $2 AND id = $3 ORDER BY user_id";
+    let rows: Vec<Row> = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(&resource.kind).bind(&resource.id).fetch_all(c).await
+    })?;
+    rows.into_iter().map(|row| read(account, row)).collect()
+}
+
+/// User, type, id, body.
+type Row = (String, String, String, String);
+
+fn read(account: AccountId, (user, kind, id, body): Row) -> Result<Assignment, StoreError> {
+    decode("assignments", || format!("{account}/{user}/{kind}/{id}"), &body)
+}
+
+/// One row of `assignment_names` beside the assignment.
+#[derive(Serialize)]
+struct Name<'a> {
+    what: &'static str,
+    name: &'a str,
+}
+
+/// Makes the assignment this.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    assignment: &Assignment,
+    version: i64,
+    records: &Records,
+) -> Result<(), WriteError> {
+    let Assignment { account, user, resource, roles, permissions, .. } = assignment;
+    let is_new = matches!(records.assignment(*account, *user, resource), Ok(None));
+    let (account, user) = (account.to_string(), user.to_string());
+    let sql = "INSERT INTO assignments (account, user_id, kind, id, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (account, user_id, kind, id) DO UPDATE SET body = excluded.body, \
+               version = excluded.version";
+    let body = encode(assignment)?;
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id).bind(body).bind(version)
+            .execute(c).await.map(drop)
+    })?;
+    // INVARIANT: `assignment_names` says what `assignments` says; holders are counted from it.
+    if !is_new {
+        let sql = "DELETE FROM assignment_names WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
+        on_tx!(tx, c => {
+            sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+                .execute(c).await.map(drop)
+        })?;
+    }
+    let names: Vec<_> = [("role", roles), ("permission", permissions)]
+        .into_iter()
+        .flat_map(|(what, names)| names.iter().map(move |name| Name { what, name }))
+        .collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO assignment_names (account, user_id, kind, id, what, name) \
+         SELECT $1, $2, $3, $4, value ->> 'what', value ->> 'name' FROM",
+        "$5",
+        ""
+    );
+    let rows = encode(&names)?;
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id).bind(rows)
+            .execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// Ends the assignment; its names go with it.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    account: AccountId,
+    user: UserId,
+    resource: &ResourceRef,
+) -> Result<(), WriteError> {
+    let sql = "DELETE FROM assignments WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(account.to_string()).bind(user.to_string()).bind(&resource.kind).bind(&resource.id)
+            .execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+const OF_USER: &str = "SELECT user_id, kind, id, body FROM assignments \
+     WHERE account = $1 AND user_id = $2 AND (kind, id) > ($3, $4) ORDER BY kind, id LIMIT $5";
+const ON_RESOURCE: &str = "SELECT user_id, kind, id, body FROM assignments \
+     WHERE account = $1 AND kind = $2 AND id = $3 AND user_id > $4 ORDER BY user_id LIMIT $5";
+
+impl Store {
+    /// A page of what is assigned to one member, ascending by type and id.
+    ///
+    /// `after` is the last resource of the page before, `limit` the most assignments of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn list_assignments_of(
+        &self,
+        account: AccountId,
+        user: UserId,
+        after: Option<&ResourceRef>,
+        limit: u32,
+    ) -> Result<Page<Assignment>, StoreError> {
+        let (kind, id) = after.map(|after| (after.kind.as_str(), after.id.as_str())).unwrap_or_default();
+        let keys = [account.to_string(), user.to_string(), kind.to_owned(), id.to_owned()];
+        self.list_assignments(OF_USER, account, keys, limit).await
+    }
+
+    /// A page of the members whom one resource is assigned to, ascending by user.
+    ///
+    /// `after` is the last user of the page before, `limit` the most assignments of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn list_assignments_on(
+        &self,
+        account: AccountId,
+        resource: &ResourceRef,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Page<Assignment>, StoreError> {
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let keys = [account.to_string(), resource.kind.clone(), resource.id.clone(), after];
+        self.list_assignments(ON_RESOURCE, account, keys, limit).await
+    }
+
+    async fn list_assignments(
+        &self,
+        sql: &'static str,
+        account: AccountId,
+        keys: [String; 4],
+        limit: u32,
+    ) -> Result<Page<Assignment>, StoreError> {
+        let rows: Vec<Row> = on_readers!(self.pools()?, c => {
+            let query = keys.into_iter().fold(sqlx::query_as(sql), |query, key| query.bind(key));
+            query.bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |row| read(account, row))
+    }
+}

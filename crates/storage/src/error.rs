@@ -1,0 +1,173 @@
+//! What can go wrong with the database, sorted by what the caller can do about it.
+
+use mandate_domain::refusal::Refusal;
+use sqlx::error::DatabaseError;
+
+/// Why the store could not do what it was asked. No message carries a database URL or a password.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or has no connection free. Nothing was written; the same call may
+    /// succeed later.
+    #[error("the database is unavailable; nothing was written, try again later")]
+    Unavailable {
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+    /// The reply to COMMIT was lost, so the write may or may not have happened.
+    #[error("the database did not confirm the commit; read whether the write happened before repeating it")]
+    CommitUnknown {
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+    /// A row holds what this version cannot read. It is never skipped: what it says might deny something.
+    #[error(
+        "{table}.{column} of {key} cannot be read; restore that row from a backup, or upgrade if a newer version wrote it"
+    )]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key, its parts joined by `/`.
+        key: String,
+        /// What is wrong with the text.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Other writers were faster each time, or one of them held a row for too long. Nothing was written.
+    #[error("gave up after {attempts} attempt(s) because other writes were in the way; nothing was written, try again")]
+    Contention {
+        /// How often the write was started.
+        attempts: u32,
+        /// What the driver said last, if it was the database that gave up.
+        #[source]
+        source: Option<Box<sqlx::Error>>,
+    },
+    /// Another process has the database open for itself.
+    #[error("{0}")]
+    Locked(String),
+    /// The database URL cannot be used as it is.
+    #[error("{0}")]
+    Config(String),
+    /// The tables could not be brought to the form this version needs.
+    #[error("the database could not be migrated; it is unchanged unless the cause says otherwise")]
+    Migration {
+        /// What failed.
+        #[source]
+        source: Box<sqlx::migrate::MigrateError>,
+    },
+    /// The database was written by a version whose tables this one cannot read.
+    #[error("the database has format {found}, and this version reads up to format {known}; upgrade this binary")]
+    TooNew {
+        /// The least format a reader must know.
+        found: i64,
+        /// The newest format this version knows.
+        known: i64,
+    },
+    /// A plan asked for something that it had been given: a defect of the plan, not of the data.
+    #[error("the plan asked again for {0}, which it had been given; report this as a defect")]
+    Plan(String),
+    /// Anything else the database refused, such as a full disk.
+    #[error("the database refused the operation; its log says more")]
+    Other {
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+}
+
+/// Why a write was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The command is refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// What a driver's error means here.
+enum Class {
+    Away,
+    Busy,
+    Other,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let class = match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Class::Away,
+            sqlx::Error::Database(error) => class_of(error.as_ref()),
+            _ => Class::Other,
+        };
+        let source = Box::new(error);
+        match class {
+            Class::Away => Self::Unavailable { source },
+            Class::Busy => Self::Contention { attempts: 1, source: Some(source) },
+            Class::Other => Self::Other { source },
+        }
+    }
+}
+
+/// Sorts by SQLSTATE (PostgreSQL, appendix A) or by SQLite's result code, whose low byte is the primary one.
+fn class_of(error: &dyn DatabaseError) -> Class {
+    let code = error.code().unwrap_or_default();
+    if is_sqlite(error) {
+        return match code.parse::<i64>().map(|code| code & 0xff) {
+            Ok(5 | 6) => Class::Busy,
+            _ => Class::Other,
+        };
+    }
+    match code.as_ref() {
+        // serialization_failure, deadlock_detected, lock_not_available
+        "40001" | "40P01" | "55P03" => Class::Busy,
+        // too_many_connections, query_canceled, read_only_sql_transaction, cannot_connect_now, shutdowns
+        "53300" | "57014" | "25006" | "57P01" | "57P02" | "57P03" | "25P03" => Class::Away,
+        code if code.starts_with("08") => Class::Away,
+        _ => Class::Other,
+    }
+}
+
+fn is_sqlite(error: &dyn DatabaseError) -> bool {
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+}
+
+impl StoreError {
+    /// Whether the database undid the transaction for the sake of another one, so that starting again at
+    /// once is right (PostgreSQL: serialization failure or deadlock).
+    pub(crate) fn wants_restart(&self) -> bool {
+        let Self::Contention { source: Some(source), .. } = self else { return false };
+        let code = source.as_database_error().and_then(DatabaseError::code);
+        matches!(code.as_deref(), Some("40001" | "40P01"))
+    }
+
+    /// What a failed COMMIT means: an answer of the database undid it, silence leaves it open.
+    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(_) => error.into(),
+            _ => Self::CommitUnknown { source: Box::new(error) },
+        }
+    }
+}
+
+/// Turns "that key is taken", which the plan could not know, into the refusal it is.
+pub(crate) fn taken(error: sqlx::Error, what: &'static str, id: impl FnOnce() -> String) -> WriteError {
+    match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => Refusal::AlreadyExists { what, id: id() }.into(),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,50 @@
+//! How many hold a role, counted from the index tables.
+
+use mandate_domain::id::{AccountId, GroupId};
+use mandate_domain::records::HolderCount;
+use mandate_domain::resource::ResourceRef;
+
+use crate::error::StoreError;
+use crate::tx::{Tx, on_tx};
+
+/// Members who hold an account role.
+pub(crate) async fn in_account(
+    tx: &mut Tx,
+    account: AccountId,
+    role: &str,
+) -> Result<HolderCount, StoreError> {
+    let sql = "SELECT COUNT(*) FILTER (WHERE state = 'active'), COUNT(*) FROM member_names \
+               WHERE account = $1 AND kind = 'role' AND name = $2";
+    let row = on_tx!(tx, c => sqlx::query_as(sql).bind(account.to_string()).bind(role).fetch_one(c).await)?;
+    Ok(count(row))
+}
+
+/// Members who hold a role of one resource; whether they are active their membership says.
+pub(crate) async fn on_resource(
+    tx: &mut Tx,
+    account: AccountId,
+    resource: &ResourceRef,
+    role: &str,
+) -> Result<HolderCount, StoreError> {
+    let sql = "SELECT COUNT(*) FILTER (WHERE m.state = 'active'), COUNT(*) FROM assignment_names n \
+               JOIN memberships m ON m.account = n.account AND m.user_id = n.user_id \
+               WHERE n.account = $1 AND n.kind = $2 AND n.id = $3 AND n.what = 'role' AND n.name = $4";
+    let row = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(&resource.kind).bind(&resource.id).bind(role)
+            .fetch_one(c).await
+    })?;
+    Ok(count(row))
+}
+
+/// Users who hold a role of one group.
+pub(crate) async fn in_group(tx: &mut Tx, group: GroupId, role: &str) -> Result<HolderCount, StoreError> {
+    let sql = "SELECT COUNT(*) FILTER (WHERE u.state = 'active'), COUNT(*) FROM group_users g \
+               JOIN users u ON u.id = g.user_id WHERE g.group_id = $1 AND g.role = $2";
+    let row = on_tx!(tx, c => sqlx::query_as(sql).bind(group.to_string()).bind(role).fetch_one(c).await)?;
+    Ok(count(row))
+}
+
+fn count((active, total): (i64, i64)) -> HolderCount {
+    let clamp = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    HolderCount { active: clamp(active), total: clamp(total) }
+}

@@ -1,0 +1,46 @@
+//! Mandate's state on SQLite (the embedded default) and PostgreSQL.
+//!
+//! A write is [`Store::prepare`] and [`Prepared::commit`]: what the command's rules judge is locked and read,
+//! the plan is made by `mandate_domain`, and its changes go to their tables, to the change feed and to the
+//! activity log in one transaction. Dropping what was prepared leaves nothing behind, which is all that
+//! `validate_only` needs. A read is one snapshot.
+//!
+//! Both engines run the same SQL; where they differ, a `match` over the engine shows it (`tx.rs` has the
+//! macros). One file per noun holds everything that touches its tables; `migrations/` holds the tables.
+//!
+//! Architecture invariant: nothing here decides. No rule of a policy, no permission, no limit is known to
+//! this crate; it reads what a plan asks for and writes what the plan says.
+
+mod account;
+mod activity;
+mod apply;
+mod assignment;
+mod error;
+mod exclusive;
+mod feed;
+mod group;
+mod holders;
+mod json;
+mod keys;
+mod list;
+mod locks;
+mod membership;
+mod open;
+mod policy;
+mod question;
+mod read;
+mod resource;
+mod tx;
+mod user;
+mod write;
+
+pub use account::AccountsOf;
+pub use activity::Activity;
+pub use error::{StoreError, WriteError};
+pub use feed::FeedEntry;
+pub use list::Page;
+pub use membership::{Member, MemberFilter};
+pub use open::{Exclusive, OpenOptions, Store};
+pub use policy::{NameInUse, NameKind, PolicySource, StoredPolicy};
+pub use question::QuestionRecords;
+pub use write::{Committed, Prepared};

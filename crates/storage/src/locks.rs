@@ -1,0 +1,164 @@
+//! Which rows a write has to hold, and how.
+//!
+//! SQLite has one writer at a time and needs none of this. On PostgreSQL users, groups and accounts are locked
+//! before anything is read that a rule judges, in the order of [`Key`], so that two writes never wait for each
+//! other in a circle. What lies inside an account is protected by the account's lock.
+
+use std::collections::BTreeSet;
+
+use mandate_domain::change::Change;
+use mandate_domain::command::Command;
+use mandate_domain::records::{Key, Record, Records};
+
+/// How rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// As they are in the snapshot.
+    None,
+    /// So that nobody changes them until the transaction ends.
+    Share,
+    /// So that nobody else locks them until the transaction ends.
+    Exclusive,
+}
+
+/// SQL that locks the rows it finds. SQLite has no such clause and no need of one.
+macro_rules! locking {
+    ($tx:expr, $lock:expr, $sql:literal) => {
+        match ($tx, $lock) {
+            ($crate::tx::Tx::Postgres(_), $crate::locks::Lock::Share) => concat!($sql, " FOR SHARE"),
+            ($crate::tx::Tx::Postgres(_), $crate::locks::Lock::Exclusive) => concat!($sql, " FOR UPDATE"),
+            _ => $sql,
+        }
+    };
+}
+
+pub(crate) use locking;
+
+/// What a write reads, and which of it has to be held exclusively. It grows from one attempt to the next.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Needs {
+    /// Everything to read before planning; those that lock come first in the order.
+    pub(crate) keys: BTreeSet<Key>,
+    /// Users and groups to hold exclusively. Accounts always are.
+    exclusive: BTreeSet<Key>,
+}
+
+impl Needs {
+    /// What the command is certain to read, with a guess at what its plan will change, since a guess that
+    /// proves wrong costs a second attempt.
+    pub(crate) fn of(keys: Vec<Key>, command: &Command) -> Self {
+        let mut needs = Self::default();
+        for key in keys {
+            needs.read(key);
+        }
+        match command {
+            Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
+            Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
+            Command::CreateGroup { id, founder, accounts, .. } => {
+                needs.hold(Key::Group(*id));
+                needs.hold(Key::User(*founder));
+                accounts.iter().for_each(|account| needs.read(Key::Account(*account)));
+            }
+            Command::AddGroupUser { user, .. } | Command::RemoveGroupUser { user, .. } => {
+                needs.hold(Key::User(*user));
+            }
+            _ => {}
+        }
+        needs
+    }
+
+    /// Reads a key, and locks what protects it.
+    pub(crate) fn read(&mut self, key: Key) {
+        for lock in protected_by(&key) {
+            match lock {
+                (key, Lock::Exclusive) => self.hold(key),
+                (key, _) => self.read(key),
+            }
+        }
+        self.keys.insert(key);
+    }
+
+    /// Reads a user, a group or an account and holds it exclusively.
+    pub(crate) fn hold(&mut self, key: Key) {
+        self.keys.insert(key.clone());
+        self.exclusive.insert(key);
+    }
+
+    /// How the row of a key is read.
+    pub(crate) fn lock(&self, key: &Key) -> Lock {
+        match key {
+            Key::Account(_) => Lock::Exclusive,
+            Key::User(_) | Key::Group(_) if self.exclusive.contains(key) => Lock::Exclusive,
+            Key::User(_) | Key::Group(_) => Lock::Share,
+            _ => Lock::None,
+        }
+    }
+
+    /// Whether everything the other holds is held here at least as firmly.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        other.keys.is_subset(&self.keys) && other.exclusive.is_subset(&self.exclusive)
+    }
+
+    /// Takes over what the other needs.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.exclusive.extend(other.exclusive);
+    }
+}
+
+/// Whether reading the key locks a row.
+pub(crate) fn locks(key: &Key) -> bool {
+    matches!(key, Key::User(_) | Key::Group(_) | Key::Account(_))
+}
+
+/// What has to be locked for what is read under the key to stay true until the end of the transaction.
+fn protected_by(key: &Key) -> Option<(Key, Lock)> {
+    match key {
+        Key::Membership(account, _)
+        | Key::Resource(account, _)
+        | Key::ChildOf(account, _)
+        | Key::Assignment(account, ..)
+        | Key::AssignmentsOf(account, _)
+        | Key::AssignmentsOn(account, _)
+        | Key::Holders(account, _)
+        | Key::ResourceHolders(account, ..) => Some((Key::Account(*account), Lock::Exclusive)),
+        // Two users who lose the role at once change two rows; only the group's lock makes them take turns.
+        Key::GroupHolders(group, _) => Some((Key::Group(*group), Lock::Exclusive)),
+        Key::MembershipsInGroup(group, _) => Some((Key::Group(*group), Lock::Share)),
+        Key::User(_) | Key::Group(_) | Key::Account(_) | Key::UserByEmail(_) | Key::UserByIdentity(_) => None,
+    }
+}
+
+/// What has to be held for the changes to be applied to what they were planned from.
+pub(crate) fn held_for(changes: &[Change], records: &Records) -> Needs {
+    let mut needs = Needs::default();
+    for change in changes {
+        match change {
+            // A user or a group that is not there yet has no row to lock; its key is unique.
+            Change::User(user) if matches!(records.user(user.id), Ok(None)) => {}
+            Change::Group(group) if matches!(records.group(group.id), Ok(None)) => {}
+            Change::User(user) => needs.hold(Key::User(user.id)),
+            Change::Group(group) => needs.hold(Key::Group(group.id)),
+            Change::GroupDeleted { group } => needs.hold(Key::Group(*group)),
+            Change::Account(_)
+            | Change::Membership(_)
+            | Change::MembershipEnded { .. }
+            | Change::Resource(_)
+            | Change::ResourceDeleted { .. }
+            | Change::Assignment(_)
+            | Change::AssignmentEnded { .. } => {
+                needs.keys.extend(change.account().map(Key::Account));
+            }
+        }
+    }
+    needs
+}
+
+/// The accounts whose facts stand in a record that was read without holding them.
+pub(crate) fn held_for_record(record: &Record) -> Needs {
+    let mut needs = Needs::default();
+    if let Record::Memberships(memberships) = record {
+        needs.keys.extend(memberships.iter().map(|membership| Key::Account(membership.account)));
+    }
+    needs
+}

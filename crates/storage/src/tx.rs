@@ -1,0 +1,111 @@
+//! The two engines: their pools, their transactions, and the macros that run one expression on either.
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::error::StoreError;
+
+/// The connections of an open store.
+pub(crate) enum Pools {
+    /// One connection writes, so that writers queue here instead of failing; in memory it also reads.
+    Sqlite {
+        /// The one that writes.
+        writer: SqlitePool,
+        /// Those that only read.
+        readers: SqlitePool,
+    },
+    /// Any connection does either.
+    Postgres(PgPool),
+}
+
+/// A transaction on either engine. Dropping it rolls back.
+pub(crate) enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs the same expression on the transaction's connection, whichever engine it is of.
+macro_rules! on_tx {
+    ($tx:expr, $connection:ident => $body:expr) => {
+        match $tx {
+            $crate::tx::Tx::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+            $crate::tx::Tx::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs the same expression on a connection for reading, outside of any transaction: one statement, one snapshot.
+macro_rules! on_readers {
+    ($pools:expr, $connection:ident => $body:expr) => {
+        match $pools {
+            $crate::tx::Pools::Sqlite { readers: $connection, .. } => $body,
+            $crate::tx::Pools::Postgres($connection) => $body,
+        }
+    };
+}
+
+/// SQL that spreads a JSON array, bound as text, over rows with one column `value`.
+macro_rules! json_rows {
+    ($tx:expr, $before:literal, $array:literal, $after:literal) => {
+        match $tx {
+            $crate::tx::Tx::Sqlite(_) => concat!($before, " json_each(", $array, ") ", $after),
+            $crate::tx::Tx::Postgres(_) => {
+                concat!($before, " json_array_elements(", $array, "::json) AS rows (value) ", $after)
+            }
+        }
+    };
+}
+
+pub(crate) use {json_rows, on_readers, on_tx};
+
+impl Pools {
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin_write(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            // A deferred one that reads first and writes later fails when another wrote in between.
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            // READ COMMITTED: what is read after a lock was waited for is what the lock's holder left.
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
+        })
+    }
+
+    /// Begins a transaction whose reads all see the same instant.
+    pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+
+    /// Whether one writer at a time is all there ever is, so that nothing needs locking.
+    pub(crate) fn writes_alone(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+}
+
+impl Tx {
+    /// Ends it and keeps what it wrote.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+
+    /// Ends it and leaves nothing.
+    pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        }
+    }
+}
