@@ -34,6 +34,7 @@ pub mod expect;
 pub mod poll;
 mod process;
 mod server;
+pub mod world;
 
 pub use caller::{Authorized, Bearer};
 pub use database::Engine;
@@ -41,3 +42,4 @@ pub use engines::Fixture;
 #[doc(hidden)]
 pub use engines::block_on;
 pub use server::{Server, ServerBuilder};
+pub use world::World;

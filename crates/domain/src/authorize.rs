@@ -24,21 +24,20 @@ pub fn authorize(
     };
     belongs(question).map_err(|reason| denied(None, reason))?;
     let Some(rule) = rule else { return Err(denied(None, Reason::NotGranted)) };
-    require(policy, operation, rule.requires, question.account.map_or(Mask::ALL, |account| account.unmet))?;
-    match rule.needs {
-        Needs::AnyMember => Ok(()),
-        Needs::Permission(id) => {
-            let decision = decide(&Question { permission: Some(id), ..*question });
-            match decision.reason {
-                reason if reason.allows() => Ok(()),
-                Reason::RequirementUnmet => {
-                    let requires = policy.permission(id).map_or(Mask::EMPTY, |permission| permission.requires);
-                    require(policy, policy.permission_name(id), requires, Mask::ALL)
-                }
-                reason => Err(denied(Some(policy.permission_name(id)), reason)),
+    let unmet = question.account.map_or(Mask::ALL, |account| account.unmet);
+    if let Needs::Permission(id) = rule.needs {
+        let decision = decide(&Question { permission: Some(id), ..*question });
+        match decision.reason {
+            reason if reason.allows() => {}
+            Reason::RequirementUnmet => {
+                let requires = policy.permission(id).map_or(Mask::ALL, |permission| permission.requires);
+                require(policy, policy.permission_name(id), requires, unmet)?;
             }
+            reason => return Err(denied(Some(policy.permission_name(id)), reason)),
         }
     }
+    // Judged last, so that nobody learns about the account what they have no permission for.
+    require(policy, operation, rule.requires, unmet)
 }
 
 /// Refuses when the account does not meet what something requires, saying what is missing (IX-03, IX-04).

@@ -93,6 +93,20 @@ pub enum Command {
         /// The account.
         account: AccountId,
     },
+    /// Takes back a deletion within 30 days.
+    UndeleteAccount {
+        /// The account.
+        account: AccountId,
+    },
+    /// Moves ownership from one member to another (GW-09).
+    TransferOwnership {
+        /// The account.
+        account: AccountId,
+        /// Who hands it over.
+        from: UserId,
+        /// Who takes it on.
+        to: UserId,
+    },
     /// Adds a known user as an active member.
     AddMember {
         /// The account.
@@ -245,6 +259,8 @@ impl Command {
             | Self::SuspendAccount { account }
             | Self::ReinstateAccount { account }
             | Self::DeleteAccount { account }
+            | Self::UndeleteAccount { account }
+            | Self::TransferOwnership { account, .. }
             | Self::AddMember { account, .. }
             | Self::UpdateMember { account, .. }
             | Self::SuspendMember { account, .. }
@@ -277,11 +293,13 @@ impl Command {
             | Self::RemoveGroupUser { user, .. }
             | Self::CreateAccount { first_user: user, .. }
             | Self::CreateGroup { founder: user, .. }
+            | Self::TransferOwnership { to: user, .. }
             | Self::CreateResource { creator: Some(user), .. } => Some(*user),
             Self::UpdateAccount { .. }
             | Self::SuspendAccount { .. }
             | Self::ReinstateAccount { .. }
             | Self::DeleteAccount { .. }
+            | Self::UndeleteAccount { .. }
             | Self::CreateResource { creator: None, .. }
             | Self::DeleteResource { .. }
             | Self::CreateUser { .. } => None,
@@ -304,6 +322,8 @@ impl Command {
             Self::SuspendAccount { .. } => "account.suspend",
             Self::ReinstateAccount { .. } => "account.reinstate",
             Self::DeleteAccount { .. } => "account.delete",
+            Self::UndeleteAccount { .. } => "account.undelete",
+            Self::TransferOwnership { .. } => "account.transfer",
             Self::AddMember { .. } => "member.add",
             Self::UpdateMember { .. } => "member.update",
             Self::SuspendMember { .. } => "member.suspend",

@@ -1,10 +1,11 @@
 //! How many hold a role, counted from the index tables.
 
-use mandate_domain::id::{AccountId, GroupId};
+use mandate_domain::id::{AccountId, GroupId, UserId};
 use mandate_domain::records::HolderCount;
 use mandate_domain::resource::ResourceRef;
 
 use crate::error::StoreError;
+use crate::json::{decode_column, encode};
 use crate::tx::{Tx, on_tx};
 
 /// Members who hold an account role.
@@ -42,6 +43,23 @@ pub(crate) async fn in_group(tx: &mut Tx, group: GroupId, role: &str) -> Result<
                JOIN users u ON u.id = g.user_id WHERE g.group_id = $1 AND g.role = $2";
     let row = on_tx!(tx, c => sqlx::query_as(sql).bind(group.to_string()).bind(role).fetch_one(c).await)?;
     Ok(count(row))
+}
+
+/// The first 20 accounts of the group, ascending, in which the user does not actively hold the account role.
+pub(crate) async fn accounts_not_held(
+    tx: &mut Tx,
+    group: GroupId,
+    user: UserId,
+    role: &str,
+) -> Result<Vec<AccountId>, StoreError> {
+    let sql = "SELECT g.account FROM account_groups g WHERE g.group_id = $1 AND NOT EXISTS (\
+               SELECT 1 FROM member_names n WHERE n.account = g.account AND n.user_id = $2 \
+               AND n.kind = 'role' AND n.name = $3 AND n.state = 'active') ORDER BY g.account LIMIT 20";
+    let rows: Vec<String> = on_tx!(tx, c => {
+        sqlx::query_scalar(sql).bind(group.to_string()).bind(user.to_string()).bind(role).fetch_all(c).await
+    })?;
+    let read = |id: &String| decode_column("account_groups", "account", || format!("{group}/{id}"), &encode(id)?);
+    rows.iter().map(read).collect()
 }
 
 fn count((active, total): (i64, i64)) -> HolderCount {

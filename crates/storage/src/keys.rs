@@ -80,6 +80,9 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::MembershipsInGroup(group, user) => {
             Record::Memberships(membership::in_group(tx, *group, *user).await?)
         }
+        Key::AccountsNotHeld(group, user, role) => {
+            Record::Accounts(holders::accounts_not_held(tx, *group, *user, role).await?)
+        }
     })
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum Lock {
 /// SQL that locks the rows it finds. SQLite has no such clause and no need of one.
 macro_rules! locking {
     ($tx:expr, $lock:expr, $sql:literal) => {
-        match ($tx, $lock) {
+        match (&*$tx, $lock) {
             ($crate::tx::Tx::Postgres(_), $crate::locks::Lock::Share) => concat!($sql, " FOR SHARE"),
             ($crate::tx::Tx::Postgres(_), $crate::locks::Lock::Exclusive) => concat!($sql, " FOR UPDATE"),
             _ => $sql,
@@ -69,11 +69,10 @@ impl Needs {
 
     /// Reads a key, and locks what protects it.
     pub(crate) fn read(&mut self, key: Key) {
-        for lock in protected_by(&key) {
-            match lock {
-                (key, Lock::Exclusive) => self.hold(key),
-                (key, _) => self.read(key),
-            }
+        match protected_by(&key) {
+            Some((lock, Lock::Exclusive)) => self.hold(lock),
+            Some((lock, _)) => self.read(lock),
+            None => {}
         }
         self.keys.insert(key);
     }
@@ -97,6 +96,15 @@ impl Needs {
     /// Whether everything the other holds is held here at least as firmly.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         other.keys.is_subset(&self.keys) && other.exclusive.is_subset(&self.exclusive)
+    }
+
+    /// Whether a transaction that holds the other may go on to lock these: none that it holds more weakly,
+    /// none before one that it holds, and none at all when its plan is made already.
+    pub(crate) fn may_follow(&self, held: &Self, planned: bool) -> bool {
+        let last = held.keys.iter().filter(|key| locks(key)).next_back();
+        let firm = held.keys.iter().all(|key| held.lock(key) == self.lock(key));
+        let mut new = self.keys.difference(&held.keys).filter(|key| locks(key));
+        firm && new.all(|key| !planned && last.is_none_or(|last| key > last))
     }
 
     /// Takes over what the other needs.
@@ -124,7 +132,10 @@ fn protected_by(key: &Key) -> Option<(Key, Lock)> {
         | Key::ResourceHolders(account, ..) => Some((Key::Account(*account), Lock::Exclusive)),
         // Two users who lose the role at once change two rows; only the group's lock makes them take turns.
         Key::GroupHolders(group, _) => Some((Key::Group(*group), Lock::Exclusive)),
-        Key::MembershipsInGroup(group, _) => Some((Key::Group(*group), Lock::Share)),
+        // Whoever changes what this user holds in an account of the group locks the user, too.
+        Key::MembershipsInGroup(group, _) | Key::AccountsNotHeld(group, ..) => {
+            Some((Key::Group(*group), Lock::Share))
+        }
         Key::User(_) | Key::Group(_) | Key::Account(_) | Key::UserByEmail(_) | Key::UserByIdentity(_) => None,
     }
 }

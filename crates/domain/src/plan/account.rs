@@ -28,6 +28,7 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
         Command::SuspendAccount { account } => set_state(context, *account, command.name(), AccountState::Suspended),
         Command::ReinstateAccount { account } => set_state(context, *account, command.name(), AccountState::Active),
         Command::DeleteAccount { account } => delete(context, *account),
+        Command::UndeleteAccount { account } => undelete(context, *account),
         _ => Ok(Vec::new()),
     }
 }
@@ -172,6 +173,27 @@ fn delete(context: Context<'_>, id: AccountId) -> Result<Vec<Change>, Stop> {
         return Err(Refusal::WrongState(message).into());
     }
     let after = Account { state: AccountState::Deleted, deleted_at: Some(context.now), ..scene.account.clone() };
+    Ok(changed(context, scene.account, after))
+}
+
+/// How long a deletion can be taken back: 30 days, in microseconds.
+const UNDELETE_FOR: i64 = 30 * 24 * 60 * 60 * 1_000_000;
+
+fn undelete(context: Context<'_>, id: AccountId) -> Result<Vec<Change>, Stop> {
+    let mut scene = Scene::of(context, Operation::AccountUndelete.name(), id)?;
+    let deleted_at = scene.account.deleted_at;
+    // The deletion itself denies everybody everything, so the actor is judged as if it had not happened.
+    if scene.fact.state == AccountState::Deleted {
+        scene.fact.state = AccountState::Active;
+    }
+    scene.authorize(Operation::AccountUndelete)?;
+    let Some(deleted_at) = deleted_at else {
+        return Err(Refusal::WrongState(format!("account {id} was not deleted")).into());
+    };
+    if context.now.saturating_sub(deleted_at) > UNDELETE_FOR {
+        return Err(Refusal::WrongState(format!("account {id} was deleted more than 30 days ago")).into());
+    }
+    let after = Account { state: AccountState::Active, deleted_at: None, ..scene.account.clone() };
     Ok(changed(context, scene.account, after))
 }
 

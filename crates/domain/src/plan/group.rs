@@ -175,6 +175,38 @@ fn remove_user(context: Context<'_>, operation: &str, group: GroupId, id: UserId
     Ok(changes)
 }
 
+/// PE-08: nobody loses an account role that their role in a group containing the account rests on.
+pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop> {
+    for change in changes {
+        let (account, user, after) = match change {
+            Change::Membership(after) => (after.account, after.user, Some(after)),
+            Change::MembershipEnded { account, user } => (*account, *user, None),
+            _ => continue,
+        };
+        // A membership in an account that this plan creates cannot lose anything.
+        if changes.iter().any(|c| matches!(c, Change::Account(a) if a.id == account)) {
+            continue;
+        }
+        let Some(found) = context.records.account(account)?.filter(|found| !found.groups.is_empty()) else { continue };
+        let Some(before) = context.records.membership(account, user)? else { continue };
+        let Some(policy) = context.policies.get(&found.policy) else { continue };
+        let Some((user, rule)) = context.records.user(user)?.zip(policy.groups.as_ref()) else { continue };
+        for seat in user.seats.iter().filter(|seat| found.groups.contains(&seat.group)) {
+            let needed = rule.role_id(&seat.role).and_then(|id| rule.role(id)?.must_hold);
+            let Some(needed) = needed.and_then(|id| policy.role(id)) else { continue };
+            if holds(before, &needed.name) && !after.is_some_and(|after| holds(after, &needed.name)) {
+                let message = format!(
+                    "user {} is {} of the account group {}, which contains this account and needs the role {}; \
+                     take the account or the user out of that group first",
+                    user.id, seat.role, seat.group, needed.name
+                );
+                return Err(Refusal::WrongState(message).into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The group's policy and its rules; a stranger gets the same answer for a group that is not there.
 fn group_rule<'a>(context: Context<'a>, operation: &str, id: GroupId) -> Result<(&'a Policy, &'a GroupRule), Stop> {
     let group = context.records.group(id)?;

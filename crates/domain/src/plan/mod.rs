@@ -7,6 +7,7 @@ mod account;
 mod group;
 mod member;
 mod names;
+mod ownership;
 mod resource;
 mod scene;
 mod user;
@@ -82,6 +83,7 @@ pub fn plan(
     let (subject, changes) = draft(context, command)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them.
     limits::judge(policies, records, &changes)?;
+    group::guard(context, &changes)?;
     let account = changes.iter().find_map(Change::account).or_else(|| command.account());
     Ok(Plan { operation: command.name(), account, subject, changes })
 }
@@ -94,7 +96,8 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::UpdateAccount { .. }
         | Command::SuspendAccount { .. }
         | Command::ReinstateAccount { .. }
-        | Command::DeleteAccount { .. } => account::draft(context, command)?,
+        | Command::DeleteAccount { .. }
+        | Command::UndeleteAccount { .. } => account::draft(context, command)?,
         Command::AddMember { .. }
         | Command::UpdateMember { .. }
         | Command::SuspendMember { .. }
@@ -104,6 +107,7 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::DeleteResource { .. }
         | Command::Assign { .. }
         | Command::Unassign { .. } => resource::draft(context, command)?,
+        Command::TransferOwnership { account, from, to } => ownership::transfer(context, *account, *from, *to)?,
         Command::CreateUser { .. } => user::draft(context, command)?,
         Command::CreateGroup { .. } | Command::AddGroupUser { .. } | Command::RemoveGroupUser { .. } => {
             group::draft(context, command)?

@@ -478,7 +478,9 @@ impl Policy {
         let value = value_of(&attribute.name).or_else(|| attribute.default.clone());
         match (&requirement.expected, value) {
             (Expected::OneOf(words), Some(AttributeValue::Text(word))) => words.contains(&word),
-            (Expected::Flag(on), value) => value.unwrap_or(AttributeValue::Flag(false)) == AttributeValue::Flag(*on),
+            (Expected::Flag(on), value) => {
+                value.unwrap_or(AttributeValue::Flag(false)) == AttributeValue::Flag(*on)
+            }
             (Expected::Set, Some(AttributeValue::Text(text))) => !text.is_empty(),
             (Expected::Set, value) => value.is_some(),
             (Expected::AtLeast(least), Some(AttributeValue::Number(number))) => number >= *least,

@@ -49,7 +49,14 @@ impl<'a> Reader<'a> {
         self.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    pub(super) fn report(&mut self, at: Position, path: &str, severity: Severity, message: String, hint: Option<String>) {
+    pub(super) fn report(
+        &mut self,
+        at: Position,
+        path: &str,
+        severity: Severity,
+        message: String,
+        hint: Option<String>,
+    ) {
         let (file, path) = (self.file.to_owned(), path.to_owned());
         self.found.push(Diagnostic { file, line: at.line, column: at.column, path, severity, message, hint });
     }
@@ -120,7 +127,10 @@ impl<'a> Reader<'a> {
         let fine = is_name(&key.text);
         if !fine {
             let message = format!("`{}` cannot be the name of {what}", key.text);
-            let hint = format!("write a lower-case letter, then up to {} lower-case letters, digits and underscores", MAX_NAME - 1);
+            let hint = format!(
+                "write a lower-case letter, then up to {} lower-case letters, digits and underscores",
+                MAX_NAME - 1
+            );
             self.report(key.at, path, Severity::Error, message, Some(hint));
         }
         fine
@@ -207,7 +217,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Which of some names a node gives; another one is reported with the nearest.
-    pub(super) fn one_of<'n>(&mut self, node: &Node, what: &str, names: impl Iterator<Item = &'n str> + Clone) -> Option<usize> {
+    pub(super) fn one_of<'n>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        names: impl Iterator<Item = &'n str> + Clone,
+    ) -> Option<usize> {
         let word = self.word(node)?;
         let index = names.clone().position(|name| name == word);
         if index.is_none() {

@@ -91,9 +91,9 @@ impl PermissionSet {
 
     /// The permissions, in the order the policy declares them.
     pub fn iter(&self) -> impl Iterator<Item = PermissionId> + '_ {
-        (0_u16..).zip(&self.0).flat_map(|(index, word)| {
-            bits(*word).map(move |bit| PermissionId(index * 64 + u16::from(bit)))
-        })
+        (0_u16..)
+            .zip(&self.0)
+            .flat_map(|(index, word)| bits(*word).map(move |bit| PermissionId(index * 64 + u16::from(bit))))
     }
 }
 

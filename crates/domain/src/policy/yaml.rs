@@ -178,7 +178,10 @@ impl Builder {
         self.nodes += 1;
         // INVARIANT: what aliases expand to is counted before it is kept, so that memory stays bounded.
         if self.nodes > MAX_NODES {
-            return Err(Fault::new(node.at, format!("with its aliases the file has more than {MAX_NODES} nodes")));
+            return Err(Fault::new(
+                node.at,
+                format!("with its aliases the file has more than {MAX_NODES} nodes"),
+            ));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());

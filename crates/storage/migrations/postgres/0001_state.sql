@@ -146,14 +146,16 @@ CREATE TABLE feed (
 
 -- One row for each command that changed something.
 CREATE TABLE activity (
-    seq       BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at        BIGINT  NOT NULL,
-    account   TEXT COLLATE "C",
-    actor     TEXT COLLATE "C" NOT NULL,
-    through   TEXT COLLATE "C",
-    operation TEXT COLLATE "C" NOT NULL,
-    subject   TEXT COLLATE "C",
-    changes   TEXT NOT NULL
+    seq        BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         BIGINT  NOT NULL,
+    account    TEXT COLLATE "C",
+    -- person, service or operator; `actor` is the user's id, or `issuer#subject`.
+    actor_kind TEXT COLLATE "C" NOT NULL,
+    actor      TEXT COLLATE "C" NOT NULL,
+    through    TEXT COLLATE "C",
+    operation  TEXT COLLATE "C" NOT NULL,
+    subject    TEXT COLLATE "C",
+    changes    TEXT NOT NULL
 );
 CREATE INDEX activity_in ON activity (account, seq);
 

@@ -144,14 +144,16 @@ CREATE TABLE feed (
 
 -- One row for each command that changed something.
 CREATE TABLE activity (
-    seq       INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    at        INTEGER NOT NULL,
-    account   TEXT,
-    actor     TEXT    NOT NULL,
-    through   TEXT,
-    operation TEXT    NOT NULL,
-    subject   TEXT,
-    changes   TEXT    NOT NULL
+    seq        INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    at         INTEGER NOT NULL,
+    account    TEXT,
+    -- person, service or operator; `actor` is the user's id, or `issuer#subject`.
+    actor_kind TEXT    NOT NULL,
+    actor      TEXT    NOT NULL,
+    through    TEXT,
+    operation  TEXT    NOT NULL,
+    subject    TEXT,
+    changes    TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX activity_in ON activity (account, seq);
 

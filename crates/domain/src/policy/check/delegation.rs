@@ -53,14 +53,22 @@ impl Checker<'_, '_> {
         let Some(groups) = &policy.groups else { return };
         for group_role in &groups.roles {
             // Who must hold an account role in every account of the group has its permissions there.
-            let held = group_role.must_hold.and_then(|id| policy.role(id)).map(|role| role.may).unwrap_or_default();
+            let held =
+                group_role.must_hold.and_then(|id| policy.role(id)).map(|role| role.may).unwrap_or_default();
             let giver = Giver::everywhere(group_role.role.may.union(&held));
             let path = format!("groups.roles.{}", group_role.role.name);
             self.rules(&group_role.role, &path, giver);
-            for (_, given) in (0_u8..).zip(&groups.roles).filter(|(index, _)| group_role.gives.contains(*index)) {
+            for (_, given) in
+                (0_u8..).zip(&groups.roles).filter(|(index, _)| group_role.gives.contains(*index))
+            {
                 let beyond = giver.lacks(&given.role);
                 if !beyond.is_empty() {
-                    let message = format!("`{}` holds {}, which a {} does not", given.role.name, self.some(&beyond), group_role.role.name);
+                    let message = format!(
+                        "`{}` holds {}, which `{}` does not",
+                        given.role.name,
+                        self.some(&beyond),
+                        group_role.role.name
+                    );
                     let hint = "give the giver the same, or let platform operators give the role";
                     self.reader.error_at(&format!("{path}.gives"), message, hint);
                 }
@@ -72,7 +80,11 @@ impl Checker<'_, '_> {
         for (index, rule) in role.delegation.iter().enumerate() {
             let Some(path) = self.rule_path(path, index) else { continue };
             if does_nothing(rule) {
-                self.reader.error_at(&path, "the rule hands out nothing and takes nothing back", "leave it out");
+                self.reader.error_at(
+                    &path,
+                    "the rule hands out nothing and takes nothing back",
+                    "leave it out",
+                );
             }
             let grantable = rule.grant.intersection(&self.grantable_over(rule.over, giver.role));
             if !rule.grant.is_empty() && grantable.is_empty() {
@@ -86,23 +98,32 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn refuse_escalation(&mut self, rule: &Delegation, path: &str, giver: Giver, name: &str, grantable: &PermissionSet) {
+    fn refuse_escalation(
+        &mut self,
+        rule: &Delegation,
+        path: &str,
+        giver: Giver,
+        name: &str,
+        grantable: &PermissionSet,
+    ) {
         for (_, given) in (0_u8..).zip(&self.policy.roles).filter(|(index, _)| rule.give.contains(*index)) {
             let beyond = giver.lacks(given);
             if !beyond.is_empty() {
-                let message = format!("`{}` holds {}, which a {name} does not", given.name, self.some(&beyond));
+                let message =
+                    format!("`{}` holds {}, which `{name}` does not", given.name, self.some(&beyond));
                 self.reader.error_at(&format!("{path}.give"), message, BEYOND);
             }
         }
         let beyond = grantable.difference(&giver.may);
         if !beyond.is_empty() {
-            let message = format!("a {name} does not hold {}", self.some(&beyond));
+            let message = format!("`{name}` does not hold {}", self.some(&beyond));
             self.reader.error_at(&format!("{path}.grant"), message, BEYOND);
         }
         for assign in &rule.assign {
-            let beyond = self.carried(assign).difference(&self.held_where_assigning(assign.resource_type, giver));
+            let beyond =
+                self.carried(assign).difference(&self.held_where_assigning(assign.resource_type, giver));
             if !beyond.is_empty() {
-                let message = format!("a {name} does not hold {}", self.some(&beyond));
+                let message = format!("`{name}` does not hold {}", self.some(&beyond));
                 let kind = self.policy.resource_type(assign.resource_type).map_or("", |kind| &kind.name);
                 self.reader.error_at(&format!("{path}.assign.{kind}"), message, BEYOND);
             }
@@ -111,7 +132,11 @@ impl Checker<'_, '_> {
 
     /// What an assignment under that rule can carry at the most.
     fn carried(&self, assign: &AssignRule) -> PermissionSet {
-        let roles = self.policy.resource_type(assign.resource_type).map(|kind| kind.roles.as_slice()).unwrap_or_default();
+        let roles = self
+            .policy
+            .resource_type(assign.resource_type)
+            .map(|kind| kind.roles.as_slice())
+            .unwrap_or_default();
         let named = (0_u8..).zip(roles).filter(|(index, _)| assign.roles.contains(*index));
         named.fold(assign.permissions, |set, (_, role)| set.union(&role.may))
     }
@@ -151,7 +176,19 @@ impl Checker<'_, '_> {
 }
 
 fn does_nothing(rule: &Delegation) -> bool {
-    let Delegation { over: _, give, take, grant, withdraw, restrict, lift, remove, assign, unassign, beyond_own: _ } = rule;
+    let Delegation {
+        over: _,
+        give,
+        take,
+        grant,
+        withdraw,
+        restrict,
+        lift,
+        remove,
+        assign,
+        unassign,
+        beyond_own: _,
+    } = rule;
     let masks = [give, take, restrict, lift];
     masks.iter().all(|mask| **mask == Mask::EMPTY)
         && grant.is_empty()

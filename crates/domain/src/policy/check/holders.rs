@@ -32,8 +32,12 @@ impl Checker<'_, '_> {
             // What a role takes over from another is reported there.
             let path = format!("{path}.grantable");
             if !never.is_empty() && self.reader.says(&path) {
-                let message = format!("nobody can grant {} to a {}", self.some(&never), role.name);
-                self.reader.error_at(&path, message, "let a delegation over this role `grant` it, or leave it out");
+                let message = format!("nobody can grant {} to holders of `{}`", self.some(&never), role.name);
+                self.reader.error_at(
+                    &path,
+                    message,
+                    "let a delegation over this role `grant` it, or leave it out",
+                );
             }
         }
     }
@@ -60,12 +64,17 @@ impl Checker<'_, '_> {
                 let hint = "list it as `restrictable` in a role";
                 self.reader.error_at(&path, "no member can be restricted this way", hint);
             } else if !self.reach.rules(self.policy).iter().any(|rule| rule.restrict.contains(index)) {
-                self.reader.error_at(&path, "nobody can restrict a member this way", "let a delegation `restrict` it");
+                self.reader.error_at(
+                    &path,
+                    "nobody can restrict a member this way",
+                    "let a delegation `restrict` it",
+                );
             }
             for (id, role, path) in self.account_roles() {
                 let takes = restriction.removes.intersection(&self.ever_held(id, role));
                 if role.restrictable.contains(index) && takes.is_empty() {
-                    let message = format!("`{}` takes nothing from a {}", restriction.name, role.name);
+                    let message =
+                        format!("`{}` takes nothing from holders of `{}`", restriction.name, role.name);
                     self.reader.error_at(&format!("{path}.restrictable"), message, "leave it out");
                 }
             }
@@ -79,7 +88,12 @@ impl Checker<'_, '_> {
         on_resources
             .map(|role| role.may)
             .chain(carried)
-            .chain([role.may, role.may_on_assigned, role.may_on_own, self.reach.grantable_to(self.policy, id)])
+            .chain([
+                role.may,
+                role.may_on_assigned,
+                role.may_on_own,
+                self.reach.grantable_to(self.policy, id),
+            ])
             .fold(PermissionSet::EMPTY, |set, other| set.union(&other))
     }
 

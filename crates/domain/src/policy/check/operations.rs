@@ -33,7 +33,8 @@ impl Checker<'_, '_> {
 
     fn require_account_wide(&mut self, path: &str, id: PermissionId) {
         if !self.reach.account_wide.contains(id) {
-            let message = format!("nobody can ever hold `{}` for the whole account", self.policy.permission_name(id));
+            let message =
+                format!("nobody can ever hold `{}` for the whole account", self.policy.permission_name(id));
             self.reader.error_at(path, message, "give it to a role, or name another permission");
         }
     }
@@ -41,7 +42,9 @@ impl Checker<'_, '_> {
     fn require_section(&mut self, operation: Operation, path: &str) {
         let ways = &self.policy.boarding.ways;
         let lacking = match operation {
-            Operation::AccountTransfer => self.policy.transfer.is_none().then_some("there is no `transfer` section"),
+            Operation::AccountTransfer => {
+                self.policy.transfer.is_none().then_some("there is no `transfer` section")
+            }
             Operation::ContactCreate
             | Operation::ContactGet
             | Operation::ContactUpdate
@@ -49,9 +52,8 @@ impl Checker<'_, '_> {
                 self.policy.contacts.is_none().then_some("there is no `contacts` section")
             }
             Operation::GroupJoin => self.policy.groups.is_none().then_some("there is no `groups` section"),
-            Operation::PasswordReset => {
-                (!ways.contains(&BoardingWay::InitialPassword)).then_some("`boarding.ways` has no `initial_password`")
-            }
+            Operation::PasswordReset => (!ways.contains(&BoardingWay::InitialPassword))
+                .then_some("`boarding.ways` has no `initial_password`"),
             Operation::MemberInvite => {
                 (!ways.contains(&BoardingWay::Link)).then_some("`boarding.ways` has no `link`")
             }
@@ -73,7 +75,11 @@ impl Checker<'_, '_> {
             | Operation::MemberImport => None,
         };
         if let Some(lacking) = lacking {
-            self.reader.error_at(path, format!("the operation cannot happen: {lacking}"), "add it, or leave this out");
+            self.reader.error_at(
+                path,
+                format!("the operation cannot happen: {lacking}"),
+                "add it, or leave this out",
+            );
         }
     }
 
@@ -93,7 +99,11 @@ impl Checker<'_, '_> {
             let about = self.policy.resource_type(asked).map_or("", |kind| &kind.name);
             if on.intersection(Mask::of(asked.0)).is_empty() {
                 let message = format!("`{}` is not about a {about}", self.policy.permission_name(id));
-                self.reader.error_at(&path, message, "add the type to the permission's `on`, or name another permission");
+                self.reader.error_at(
+                    &path,
+                    message,
+                    "add the type to the permission's `on`, or name another permission",
+                );
             } else if !self.reach.account_wide.union(&self.reach.on_resources).contains(id) {
                 let message = format!("nobody can ever hold `{}`", self.policy.permission_name(id));
                 self.reader.error_at(&path, message, "give it to a role, or name another permission");

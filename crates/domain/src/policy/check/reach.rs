@@ -97,13 +97,15 @@ impl Reach {
 
     /// Permissions that can be granted to a holder of that role.
     pub(super) fn grantable_to(&self, policy: &Policy, id: RoleId) -> PermissionSet {
-        let rules = self.rules(policy).into_iter().filter(|rule| rule.over.oneself || rule.over.roles.contains(id.0));
+        let rules =
+            self.rules(policy).into_iter().filter(|rule| rule.over.oneself || rule.over.roles.contains(id.0));
         let granted = rules.fold(PermissionSet::EMPTY, |set, rule| set.union(&rule.grant));
         policy.role(id).map(|role| role.grantable.intersection(&granted)).unwrap_or_default()
     }
 
     fn collect(&mut self, policy: &Policy) {
-        for (id, role) in (0_u8..).map(RoleId).zip(&policy.roles).filter(|(id, _)| self.roles.contains(id.0)) {
+        for (id, role) in (0_u8..).map(RoleId).zip(&policy.roles).filter(|(id, _)| self.roles.contains(id.0))
+        {
             self.account_wide = self.account_wide.union(&role.may).union(&self.grantable_to(policy, id));
             self.on_resources = self.on_resources.union(&role.may_on_assigned).union(&role.may_on_own);
         }
@@ -111,9 +113,12 @@ impl Reach {
         for (_, role) in (0_u8..).zip(groups).filter(|(index, _)| self.group_roles.contains(*index)) {
             self.account_wide = self.account_wide.union(&role.role.may);
         }
-        for ((kind, reached), carried) in policy.resource_types.iter().zip(&self.resource_roles).zip(&self.assigned) {
+        for ((kind, reached), carried) in
+            policy.resource_types.iter().zip(&self.resource_roles).zip(&self.assigned)
+        {
             let roles = (0_u8..).zip(&kind.roles).filter(|(index, _)| reached.contains(*index));
-            self.on_resources = roles.fold(self.on_resources.union(carried), |set, (_, role)| set.union(&role.may));
+            self.on_resources =
+                roles.fold(self.on_resources.union(carried), |set, (_, role)| set.union(&role.may));
         }
     }
 }

@@ -27,7 +27,11 @@ impl Checker<'_, '_> {
             self.table(&path, &roles, reached, &birth);
             for role in roles.iter().filter(|role| role.at_birth && kind.ids == ResourceIds::Free) {
                 let message = format!("a {} has no known creator: its ids are free", kind.name);
-                self.reader.error_at(&format!("{path}.{}.at_birth", role.name), message, "declare `ids: registered`");
+                self.reader.error_at(
+                    &format!("{path}.{}.at_birth", role.name),
+                    message,
+                    "declare `ids: registered`",
+                );
             }
         }
         if let Some(groups) = &policy.groups {
@@ -55,15 +59,29 @@ impl Checker<'_, '_> {
             }
             let least = format!("{own}.holders.least");
             if role.holders.least > 0 && !role.at_birth {
-                let message = format!("{} would have fewer holders than this: nobody has the role at birth", birth.what);
-                self.reader.error_at(&least, message, &format!("make the role `at_birth`, so that {} gets it", birth.who));
+                let message = format!(
+                    "{} would have fewer holders than this: nobody has the role at birth",
+                    birth.what
+                );
+                self.reader.error_at(
+                    &least,
+                    message,
+                    &format!("make the role `at_birth`, so that {} gets it", birth.who),
+                );
             } else if role.holders.least > 1 {
-                let message = format!("{} would have fewer holders than this: only {} has the role", birth.what, birth.who);
+                let message = format!(
+                    "{} would have fewer holders than this: only {} has the role",
+                    birth.what, birth.who
+                );
                 self.reader.error_at(&least, message, "ask for 1 at the least");
             }
             if !role.stands_alone && !roles.iter().any(|other| can_stand_beside(role, other)) {
                 let message = "the role does not stand alone, and there is none that it could stand beside";
-                self.reader.error_at(&format!("{own}.stands_alone"), message, "add a role of another slot that stands alone");
+                self.reader.error_at(
+                    &format!("{own}.stands_alone"),
+                    message,
+                    "add a role of another slot that stands alone",
+                );
             }
         }
         self.births(path, roles, birth);
@@ -74,8 +92,13 @@ impl Checker<'_, '_> {
         for (index, role) in born.iter().enumerate() {
             let rival = born.iter().take(index).find(|other| role.slot.is_some() && other.slot == role.slot);
             if let Some(rival) = rival {
-                let message = format!("{} gets `{}` too, and the two exclude each other", birth.who, rival.name);
-                self.reader.error_at(&format!("{path}.{}.at_birth", role.name), message, "make one of them `at_birth`");
+                let message =
+                    format!("{} gets `{}` too, and the two exclude each other", birth.who, rival.name);
+                self.reader.error_at(
+                    &format!("{path}.{}.at_birth", role.name),
+                    message,
+                    "make one of them `at_birth`",
+                );
             }
         }
         if !born.is_empty() && born.iter().all(|role| !role.stands_alone) {
@@ -96,8 +119,13 @@ impl Checker<'_, '_> {
         let unmet = self.policy.unmet(|_| None);
         for (_, role, path) in self.account_roles() {
             if role.at_birth && !role.requires.intersection(unmet).is_empty() {
-                let message = "the role would not count in a new account, whose attributes have their defaults";
-                self.reader.error_at(&format!("{path}.requires"), message, "change the default, or require this elsewhere");
+                let message =
+                    "the role would not count in a new account, whose attributes have their defaults";
+                self.reader.error_at(
+                    &format!("{path}.requires"),
+                    message,
+                    "change the default, or require this elsewhere",
+                );
             }
         }
     }

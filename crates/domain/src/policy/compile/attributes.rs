@@ -38,8 +38,10 @@ impl Compiler<'_, '_> {
     fn attribute_kind(&mut self, node: &Node, fields: Fields<'_>) -> Option<AttributeKind> {
         let given: Vec<&str> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
         let [kind] = given.as_slice() else {
-            let hint = "give one of `choice: [...]`, `flag: true`, `number: true`, `text: true` and `domain: true`";
-            let message = if given.is_empty() { "the attribute has no kind" } else { "the attribute has two kinds" };
+            let hint =
+                "give one of `choice: [...]`, `flag: true`, `number: true`, `text: true` and `domain: true`";
+            let message =
+                if given.is_empty() { "the attribute has no kind" } else { "the attribute has two kinds" };
             self.reader.error_hint(node, message, Some(hint.to_owned()));
             return None;
         };
@@ -63,7 +65,10 @@ impl Compiler<'_, '_> {
         for item in self.reader.items(node) {
             let Some(word) = self.reader.word(item) else { continue };
             if !is_name(word) {
-                self.reader.error(item, format!("`{word}` cannot be a choice: write lower-case letters, digits and underscores"));
+                self.reader.error(
+                    item,
+                    format!("`{word}` cannot be a choice: write lower-case letters, digits and underscores"),
+                );
             } else if words.iter().any(|other| other == word) {
                 self.reader.error(item, format!("`{word}` is given twice"));
             } else {
@@ -79,16 +84,24 @@ impl Compiler<'_, '_> {
     /// Reads defaults and who may change what.
     pub(super) fn define_attributes(&mut self, node: &Node) {
         for (name, node) in self.quiet(node) {
-            let Some(index) = self.policy.attributes.iter().position(|attribute| attribute.name == name) else { continue };
-            let Some(kind) = self.policy.attributes.get(index).map(|attribute| attribute.kind.clone()) else { continue };
+            let Some(index) = self.policy.attributes.iter().position(|attribute| attribute.name == name)
+            else {
+                continue;
+            };
+            let Some(kind) = self.policy.attributes.get(index).map(|attribute| attribute.kind.clone()) else {
+                continue;
+            };
             let fields = self.reader.fields(node, FIELDS);
             let default = fields.get("default").and_then(|value| self.attribute_value(value, &kind));
             let changed_by = fields.get("changed_by").and_then(|word| self.one_permission(word));
             let only_upwards = self.reader.switch(fields.get("only_upwards")).unwrap_or_default();
-            if let (true, AttributeKind::Flag | AttributeKind::Number | AttributeKind::Text | AttributeKind::Domain) =
-                (only_upwards, &kind)
+            if let (
+                true,
+                AttributeKind::Flag | AttributeKind::Number | AttributeKind::Text | AttributeKind::Domain,
+            ) = (only_upwards, &kind)
             {
-                self.reader.error(fields.get("only_upwards").unwrap_or(node), "only a `choice` can move upwards");
+                self.reader
+                    .error(fields.get("only_upwards").unwrap_or(node), "only a `choice` can move upwards");
             }
             if let Some(attribute) = self.policy.attributes.get_mut(index) {
                 attribute.default = default.or_else(|| attribute.default.clone());
@@ -105,11 +118,14 @@ impl Compiler<'_, '_> {
                 words.get(index).cloned().map(AttributeValue::Text)
             }
             AttributeKind::Flag => self.reader.switch(Some(node)).map(AttributeValue::Flag),
-            AttributeKind::Number => self.reader.number(Some(node), i64::MIN, i64::MAX).map(AttributeValue::Number),
+            AttributeKind::Number => {
+                self.reader.number(Some(node), i64::MIN, i64::MAX).map(AttributeValue::Number)
+            }
             AttributeKind::Text => {
                 let text = self.reader.word(node)?;
                 if text.len() > MAX_VALUE {
-                    self.reader.error(node, format!("this text has {} bytes; it may have {MAX_VALUE}", text.len()));
+                    self.reader
+                        .error(node, format!("this text has {} bytes; it may have {MAX_VALUE}", text.len()));
                 }
                 Some(AttributeValue::Text(text.to_owned()))
             }
@@ -171,11 +187,16 @@ impl Compiler<'_, '_> {
             }
             AttributeKind::Flag => self.reader.switch(Some(node)).map(Expected::Flag),
             AttributeKind::Number if self.is_set(node) => Some(Expected::Set),
-            AttributeKind::Number => self.reader.number(Some(node), i64::MIN, i64::MAX).map(Expected::AtLeast),
+            AttributeKind::Number => {
+                self.reader.number(Some(node), i64::MIN, i64::MAX).map(Expected::AtLeast)
+            }
             AttributeKind::Text | AttributeKind::Domain => {
                 let word = self.reader.word(node)?;
                 if word != "set" {
-                    self.reader.error(node, format!("a text or domain can be required to be `set`, not to be `{word}`"));
+                    self.reader.error(
+                        node,
+                        format!("a text or domain can be required to be `set`, not to be `{word}`"),
+                    );
                 }
                 Some(Expected::Set)
             }

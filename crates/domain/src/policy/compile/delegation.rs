@@ -8,7 +8,17 @@ use crate::policy::set::{Mask, PermissionSet, ResourceTypeId};
 use crate::policy::yaml::{Content, Node};
 
 const RULE: &[&str] = &[
-    "over", "give", "take", "grant", "withdraw", "restrict", "lift", "assign", "unassign", "remove", "beyond_own",
+    "over",
+    "give",
+    "take",
+    "grant",
+    "withdraw",
+    "restrict",
+    "lift",
+    "assign",
+    "unassign",
+    "remove",
+    "beyond_own",
 ];
 const RESOURCE_RULE: &[&str] = &["over", "assign", "unassign", "beyond_own"];
 
@@ -74,7 +84,11 @@ impl Compiler<'_, '_> {
         let mut rules = Vec::new();
         let Content::Map(entries) = &node.content else {
             for kind in self.resource_types(node).iter().map(ResourceTypeId) {
-                rules.push(AssignRule { resource_type: kind, roles: Mask::EMPTY, permissions: PermissionSet::EMPTY });
+                rules.push(AssignRule {
+                    resource_type: kind,
+                    roles: Mask::EMPTY,
+                    permissions: PermissionSet::EMPTY,
+                });
                 self.require_within(node, kind, whose);
             }
             return rules;
@@ -108,7 +122,10 @@ impl Compiler<'_, '_> {
         if let Whose::Resource(own) = whose
             && !self.descendants(own).contains(kind.0)
         {
-            self.reader.error(node, "the role of a resource hands out that resource and what is in it, nothing else");
+            self.reader.error(
+                node,
+                "the role of a resource hands out that resource and what is in it, nothing else",
+            );
         }
     }
 }

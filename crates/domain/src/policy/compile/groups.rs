@@ -72,7 +72,8 @@ impl Compiler<'_, '_> {
         let mut controls = Vec::new();
         if let Some(list) = fields.get("controls") {
             for item in self.reader.items(list) {
-                let index = self.reader.one_of(item, "control of a group", CONTROLS.iter().map(|(name, _)| *name));
+                let index =
+                    self.reader.one_of(item, "control of a group", CONTROLS.iter().map(|(name, _)| *name));
                 controls.extend(index.and_then(|index| CONTROLS.get(index)).map(|(_, control)| *control));
             }
         }

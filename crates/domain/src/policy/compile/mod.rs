@@ -9,11 +9,12 @@ mod operations;
 mod patterns;
 mod resources;
 mod roles;
+mod sections;
 mod tables;
 
 use std::collections::HashMap;
 
-use super::model::{Boarding, BoardingWay, ContactRule, Policy, Restriction, Transfer};
+use super::model::{Boarding, BoardingWay, Policy, Restriction};
 use super::reader::{Fields, Reader};
 use super::set::{MAX_NAMES, Mask, PermissionId, RoleId};
 use super::yaml::Node;
@@ -33,13 +34,22 @@ struct Compiler<'r, 'a> {
 }
 
 const SECTIONS: &[&str] = &[
-    "policy", "title", "source", "attributes", "modules", "resources", "roles", "restrictions", "operations",
-    "contacts", "boarding", "transfer", "groups",
+    "policy",
+    "title",
+    "source",
+    "attributes",
+    "modules",
+    "resources",
+    "roles",
+    "restrictions",
+    "operations",
+    "contacts",
+    "boarding",
+    "transfer",
+    "groups",
 ];
 
-/// Most days that a link or an initial password may be good for.
-const MAX_DAYS: i64 = 365;
-/// Days that they are good for unless the policy says otherwise.
+/// Days that a link or an initial password is good for unless the policy says otherwise.
 const DEFAULT_DAYS: u32 = 7;
 
 /// Reads the whole document, reporting every mistake.
@@ -93,7 +103,11 @@ impl Compiler<'_, '_> {
                 && name.bytes().all(plain);
             if !fine {
                 let hint = "write a lower-case letter, then up to 62 lower-case letters, digits and hyphens";
-                self.reader.error_hint(node, format!("`{name}` cannot be the name of a policy"), Some(hint.to_owned()));
+                self.reader.error_hint(
+                    node,
+                    format!("`{name}` cannot be the name of a policy"),
+                    Some(hint.to_owned()),
+                );
             }
             self.policy.name = name.to_owned();
         }
@@ -118,7 +132,8 @@ impl Compiler<'_, '_> {
         }
         if let Some(node) = sections.get("restrictions") {
             for (name, _) in self.limited(node, "restriction", MAX_NAMES) {
-                let restriction = Restriction { name: name.to_owned(), title: label(name), removes: Default::default() };
+                let restriction =
+                    Restriction { name: name.to_owned(), title: label(name), removes: Default::default() };
                 self.policy.restrictions.push(restriction);
             }
         }
@@ -171,20 +186,6 @@ impl Compiler<'_, '_> {
         entries
     }
 
-    fn define_restrictions(&mut self, node: &Node) {
-        for (name, node) in self.quiet(node) {
-            let fields = self.reader.fields(node, &["title", "removes"]);
-            let title = self.reader.text(fields.get("title"));
-            let removes = fields.get("removes").map(|list| self.any_permissions(list));
-            let index = self.policy.restriction_id(name);
-            let restriction = index.and_then(|index| self.policy.restrictions.get_mut(usize::from(index)));
-            if let Some(restriction) = restriction {
-                restriction.title = title.unwrap_or_else(|| label(name));
-                restriction.removes = removes.unwrap_or_default();
-            }
-        }
-    }
-
     /// The well-spelt entries of a map whose spelling was reported when they were declared.
     fn quiet<'n>(&mut self, node: &'n Node) -> Vec<(&'n str, &'n Node)> {
         match &node.content {
@@ -194,56 +195,6 @@ impl Compiler<'_, '_> {
                 .map(|(key, value)| (key.text.as_str(), value))
                 .collect(),
             _ => Vec::new(),
-        }
-    }
-
-    fn define_contacts(&mut self, node: &Node) {
-        let fields = self.reader.fields(node, &["at_birth", "grantable"]);
-        let at_birth = fields.get("at_birth").map(|list| self.any_permissions(list)).unwrap_or_default();
-        let grantable = fields.get("grantable").map(|list| self.any_permissions(list)).unwrap_or(at_birth);
-        self.policy.contacts = Some(ContactRule { at_birth, grantable });
-    }
-
-    fn define_boarding(&mut self, node: &Node) {
-        const WAYS: [(&str, BoardingWay); 3] = [
-            ("direct", BoardingWay::Direct),
-            ("link", BoardingWay::Link),
-            ("initial_password", BoardingWay::InitialPassword),
-        ];
-        let fields = self.reader.fields(node, &["ways", "link_days", "password_days"]);
-        if let Some(list) = fields.get("ways") {
-            let mut ways = Vec::new();
-            for item in self.reader.items(list) {
-                let index = self.reader.one_of(item, "way to come aboard", WAYS.iter().map(|(name, _)| *name));
-                match index.and_then(|index| WAYS.get(index)) {
-                    Some((name, way)) if ways.contains(way) => self.reader.error(item, format!("`{name}` is given twice")),
-                    Some((_, way)) => ways.push(*way),
-                    None => {}
-                }
-            }
-            if ways.is_empty() {
-                self.reader.error(list, "nobody could come aboard: give at least one way");
-            }
-            self.policy.boarding.ways = ways;
-        }
-        for (key, days) in [
-            ("link_days", &mut self.policy.boarding.link_days),
-            ("password_days", &mut self.policy.boarding.password_days),
-        ] {
-            if let Some(number) = self.reader.number(fields.get(key), 1, MAX_DAYS) {
-                *days = u32::try_from(number).unwrap_or(DEFAULT_DAYS);
-            }
-        }
-    }
-
-    fn define_transfer(&mut self, node: &Node) {
-        let fields = self.reader.fields(node, &["role", "leaves"]);
-        let leaves = fields.get("leaves").and_then(|node| self.account_role(node));
-        match fields.get("role") {
-            Some(word) => {
-                self.policy.transfer = self.account_role(word).map(|role| Transfer { role, leaves });
-            }
-            None => self.reader.error(node, "the transfer names no `role` that moves"),
         }
     }
 

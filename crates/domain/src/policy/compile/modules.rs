@@ -28,7 +28,8 @@ impl Compiler<'_, '_> {
                 continue;
             };
             for action in self.actions(actions, Repeated::Report) {
-                permissions.insert(PermissionId(u16::try_from(self.policy.permissions.len()).unwrap_or(u16::MAX)));
+                permissions
+                    .insert(PermissionId(u16::try_from(self.policy.permissions.len()).unwrap_or(u16::MAX)));
                 self.declare_permission(index, (name, &title), action);
             }
             self.policy.modules.push(Module { name: name.to_owned(), title, permissions });
@@ -43,9 +44,15 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn declare_permission(&mut self, module: usize, (prefix, module_title): (&str, &str), action: Action<'_>) {
+    fn declare_permission(
+        &mut self,
+        module: usize,
+        (prefix, module_title): (&str, &str),
+        action: Action<'_>,
+    ) {
         let name = format!("{prefix}.{}", action.name);
-        let title = action.title.unwrap_or_else(|| format!("{module_title}: {}", action.name.replace('_', " ")));
+        let title =
+            action.title.unwrap_or_else(|| format!("{module_title}: {}", action.name.replace('_', " ")));
         // INVARIANT: a number beyond what sets can hold never comes to exist; the file is refused anyway.
         if let Some(id) = u16::try_from(self.policy.permissions.len()).ok().map(PermissionId) {
             self.policy.permission_index.insert(name.clone(), id);
@@ -77,7 +84,8 @@ impl Compiler<'_, '_> {
             for action in self.actions(actions, Repeated::Ignore) {
                 let own = action.body.map(|body| self.fields_of(body));
                 let own_on = own.and_then(|fields| fields.get("on")).map(|list| self.resource_types(list));
-                let own_requires = own.and_then(|fields| fields.get("requires")).map(|map| self.requirements(map));
+                let own_requires =
+                    own.and_then(|fields| fields.get("requires")).map(|map| self.requirements(map));
                 let id = self.policy.permission_id(&format!("{module_name}.{}", action.name));
                 let permission = id.and_then(|id| self.policy.permissions.get_mut(usize::from(id.0)));
                 if let Some(permission) = permission {
@@ -112,7 +120,8 @@ impl Compiler<'_, '_> {
                         if is_name(name) {
                             actions.push(Action { name, path: item.path.clone(), title: None, body: None });
                         } else {
-                            let hint = "write a lower-case letter, then lower-case letters, digits and underscores";
+                            let hint =
+                                "write a lower-case letter, then lower-case letters, digits and underscores";
                             let message = format!("`{name}` cannot be the name of an action");
                             self.reader.error_hint(item, message, Some(hint.to_owned()));
                         }
@@ -142,7 +151,11 @@ impl Compiler<'_, '_> {
             if kept.iter().all(|other| other.name != action.name) {
                 kept.push(action);
             } else if repeated == Repeated::Report {
-                self.reader.error_at(&action.path, format!("the action `{}` is given twice", action.name), "");
+                self.reader.error_at(
+                    &action.path,
+                    format!("the action `{}` is given twice", action.name),
+                    "",
+                );
             }
         }
         kept

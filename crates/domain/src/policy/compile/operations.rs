@@ -52,7 +52,10 @@ impl Compiler<'_, '_> {
         let mut most = Vec::new();
         for (key, value) in self.reader.entries(node) {
             let kind = self.resource_type_named(key, value);
-            let number = self.reader.number(Some(value), 1, i64::from(u32::MAX)).and_then(|number| u32::try_from(number).ok());
+            let number = self
+                .reader
+                .number(Some(value), 1, i64::from(u32::MAX))
+                .and_then(|number| u32::try_from(number).ok());
             most.extend(kind.zip(number));
         }
         most

@@ -93,7 +93,8 @@ impl Compiler<'_, '_> {
 
     fn report_unmatched(&mut self, node: &Node, pattern: &str) {
         let permissions = self.policy.permissions.iter().map(|permission| permission.name.as_str());
-        let modules: Vec<String> = self.policy.modules.iter().map(|module| format!("{}.*", module.name)).collect();
+        let modules: Vec<String> =
+            self.policy.modules.iter().map(|module| format!("{}.*", module.name)).collect();
         let (message, candidates): (_, Vec<&str>) = if pattern.contains('*') {
             (format!("no permission matches `{pattern}`"), modules.iter().map(String::as_str).collect())
         } else {
@@ -106,7 +107,8 @@ impl Compiler<'_, '_> {
 
 /// Whether a permission's name has the form of the pattern.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (Some((module, action)), Some((own_module, own_action))) = (pattern.split_once('.'), name.split_once('.'))
+    let (Some((module, action)), Some((own_module, own_action))) =
+        (pattern.split_once('.'), name.split_once('.'))
     else {
         return pattern == "*";
     };
@@ -119,7 +121,13 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_a_whole_module_or_a_whole_action_and_for_no_part_of_one() {
-        assert!(matches("*", "users.view") && matches("users.*", "users.view") && matches("*.view", "users.view"));
-        assert!(!matches("us*.view", "users.view") && !matches("users", "users.view") && !matches("*.edit", "users.view"));
+        assert!(
+            matches("*", "users.view") && matches("users.*", "users.view") && matches("*.view", "users.view")
+        );
+        assert!(
+            !matches("us*.view", "users.view")
+                && !matches("users", "users.view")
+                && !matches("*.edit", "users.view")
+        );
     }
 }

@@ -40,7 +40,9 @@ impl Compiler<'_, '_> {
             let names = self.policy.resource_types.iter().map(|kind| kind.name.as_str());
             self.reader.one_of(word, "resource type", names)
         });
-        let ids = fields.get("ids").and_then(|word| self.reader.one_of(word, "source of ids", ["registered", "free"].into_iter()));
+        let ids = fields
+            .get("ids")
+            .and_then(|word| self.reader.one_of(word, "source of ids", ["registered", "free"].into_iter()));
         let holder_contacts = self.reader.switch(fields.get("holder_contacts")).unwrap_or_default();
         let roles = fields.get("roles").map(|map| self.declare_roles(map, "role")).unwrap_or_default();
         let Some(kind) = self.resource_type_mut(name) else { return };

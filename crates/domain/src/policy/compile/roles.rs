@@ -27,8 +27,17 @@ pub(super) struct RoleTable {
 }
 
 const COMMON: &[&str] = &[
-    "title", "description", "may", "includes", "exclusive", "stands_alone", "at_birth", "given_by_operator",
-    "holders", "requires", "delegation",
+    "title",
+    "description",
+    "may",
+    "includes",
+    "exclusive",
+    "stands_alone",
+    "at_birth",
+    "given_by_operator",
+    "holders",
+    "requires",
+    "delegation",
 ];
 const ACCOUNT: &[&str] = &["may_on_assigned", "may_on_own", "grantable", "restrictable"];
 pub(super) const GROUP: &[&str] = &["must_hold", "made_by_operator", "controls", "gives", "takes"];
@@ -59,7 +68,14 @@ impl Compiler<'_, '_> {
     }
 
     /// Reads one role into the table; its includes are merged once all are read.
-    pub(super) fn role(&mut self, name: &str, fields: Fields<'_>, whose: Whose, names: &[String], table: &mut RoleTable) {
+    pub(super) fn role(
+        &mut self,
+        name: &str,
+        fields: Fields<'_>,
+        whose: Whose,
+        names: &[String],
+        table: &mut RoleTable,
+    ) {
         let mut role = blank(name);
         role.title = self.reader.text(fields.get("title")).unwrap_or(role.title);
         role.description = self.reader.text(fields.get("description")).unwrap_or_default();
@@ -70,7 +86,8 @@ impl Compiler<'_, '_> {
         role.given_by_operator = self.reader.switch(fields.get("given_by_operator")).unwrap_or_default();
         role.holders = fields.get("holders").map(|node| self.holders(node)).unwrap_or_default();
         role.requires = fields.get("requires").map(|node| self.requirements(node)).unwrap_or_default();
-        role.delegation = fields.get("delegation").map(|node| self.delegation(node, whose)).unwrap_or_default();
+        role.delegation =
+            fields.get("delegation").map(|node| self.delegation(node, whose)).unwrap_or_default();
         let mut includes = Vec::new();
         if let Some(list) = fields.get("includes") {
             for item in self.reader.items(list) {
@@ -120,7 +137,8 @@ impl Compiler<'_, '_> {
 
     /// The restrictions that a list names.
     pub(super) fn restrictions(&mut self, list: &Node) -> Mask {
-        let names: Vec<String> = self.policy.restrictions.iter().map(|restriction| restriction.name.clone()).collect();
+        let names: Vec<String> =
+            self.policy.restrictions.iter().map(|restriction| restriction.name.clone()).collect();
         self.mask(list, "restriction", &names)
     }
 
@@ -130,7 +148,8 @@ impl Compiler<'_, '_> {
             "false" => return None,
             name if crate::policy::reader::is_name(name) => name,
             name => {
-                let message = format!("`{name}` cannot be the name of a slot: write `true` or a lower-case name");
+                let message =
+                    format!("`{name}` cannot be the name of a slot: write `true` or a lower-case name");
                 self.reader.error(node, message);
                 return None;
             }
@@ -151,7 +170,10 @@ impl Compiler<'_, '_> {
         {
             self.reader.error(node, format!("at least {least} and at most {most} holders cannot be"));
         }
-        Holders { least: u32::try_from(least).unwrap_or_default(), most: most.and_then(|most| u32::try_from(most).ok()) }
+        Holders {
+            least: u32::try_from(least).unwrap_or_default(),
+            most: most.and_then(|most| u32::try_from(most).ok()),
+        }
     }
 
     /// Gives every role what the roles it includes hold and hand out.
@@ -161,7 +183,9 @@ impl Compiler<'_, '_> {
         // Each round merges the roles whose includes are complete; a round that merges none has met a cycle.
         while !open.is_empty() {
             let complete = |index: &usize| {
-                includes.get(*index).is_none_or(|included| included.iter().all(|(other, _)| !open.contains(other)))
+                includes
+                    .get(*index)
+                    .is_none_or(|included| included.iter().all(|(other, _)| !open.contains(other)))
             };
             let (ready, waiting): (Vec<usize>, Vec<usize>) = open.iter().partition(|index| complete(index));
             if ready.is_empty() {

@@ -8,13 +8,15 @@ impl Compiler<'_, '_> {
     /// Turns "which permissions has a role" into "which roles has a permission".
     pub(super) fn tables(&mut self) {
         let Policy { permissions, roles, resource_types, restrictions, groups, .. } = &mut self.policy;
-        let group_roles: Vec<&Role> = groups.iter().flat_map(|groups| &groups.roles).map(|role| &role.role).collect();
+        let group_roles: Vec<&Role> =
+            groups.iter().flat_map(|groups| &groups.roles).map(|role| &role.role).collect();
         for (id, permission) in (0_u16..).map(PermissionId).zip(permissions) {
             permission.by_role = holders(id, roles.iter().map(|role| &role.may));
             permission.by_role_assigned = holders(id, roles.iter().map(|role| &role.may_on_assigned));
             permission.by_role_own = holders(id, roles.iter().map(|role| &role.may_on_own));
             permission.by_group_role = holders(id, group_roles.iter().map(|role| &role.may));
-            permission.by_restriction = holders(id, restrictions.iter().map(|restriction| &restriction.removes));
+            permission.by_restriction =
+                holders(id, restrictions.iter().map(|restriction| &restriction.removes));
             permission.by_resource_role = resource_types
                 .iter()
                 .map(|kind| holders(id, kind.roles.iter().map(|role| &role.may)))

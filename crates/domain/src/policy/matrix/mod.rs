@@ -1,5 +1,7 @@
 //! A policy as a table of roles and permissions, to be laid beside the document that it encodes.
 
+mod delegation;
+mod phrases;
 mod sentences;
 mod text;
 
@@ -193,7 +195,8 @@ fn access(policy: &Policy) -> Vec<AccessRow> {
     let level = |module: usize, role: &Role| {
         let somewhere = role.may.union(&role.may_on_assigned).union(&role.may_on_own);
         // What is held on some resources only is never full, however much of the module it is.
-        access_level(policy, module, &role.may).max(access_level(policy, module, &somewhere).min(AccessLevel::Limited))
+        access_level(policy, module, &role.may)
+            .max(access_level(policy, module, &somewhere).min(AccessLevel::Limited))
     };
     let modules = policy.modules.iter().enumerate();
     modules

@@ -33,7 +33,10 @@ impl fmt::Display for Matrix {
         self.source.as_ref().map_or(Ok(()), |source| write!(f, " ({source})"))?;
         writeln!(f, "\n")?;
         writeln!(f, "Who holds which permission")?;
-        writeln!(f, "  yes: everywhere; assigned, own: on such resources only; may: if given one by one; -: not")?;
+        writeln!(
+            f,
+            "  yes: everywhere; assigned, own: on such resources only; may: if given one by one; -: not"
+        )?;
         table(f, &self.permission_table())?;
         writeln!(f, "\nHow much of a module a role holds")?;
         table(f, &self.access_table())?;
@@ -91,7 +94,8 @@ fn table(f: &mut fmt::Formatter<'_>, lines: &[Vec<String>]) -> fmt::Result {
         }
     }
     for (index, line) in lines.iter().enumerate() {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         writeln!(f, "  {}", cells.join("  ").trim_end())?;
         if index == 0 {
             let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();

@@ -1,0 +1,29 @@
+//! The only place where messages and domain types meet.
+//!
+//! From a message: every field is destructured, so that a new one breaks the build until somebody has read it
+//! here, and every bad field is reported, all in one answer, each with its path. What needs the account's
+//! policy or state to be judged (whether a role exists) is left to the domain.
+//!
+//! To a message: every domain type is destructured for the same reason.
+
+pub mod account;
+pub mod authz;
+mod fields;
+pub mod group;
+pub mod identity;
+pub mod membership;
+pub mod page;
+pub mod resource;
+#[cfg(test)]
+mod tests;
+
+pub use fields::{Fields, Path};
+
+use prost_types::Timestamp;
+
+/// A time of the domain (microseconds since the Unix epoch) as a message has it.
+#[must_use]
+pub fn timestamp(micros: i64) -> Timestamp {
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000)).unwrap_or_default() * 1_000;
+    Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
+}

@@ -1,0 +1,134 @@
+//! What a question needs to know, and the question itself once it is known.
+
+use std::sync::Arc;
+
+use mandate_domain::decide::{Question, Target};
+use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::plan::Policies;
+use mandate_domain::policy::Policy;
+use mandate_domain::policy::set::PermissionId;
+use mandate_domain::resource::ResourceRef;
+use mandate_storage::QuestionRecords;
+
+use super::entry::{AccountEntry, ResourceEntry, UserEntry};
+
+/// Whose facts a question needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// The subject.
+    pub user: UserId,
+    /// The resource, if it is about one.
+    pub resource: Option<&'a ResourceRef>,
+}
+
+/// The facts a question is decided on, all of one moment. `None`: there is no such thing.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The account and its policy.
+    pub account: Option<Arc<AccountEntry>>,
+    /// The subject.
+    pub user: Option<Arc<UserEntry>>,
+    /// The subject's membership.
+    pub member: Option<MemberFact>,
+    /// The resource, if it was registered.
+    pub resource: Option<Arc<ResourceEntry>>,
+    /// The subject's assignments to the resource and to what it lives in, nearest first.
+    assignments: Vec<AssignmentFact>,
+    /// For each of them, which link of the chain it is of: 0 is the resource itself.
+    links: Vec<usize>,
+}
+
+impl Known {
+    /// Compiles what was read from the database.
+    pub(super) fn new(policies: &Policies, ask: Ask<'_>, records: &QuestionRecords) -> Self {
+        let QuestionRecords { account, user, membership, resource, assignments, position: _ } = records;
+        let account = account.as_ref().map(|account| Arc::new(AccountEntry::new(policies, account)));
+        let policy = account.as_ref().and_then(|entry| entry.policy.clone());
+        let compile = |member| policy.as_ref().map(|policy| MemberFact::new(policy, member));
+        let mut known = Self {
+            user: user.as_ref().map(|user| Arc::new(UserEntry::from(user))),
+            member: membership.as_ref().and_then(compile),
+            resource: resource.as_ref().map(|resource| Arc::new(ResourceEntry::from(resource))),
+            account,
+            ..Self::default()
+        };
+        if let (Some(asked), Some(policy)) = (ask.resource, &policy) {
+            let chain: Vec<ResourceRef> = known.chain(asked).cloned().collect();
+            for (position, link) in chain.iter().enumerate() {
+                let assignment = assignments.iter().find(|assignment| assignment.resource == *link);
+                if let Some(fact) = assignment.and_then(|assignment| AssignmentFact::new(policy, assignment)) {
+                    known.assign(position, fact);
+                }
+            }
+        }
+        known
+    }
+
+    /// Adds the assignment of one link of the chain; they come nearest first.
+    pub(super) fn assign(&mut self, link: usize, fact: AssignmentFact) {
+        self.links.push(link);
+        self.assignments.push(fact);
+    }
+
+    /// The resource asked about and what it lives in, nearest first.
+    pub fn chain<'k>(&'k self, asked: &'k ResourceRef) -> impl Iterator<Item = &'k ResourceRef> {
+        let ancestors = self.resource.iter().flat_map(|entry| &entry.ancestors);
+        std::iter::once(asked).chain(ancestors)
+    }
+
+    pub(super) fn assignment_at(&self, link: usize) -> Option<AssignmentFact> {
+        let position = self.links.iter().position(|of| *of == link)?;
+        self.assignments.get(position).copied()
+    }
+
+    /// The resource that the assignment at this position of [`Target::assignments`] is of.
+    #[must_use]
+    pub fn assigned<'k>(&'k self, asked: &'k ResourceRef, position: u8) -> Option<&'k ResourceRef> {
+        let link = self.links.get(usize::from(position))?;
+        self.chain(asked).nth(*link)
+    }
+
+    /// The policy of the account, if both are there.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Arc<Policy>> {
+        self.account.as_ref()?.policy.as_ref()
+    }
+
+    /// The number of a permission under the account's policy.
+    #[must_use]
+    pub fn permission(&self, name: &str) -> Option<PermissionId> {
+        self.policy()?.permission_id(name)
+    }
+
+    /// The question whether the subject holds this permission.
+    #[must_use]
+    pub fn question(&self, ask: Ask<'_>, permission: Option<PermissionId>) -> Question<'_> {
+        let policy = self.policy();
+        let resource = ask.resource.map(|asked| Target {
+            resource_type: policy.and_then(|policy| policy.resource_type_id(&asked.kind)),
+            registered: self.resource.is_some(),
+            created_by_subject: self.resource.as_ref().is_some_and(|entry| entry.created_by == Some(ask.user)),
+            assignments: &self.assignments,
+        });
+        Question {
+            policy: policy.map(Arc::as_ref),
+            account: self.account.as_ref().map(|entry| &entry.fact),
+            subject: self.user.as_ref().map(|entry| &entry.fact),
+            member: self.member.as_ref(),
+            permission,
+            resource,
+        }
+    }
+
+    /// Whether the subject has anything to do with the account, in whichever state: only then may they know
+    /// that it exists.
+    #[must_use]
+    pub fn knows_account(&self) -> bool {
+        let (Some(account), Some(user)) = (&self.account, &self.user) else { return false };
+        let reaches = |group| account.fact.groups.binary_search(group).is_ok();
+        self.member.is_some() || user.fact.seats.iter().any(|seat| reaches(&seat.group))
+    }
+}

@@ -1,0 +1,114 @@
+//! The caches themselves: one for each kind of fact, each with a limit on its bytes.
+
+use std::sync::Arc;
+
+use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::user::Identity;
+use quick_cache::sync::Cache;
+
+use super::ask::{Ask, Known};
+use super::entry::{AccountEntry, Bytes, ResourceEntry, UserEntry};
+use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
+
+/// Most bytes that all facts together may take.
+const CAPACITY: u64 = 512 << 20;
+
+/// What an entry takes on average, in bytes; only used to size tables.
+const AVERAGE: u64 = 256;
+
+type Of<K, V> = Cache<K, Option<V>, Bytes>;
+
+/// Every fact in memory. `None` as an entry: it is known that there is no such thing.
+pub(super) struct Caches {
+    pub(super) accounts: Of<AccountId, Arc<AccountEntry>>,
+    pub(super) users: Of<UserId, Arc<UserEntry>>,
+    pub(super) members: Of<(AccountId, UserId), MemberFact>,
+    pub(super) resources: Of<ResourceKey, Arc<ResourceEntry>>,
+    pub(super) assignments: Of<AssignmentKey, AssignmentFact>,
+    /// Which user a login is of. The user's entry says whether it still is.
+    pub(super) identities: Of<Identity, UserId>,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            accounts: sized(8),
+            users: sized(8),
+            members: sized(4),
+            resources: sized(8),
+            assignments: sized(4),
+            identities: sized(8),
+        }
+    }
+}
+
+/// A cache with this part of the capacity.
+fn sized<K, V>(part: u64) -> Of<K, V>
+where
+    K: Eq + std::hash::Hash,
+    V: Clone,
+    Bytes: quick_cache::Weighter<K, Option<V>>,
+{
+    let capacity = CAPACITY / part;
+    Cache::with_weighter(usize::try_from(capacity / AVERAGE).unwrap_or(usize::MAX), capacity, Bytes)
+}
+
+impl Caches {
+    /// Everything a question is decided on; `None`: an entry is missing.
+    pub(super) fn known(&self, ask: Ask<'_>) -> Option<Known> {
+        let Ask { account, user, resource } = ask;
+        let mut known = Known {
+            account: self.accounts.get(&account)?,
+            user: self.users.get(&user)?,
+            member: self.members.get(&(account, user))?,
+            ..Known::default()
+        };
+        let Some(asked) = resource else { return Some(known) };
+        known.resource = self.resources.get(&ResourceAt::new(account, asked))?;
+        let ancestors = known.resource.as_ref().map(|entry| Arc::clone(entry));
+        let chain = std::iter::once(asked).chain(ancestors.iter().flat_map(|entry| &entry.ancestors));
+        for (position, resource) in chain.enumerate() {
+            if let Some(fact) = self.assignments.get(&AssignmentAt::new(account, user, resource))? {
+                known.assign(position, fact);
+            }
+        }
+        Some(known)
+    }
+
+    /// Leaves what a question was decided on.
+    pub(super) fn publish(&self, ask: Ask<'_>, known: &Known) {
+        let Ask { account, user, resource } = ask;
+        self.accounts.insert(account, known.account.clone());
+        self.users.insert(user, known.user.clone());
+        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
+        if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
+            return;
+        }
+        self.members.insert((account, user), known.member);
+        let Some(asked) = resource else { return };
+        self.resources.insert(ResourceAt::new(account, asked).into(), known.resource.clone());
+        for (position, resource) in known.chain(asked).enumerate() {
+            let fact = known.assignment_at(position);
+            self.assignments.insert(AssignmentAt::new(account, user, resource).into(), fact);
+        }
+    }
+
+    /// The user of a login; `None`: an entry is missing.
+    pub(super) fn user_of(&self, identity: &Identity) -> Option<Option<UserId>> {
+        let Some(id) = self.identities.get(identity)? else { return Some(None) };
+        let user = self.users.get(&id)?;
+        let still_is = user.is_some_and(|user| user.identities.contains(identity));
+        still_is.then_some(Some(id))
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&self) {
+        self.accounts.clear();
+        self.users.clear();
+        self.members.clear();
+        self.resources.clear();
+        self.assignments.clear();
+        self.identities.clear();
+    }
+}

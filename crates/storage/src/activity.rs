@@ -1,0 +1,98 @@
+//! The activity log: who did what, one row for each command that changed something.
+
+use mandate_domain::change::Change;
+use mandate_domain::command::Actor;
+use mandate_domain::id::AccountId;
+use mandate_domain::plan::Plan;
+use serde_json::Value;
+
+use crate::error::StoreError;
+use crate::json::{decode_column, encode};
+use crate::list::{Page, rows_for};
+use crate::open::Store;
+use crate::tx::{Tx, on_readers, on_tx};
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Its place in the log.
+    pub seq: i64,
+    /// When it happened: microseconds since the Unix epoch.
+    pub at: i64,
+    /// The account it happened in, if in one.
+    pub account: Option<String>,
+    /// What asked for it: `person`, `service` or `operator`.
+    pub actor_kind: String,
+    /// The user's id, or the token's issuer and subject as `issuer#subject`.
+    pub actor: String,
+    /// The service that acted for the person, as `issuer#subject`.
+    pub through: Option<String>,
+    /// The operation (`member.remove`).
+    pub operation: String,
+    /// Whom or what it concerned: a user's id, a group's, or a resource as `type/id`.
+    pub subject: Option<String>,
+    /// The changes as a list of `{"kind": …, "fact": …}`. People appear by id only, so that the log can stay
+    /// when a person's data is erased.
+    pub changes: Value,
+}
+
+/// Appends what a plan does.
+pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let (kind, name, through) = match actor {
+        Actor::Operator { name } => ("operator", name.clone(), None),
+        Actor::Person { user, through } => ("person", user.to_string(), through.as_deref()),
+        Actor::Service { name } => ("service", name.clone(), None),
+    };
+    let changes = plan.changes.iter().map(impersonal).collect::<Result<Vec<_>, _>>()?;
+    let changes = encode(&changes)?;
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(now).bind(plan.account.map(|id| id.to_string())).bind(kind).bind(name).bind(through)
+            .bind(plan.operation).bind(&plan.subject).bind(changes).execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// The change without what identifies a person to anybody who does not know their id.
+fn impersonal(change: &Change) -> Result<Value, StoreError> {
+    let mut value = serde_json::to_value(change)
+        .map_err(|error| StoreError::Other { source: Box::new(sqlx::Error::Encode(error.into())) })?;
+    if let Change::User(_) = change
+        && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
+    {
+        fact.retain(|name, _| !["email", "display_name", "identities"].contains(&name.as_str()));
+    }
+    Ok(value)
+}
+
+/// The columns of one row, `changes` last.
+type Row = (i64, i64, String, String, Option<String>, String, Option<String>, String);
+
+impl Store {
+    /// A page of what happened in an account, latest first.
+    ///
+    /// `before` is the last place of the page before, `limit` the most entries of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or an entry is corrupt.
+    pub async fn list_activity(
+        &self,
+        account: AccountId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<Activity>, StoreError> {
+        let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+                   WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+        let account = account.to_string();
+        let rows: Vec<Row> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(&account).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit))
+                .fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |(seq, at, actor_kind, actor, through, operation, subject, changes)| {
+            let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
+            let account = Some(account.clone());
+            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! The change feed: every fact as it became, in order.
+
+use mandate_domain::change::Change;
+use serde::Serialize;
+
+use crate::error::StoreError;
+use crate::json::{decode, encode};
+use crate::list::{Page, rows_for};
+use crate::open::Store;
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
+
+/// One change, as the feed keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// Its place: greater than that of every change the same transaction made before it. Places have gaps.
+    pub seq: i64,
+    /// When it was made: microseconds since the Unix epoch.
+    pub at: i64,
+    /// What changed.
+    pub change: Change,
+}
+
+/// One row of `feed` beside its time.
+#[derive(Serialize)]
+struct Row {
+    n: usize,
+    account: Option<String>,
+    kind: &'static str,
+    body: String,
+}
+
+/// Appends the changes in their order and gives each one's place.
+pub(crate) async fn append(tx: &mut Tx, changes: &[Change], now: i64) -> Result<Vec<i64>, StoreError> {
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO feed (at, account, kind, body) \
+         SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body' FROM",
+        "$2",
+        "ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq"
+    );
+    let mut rows = Vec::with_capacity(changes.len());
+    for (n, change) in changes.iter().enumerate() {
+        let account = change.account().map(|id| id.to_string());
+        rows.push(Row { n, account, kind: change.kind(), body: body(change)? });
+    }
+    let rows = encode(&rows)?;
+    let mut places: Vec<i64> =
+        on_tx!(tx, c => sqlx::query_scalar(sql).bind(now).bind(rows).fetch_all(c).await)?;
+    // Places are given out in the order of the rows, but the rows may be returned in any.
+    places.sort_unstable();
+    Ok(places)
+}
+
+/// The fact of a change, as its table keeps it, too.
+fn body(change: &Change) -> Result<String, StoreError> {
+    match change {
+        Change::Account(fact) => encode(fact),
+        Change::User(fact) => encode(fact),
+        Change::Membership(fact) => encode(fact),
+        Change::MembershipEnded { account, user } => {
+            encode(&serde_json::json!({ "account": account, "user": user }))
+        }
+        Change::Resource(fact) => encode(fact),
+        Change::ResourceDeleted { account, resource } => {
+            encode(&serde_json::json!({ "account": account, "resource": resource }))
+        }
+        Change::Assignment(fact) => encode(fact),
+        Change::AssignmentEnded { account, user, resource } => {
+            encode(&serde_json::json!({ "account": account, "user": user, "resource": resource }))
+        }
+        Change::Group(fact) => encode(fact),
+        Change::GroupDeleted { group } => encode(&serde_json::json!({ "group": group })),
+    }
+}
+
+/// The last place given out in what the transaction sees; 0: none was.
+pub(crate) async fn position(tx: &mut Tx) -> Result<i64, StoreError> {
+    let sql = "SELECT COALESCE(MAX(seq), 0) FROM feed";
+    Ok(on_tx!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await)?)
+}
+
+impl Store {
+    /// A page of the feed behind a place, ascending.
+    ///
+    /// On PostgreSQL a slow transaction may still add places below those that are visible already, so this
+    /// alone is not enough to follow the feed of a database that several processes write.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or an entry is corrupt.
+    pub async fn list_feed(&self, after: i64, limit: u32) -> Result<Page<FeedEntry>, StoreError> {
+        let sql = "SELECT seq, at, kind, body FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let rows: Vec<(i64, i64, String, String)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(after).bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |(seq, at, kind, body)| {
+            let kind = encode(&kind)?;
+            let change = decode("feed", || seq.to_string(), &format!(r#"{{"kind":{kind},"fact":{body}}}"#))?;
+            Ok(FeedEntry { seq, at, change })
+        })
+    }
+}

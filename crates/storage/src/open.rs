@@ -1,0 +1,229 @@
+//! Opening a store.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::error::StoreError;
+use crate::exclusive::{Guard, create_private};
+use crate::tx::{Pools, on_readers};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The newest table format that this version reads.
+const FORMAT: i64 = 1;
+
+/// How long a call waits for a connection before the database counts as unavailable.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+/// Whether other processes may use the database at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exclusive {
+    /// None may: a server that answers from memory would not see what they write.
+    #[default]
+    Yes,
+    /// PostgreSQL only: they may; nothing is remembered beyond a call.
+    No,
+}
+
+/// How to open a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Whether other processes may use the database at the same time.
+    pub exclusive: Exclusive,
+    /// The most connections: of PostgreSQL altogether, of SQLite for reading.
+    pub connections: u32,
+}
+
+impl Default for OpenOptions {
+    /// Exclusive, with 16 connections.
+    fn default() -> Self {
+        Self { exclusive: Exclusive::Yes, connections: 16 }
+    }
+}
+
+/// Mandate's state. Clones share connections.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pools: Pools,
+    guard: std::sync::Mutex<Option<Guard>>,
+    incarnation: String,
+}
+
+impl Store {
+    /// Opens the database and brings its tables to the form this version needs.
+    ///
+    /// `url`: `sqlite:PATH` (made if it is not there), `sqlite::memory:` (one connection, gone with the
+    /// store), or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] for a URL that cannot be used, [`StoreError::Locked`] when another process has
+    /// the database, [`StoreError::TooNew`] when a newer version wrote it, and what reading it may bring.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
+        let (pools, guard) = match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => (open_memory().await?, Guard::None),
+            Some(("sqlite", path)) => open_file(path, options).await?,
+            Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
+            _ => {
+                return Err(StoreError::Config(
+                    "the database URL must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE"
+                        .to_owned(),
+                ));
+            }
+        };
+        migrate(&pools).await?;
+        let incarnation = read_meta(&pools).await?;
+        Ok(Self(Arc::new(Inner { pools, guard: std::sync::Mutex::new(Some(guard)), incarnation })))
+    }
+
+    /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
+    /// migration.
+    #[must_use]
+    pub fn incarnation(&self) -> &str {
+        &self.0.incarnation
+    }
+
+    /// Closes every connection and gives the database back. Clones cannot be used afterwards.
+    pub async fn close(&self) {
+        match &self.0.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+        let guard = self.guard().take();
+        if let Some(guard) = guard {
+            guard.release().await;
+        }
+    }
+
+    /// The connections, unless another process took the database.
+    pub(crate) fn pools(&self) -> Result<&Pools, StoreError> {
+        if let Some(guard) = self.guard().as_ref() {
+            guard.check()?;
+        }
+        Ok(&self.0.pools)
+    }
+
+    fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
+        // Nothing that holds it can panic, and a guard is whole at any time.
+        self.0.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn sqlite_options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(200)
+}
+
+/// One connection for everything: a second one to a shared cache would fail where this one waits.
+async fn open_memory() -> Result<Pools, StoreError> {
+    let options = sqlite_options().in_memory(true);
+    let pool = SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options)
+        .await?;
+    Ok(Pools::Sqlite { writer: pool.clone(), readers: pool })
+}
+
+async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+    let path = sqlite_path(path)?;
+    // Locked even where sharing is asked for: two processes that write one file stall each other.
+    let guard = Guard::lock_file(&path)?;
+    create_private(&path).map_err(|error| {
+        StoreError::Config(format!("cannot open {}: {error}; give a file this user may write", path.display()))
+    })?;
+    let connect = sqlite_options()
+        .filename(&path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode anything less may lose the last commits when the power fails.
+        .synchronous(SqliteSynchronous::Full);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(connect.clone())
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.connections.max(1))
+        .acquire_timeout(ACQUIRE)
+        .connect_lazy_with(connect.pragma("query_only", "ON"));
+    Ok((Pools::Sqlite { writer, readers }, guard))
+}
+
+/// The file a URL names, the same however it is spelled, since the lock lies beside it.
+fn sqlite_path(path: &str) -> Result<PathBuf, StoreError> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(['?', '#']) {
+        return Err(StoreError::Config(
+            "write the SQLite URL as sqlite:PATH, without ? or #; this service sets every option itself".to_owned(),
+        ));
+    }
+    let path = Path::new(path);
+    Ok(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+}
+
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+    // The parser's own message may repeat parts of the URL, a password among them.
+    let connect = PgConnectOptions::from_str(url).map_err(|_| {
+        StoreError::Config(
+            "the database URL is not well formed: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special \
+             characters of the password percent-encoded"
+                .to_owned(),
+        )
+    })?;
+    let connect = connect.application_name("mandate").statement_cache_capacity(200);
+    let guard = match options.exclusive {
+        Exclusive::Yes => Guard::lock_session(connect.clone()).await?,
+        Exclusive::No => Guard::None,
+    };
+    // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
+    let connect = connect.options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(2))
+        .acquire_timeout(ACQUIRE)
+        .connect_with(connect)
+        .await?;
+    Ok((Pools::Postgres(pool), guard))
+}
+
+async fn migrate(pools: &Pools) -> Result<(), StoreError> {
+    // A newer version's migrations are not missed: whether this one can read their tables `meta` says.
+    let run = |migrator: &Migrator| Migrator {
+        migrations: migrator.migrations.clone(),
+        ignore_missing: true,
+        ..Migrator::DEFAULT
+    };
+    match pools {
+        Pools::Sqlite { writer, .. } => run(&SQLITE).run(writer).await,
+        Pools::Postgres(pool) => run(&POSTGRES).run(pool).await,
+    }
+    .map_err(|source| StoreError::Migration { source: Box::new(source) })
+}
+
+/// Refuses a database that is too new, and gives the incarnation of any other.
+async fn read_meta(pools: &Pools) -> Result<String, StoreError> {
+    let sql = "SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'least_reader'";
+    let found: i64 = on_readers!(pools, c => sqlx::query_scalar(sql).fetch_one(c).await)?;
+    if found > FORMAT {
+        return Err(StoreError::TooNew { found, known: FORMAT });
+    }
+    let sql = "SELECT value FROM meta WHERE name = 'incarnation'";
+    Ok(on_readers!(pools, c => sqlx::query_scalar(sql).fetch_one(c).await)?)
+}

@@ -1,0 +1,112 @@
+//! Everything that one permission check is decided on, in one statement and so in one snapshot.
+
+use mandate_domain::account::Account;
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::membership::Membership;
+use mandate_domain::resource::{Assignment, Resource, ResourceRef};
+use mandate_domain::user::User;
+
+use crate::error::StoreError;
+use crate::json::decode;
+use crate::open::Store;
+use crate::tx::on_readers;
+
+/// What a check is decided on. Absence is an answer, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuestionRecords {
+    /// The account.
+    pub account: Option<Account>,
+    /// The user.
+    pub user: Option<User>,
+    /// The user's membership in the account.
+    pub membership: Option<Membership>,
+    /// The resource, if the question names one and it is registered.
+    pub resource: Option<Resource>,
+    /// The user's assignments to the resource and to what it lives in, nearest first.
+    pub assignments: Vec<Assignment>,
+    /// The feed's last place in the snapshot; 0: nothing was ever written.
+    pub position: i64,
+}
+
+/// Each row says what it is, how far from the resource an assignment lies, and the fact.
+const QUESTION: &str = "\
+    SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
+    UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
+    UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
+    UNION ALL SELECT 'resource', 0, body FROM resources WHERE account = $1 AND kind = $3 AND id = $4 \
+    UNION ALL SELECT 'assignment', 0, body FROM assignments \
+      WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4 \
+    UNION ALL SELECT 'assignment', a.depth, s.body FROM resource_ancestors a JOIN assignments s \
+      ON s.account = a.account AND s.kind = a.ancestor_kind AND s.id = a.ancestor_id AND s.user_id = $2 \
+      WHERE a.account = $1 AND a.kind = $3 AND a.id = $4 \
+    UNION ALL SELECT 'position', COALESCE(MAX(seq), 0), '' FROM feed";
+
+/// The same for a question that names no resource.
+const QUESTION_OF_ACCOUNT: &str = "\
+    SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
+    UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
+    UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
+    UNION ALL SELECT 'position', COALESCE(MAX(seq), 0), '' FROM feed";
+
+impl Store {
+    /// Reads what the question whether `user` may do something in `account`, perhaps to `resource`, is
+    /// decided on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or a row is corrupt: then nothing can be decided.
+    pub async fn read_question(
+        &self,
+        account: AccountId,
+        user: UserId,
+        resource: Option<&ResourceRef>,
+    ) -> Result<QuestionRecords, StoreError> {
+        let (account, user) = (account.to_string(), user.to_string());
+        let rows: Vec<(String, i64, String)> = match resource {
+            Some(resource) => on_readers!(self.pools()?, c => {
+                sqlx::query_as(QUESTION).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+                    .fetch_all(c).await
+            }),
+            None => on_readers!(self.pools()?, c => {
+                sqlx::query_as(QUESTION_OF_ACCOUNT).bind(&account).bind(&user).fetch_all(c).await
+            }),
+        }?;
+        let place = |resource: &ResourceRef| format!("{}/{}", resource.kind, resource.id);
+        let at = resource.map(place).unwrap_or_default();
+        collect(rows, &account, &user, &at)
+    }
+}
+
+fn collect(
+    rows: Vec<(String, i64, String)>,
+    account: &str,
+    user: &str,
+    resource: &str,
+) -> Result<QuestionRecords, StoreError> {
+    let mut found = QuestionRecords {
+        account: None,
+        user: None,
+        membership: None,
+        resource: None,
+        assignments: Vec::new(),
+        position: 0,
+    };
+    let mut assignments: Vec<(i64, Assignment)> = Vec::new();
+    for (what, number, body) in rows {
+        match what.as_str() {
+            "account" => found.account = Some(decode("accounts", || account.to_owned(), &body)?),
+            "user" => found.user = Some(decode("users", || user.to_owned(), &body)?),
+            "membership" => {
+                found.membership = Some(decode("memberships", || format!("{account}/{user}"), &body)?);
+            }
+            "resource" => found.resource = Some(decode("resources", || format!("{account}/{resource}"), &body)?),
+            "assignment" => {
+                let key = || format!("{account}/{user}/{resource} or what it lives in ({number} up)");
+                assignments.push((number, decode("assignments", key, &body)?));
+            }
+            _ => found.position = number,
+        }
+    }
+    assignments.sort_by_key(|(distance, _)| *distance);
+    found.assignments = assignments.into_iter().map(|(_, assignment)| assignment).collect();
+    Ok(found)
+}

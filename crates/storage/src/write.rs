@@ -1,0 +1,238 @@
+//! The one way anything is written: lock, read, plan, apply, commit.
+
+use mandate_domain::change::Change;
+use mandate_domain::command::{Actor, Command};
+use mandate_domain::plan::{Plan, Policies, plan};
+use mandate_domain::records::{Key, Records, Stop};
+
+use crate::error::{StoreError, WriteError};
+use crate::locks::{Needs, held_for, held_for_record};
+use crate::open::Store;
+use crate::tx::Tx;
+use crate::{activity, apply, feed, keys};
+
+/// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
+/// follows a deadlock that the database resolved.
+const ATTEMPTS: u32 = 16;
+
+/// A write that is done but for its commit. Dropping it leaves nothing behind.
+#[must_use = "what is prepared and not committed never happened"]
+pub struct Prepared {
+    /// What the write does.
+    pub plan: Plan,
+    versions: Vec<i64>,
+    position: i64,
+    tx: Tx,
+}
+
+/// A write that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// What it did.
+    pub plan: Plan,
+    /// The version of each of the plan's changes: its place in the feed.
+    pub versions: Vec<i64>,
+    /// The feed's last place that this write knows of: its own last change, if it made any.
+    pub position: i64,
+}
+
+/// What one attempt came to.
+enum Attempt {
+    Planned(Tx, Plan, Records),
+    /// More has to be locked, in an order that only a new transaction can keep.
+    Again,
+}
+
+impl Store {
+    /// Plans a command on facts that stay as they are until the transaction ends, and writes what it changes,
+    /// the change feed and the activity log. Nothing is visible to others before [`Prepared::commit`].
+    ///
+    /// `now`: microseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// [`WriteError::Refused`] when the rules refuse the command, [`WriteError::Store`] when the database
+    /// cannot do it. Nothing was written in either case.
+    pub async fn prepare(
+        &self,
+        policies: &Policies,
+        actor: &Actor,
+        command: &Command,
+        now: i64,
+    ) -> Result<Prepared, WriteError> {
+        let needs = Needs::of(command.reads(actor), command);
+        self.prepare_plan(actor, needs, now, |records| plan(policies, records, actor, command, now)).await
+    }
+
+    /// The same for any function that plans: it is called again with more records until it stops asking.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub async fn prepare_with<F>(
+        &self,
+        actor: &Actor,
+        keys: Vec<Key>,
+        now: i64,
+        make: F,
+    ) -> Result<Prepared, WriteError>
+    where
+        F: FnMut(&Records) -> Result<Plan, Stop> + Send,
+    {
+        let mut needs = Needs::default();
+        keys.into_iter().for_each(|key| needs.read(key));
+        self.prepare_plan(actor, needs, now, make).await
+    }
+
+    async fn prepare_plan<F>(
+        &self,
+        actor: &Actor,
+        mut needs: Needs,
+        now: i64,
+        mut make: F,
+    ) -> Result<Prepared, WriteError>
+    where
+        F: FnMut(&Records) -> Result<Plan, Stop> + Send,
+    {
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let result = match self.attempt(&mut needs, &mut make).await {
+                Ok(Attempt::Planned(tx, plan, records)) => write(tx, actor, plan, &records, now).await,
+                Ok(Attempt::Again) => continue,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(WriteError::Store(error)) if error.wants_restart() => last = Some(error),
+                result => return result,
+            }
+        }
+        let source = match last {
+            Some(StoreError::Contention { source, .. }) => source,
+            _ => None,
+        };
+        Err(StoreError::Contention { attempts: ATTEMPTS, source }.into())
+    }
+
+    async fn attempt<F>(&self, needs: &mut Needs, make: &mut F) -> Result<Attempt, WriteError>
+    where
+        F: FnMut(&Records) -> Result<Plan, Stop> + Send,
+    {
+        let pools = self.pools()?;
+        let mut tx = pools.begin_write().await?;
+        let mut records = Records::default();
+        let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
+        loop {
+            let besides = read(&mut tx, &unread, needs, &mut records).await?;
+            if !pools.writes_alone() && !needs.covers(&besides) {
+                needs.extend(besides);
+                return Ok(Attempt::Again);
+            }
+            let mut must = Needs::default();
+            let planned = match make(&records) {
+                Ok(plan) => {
+                    must.extend(held_for(&plan.changes, &records));
+                    Some(plan)
+                }
+                Err(Stop::Refused(refusal)) => return Err(refusal.into()),
+                Err(Stop::Read(key)) if records.has(&key) => {
+                    return Err(StoreError::Plan(format!("{key:?}")).into());
+                }
+                Err(Stop::Read(key)) => {
+                    must.read(key);
+                    None
+                }
+            };
+            let held = needs.clone();
+            needs.extend(must);
+            unread = needs.keys.difference(&held.keys).cloned().collect();
+            // INVARIANT: locks are taken in the order of the keys, and nothing is planned on what was read
+            // before its lock was held. Where there is one writer at a time, all of it is held from the start.
+            if !pools.writes_alone() && !needs.may_follow(&held, planned.is_some()) {
+                return Ok(Attempt::Again);
+            }
+            if let Some(plan) = planned {
+                return Ok(Attempt::Planned(tx, plan, records));
+            }
+        }
+    }
+}
+
+/// Reads the keys, and says what has to be held besides, for what was read to stay true.
+async fn read(tx: &mut Tx, unread: &[Key], needs: &Needs, records: &mut Records) -> Result<Needs, StoreError> {
+    let unread: Vec<&Key> = unread.iter().collect();
+    let mut must = Needs::default();
+    for (key, record) in keys::load(tx, &unread, &|key| needs.lock(key)).await? {
+        must.extend(held_for_record(&record));
+        records.put(key, record);
+    }
+    Ok(must)
+}
+
+async fn write(
+    mut tx: Tx,
+    actor: &Actor,
+    plan: Plan,
+    records: &Records,
+    now: i64,
+) -> Result<Prepared, WriteError> {
+    if plan.changes.is_empty() {
+        let position = feed::position(&mut tx).await?;
+        return Ok(Prepared { plan, versions: Vec::new(), position, tx });
+    }
+    each_fact_once(&plan.changes)?;
+    let versions = feed::append(&mut tx, &plan.changes, now).await?;
+    for (change, version) in plan.changes.iter().zip(&versions) {
+        apply::apply(&mut tx, change, *version, records).await?;
+    }
+    activity::append(&mut tx, actor, &plan, now).await?;
+    let position = versions.last().copied().unwrap_or_default();
+    Ok(Prepared { plan, versions, position, tx })
+}
+
+/// Index rows are written by comparing with what was read, which the second change of one fact would outdate.
+fn each_fact_once(changes: &[Change]) -> Result<(), StoreError> {
+    let mut facts: Vec<Key> = changes.iter().map(fact).collect();
+    facts.sort();
+    match facts.windows(2).find(|pair| pair.first() == pair.last()) {
+        Some(pair) => Err(StoreError::Plan(format!("{:?}, to change it twice", pair.first()))),
+        None => Ok(()),
+    }
+}
+
+fn fact(change: &Change) -> Key {
+    match change {
+        Change::Account(account) => Key::Account(account.id),
+        Change::User(user) => Key::User(user.id),
+        Change::Membership(membership) => Key::Membership(membership.account, membership.user),
+        Change::MembershipEnded { account, user } => Key::Membership(*account, *user),
+        Change::Resource(resource) => Key::Resource(resource.account, resource.resource.clone()),
+        Change::ResourceDeleted { account, resource } => Key::Resource(*account, resource.clone()),
+        Change::Assignment(assignment) => {
+            Key::Assignment(assignment.account, assignment.user, assignment.resource.clone())
+        }
+        Change::AssignmentEnded { account, user, resource } => {
+            Key::Assignment(*account, *user, resource.clone())
+        }
+        Change::Group(group) => Key::Group(group.id),
+        Change::GroupDeleted { group } => Key::Group(*group),
+    }
+}
+
+impl Prepared {
+    /// Makes the write happen, durably and for everybody at once.
+    ///
+    /// # Errors
+    /// [`StoreError::CommitUnknown`] when the database did not answer; any other says that nothing happened.
+    pub async fn commit(self) -> Result<Committed, WriteError> {
+        let Self { plan, versions, position, tx } = self;
+        tx.commit().await.map_err(StoreError::of_commit)?;
+        Ok(Committed { plan, versions, position })
+    }
+
+    /// Leaves nothing of the write but its plan (`validate_only`), and frees the connection at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database did not answer; nothing was written even then.
+    pub async fn roll_back(self) -> Result<Plan, StoreError> {
+        self.tx.rollback().await?;
+        Ok(self.plan)
+    }
+}

@@ -1,0 +1,81 @@
+//! May somebody do something? The question and what can be said of its answer.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use mandate_proto::v1::{CheckRequest, CheckResponse, DecisionReason};
+
+use super::{Party, resource, user_subject};
+
+/// A Check in the making; awaiting it asks.
+pub struct Question {
+    asker: Party,
+    request: CheckRequest,
+}
+
+impl Question {
+    pub(super) fn new(asker: Party, account: &str, user: &str, permission: &str) -> Self {
+        let request = CheckRequest {
+            account: account.to_owned(),
+            subject: Some(user_subject(user)),
+            permission: permission.to_owned(),
+            resource: None,
+        };
+        Self { asker, request }
+    }
+
+    /// Asks about one resource.
+    pub fn on(mut self, kind: &str, id: &str) -> Self {
+        self.request.resource = Some(resource(kind, id));
+        self
+    }
+}
+
+impl IntoFuture for Question {
+    type Output = Verdict;
+    type IntoFuture = Pin<Box<dyn Future<Output = Verdict>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { asker, request } = self;
+            let answer = asker.authz().check(request.clone()).await;
+            Verdict { answer: answer.expect("a verdict").into_inner(), request }
+        })
+    }
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug)]
+pub struct Verdict {
+    /// What the service said.
+    pub answer: CheckResponse,
+    request: CheckRequest,
+}
+
+impl Verdict {
+    /// Whether it was allowed, for whatever reason.
+    #[must_use]
+    pub fn allowed(&self) -> bool {
+        self.answer.allowed
+    }
+
+    /// Asserts that it was allowed, by this.
+    #[track_caller]
+    pub fn allowed_by(&self, reason: DecisionReason) {
+        self.assert_reason(reason, true);
+        assert!(!self.answer.via.is_empty(), "an allowed Check says by which way: {self:?}");
+    }
+
+    /// Asserts that it was denied, for this.
+    #[track_caller]
+    pub fn denied_for(&self, reason: DecisionReason) {
+        self.assert_reason(reason, false);
+        assert!(self.answer.via.is_empty(), "a denied Check has no way: {self:?}");
+    }
+
+    #[track_caller]
+    fn assert_reason(&self, reason: DecisionReason, allowed: bool) {
+        let found = (self.answer.allowed, self.answer.reason());
+        assert_eq!(found, (allowed, reason), "{:?}", self.request);
+    }
+}
