@@ -31,6 +31,8 @@ mod caller;
 mod database;
 mod engines;
 pub mod expect;
+pub mod jwt;
+pub mod oracle;
 pub mod poll;
 mod process;
 mod server;

@@ -23,8 +23,9 @@ mod question;
 use std::collections::BTreeMap;
 
 use mandate_proto::v1::{
-    AccessLevel, Account, CreateAccountRequest, CreateUserRequest, Identity, LookupPermissionsRequest,
-    LookupPermissionsResponse, Member, NewAssignment, Resource, ResourceRef, Subject, User, subject,
+    AccessLevel, Account, AttributeValue, CreateAccountRequest, CreateUserRequest, Identity, LookupPermissionsRequest,
+    LookupPermissionsResponse, Member, NewAssignment, Resource, ResourceRef, Subject, User,
+    attribute_value, subject,
 };
 use tonic::Code;
 
@@ -93,6 +94,17 @@ impl World {
             ..CreateAccountRequest::default()
         };
         self.by(first_user).create_account(request).await.expect("a new account")
+    }
+
+    /// A terminal account in which everything is set up that its access control center requires (IX-03, 04, 06).
+    pub async fn ready_terminal(&self, owner: &User) -> Account {
+        let account = self.account("terminal", owner).await;
+        let values =
+            [("tier", text("business")), ("organization_domain", text("acme.example")), ("access_control", flag(true))];
+        for (name, value) in values {
+            self.operator().set(&account, name, value).await.expect("an attribute that is set");
+        }
+        account
     }
 
     /// Makes somebody a member with these roles, by the hand of an operator.
@@ -183,4 +195,14 @@ pub fn assignment(resource: &ResourceRef, roles: &[&str], permissions: &[&str]) 
 /// Names as the messages carry them.
 pub fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A text, choice or domain as the value of an attribute.
+pub fn text(text: &str) -> AttributeValue {
+    AttributeValue { value: Some(attribute_value::Value::Text(text.to_owned())) }
+}
+
+/// A flag as the value of an attribute.
+pub fn flag(flag: bool) -> AttributeValue {
+    AttributeValue { value: Some(attribute_value::Value::Flag(flag)) }
 }

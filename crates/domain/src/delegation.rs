@@ -63,7 +63,8 @@ impl Powers {
         for rule in rules {
             let covered = match towards {
                 Towards::Oneself => rule.over.oneself,
-                Towards::Member(roles) => roles.is_subset(rule.over.roles),
+                // A rule over oneself alone has an empty mask, which must not cover newcomers.
+                Towards::Member(roles) => !rule.over.roles.is_empty() && roles.is_subset(rule.over.roles),
             };
             if covered {
                 powers.add(rule);

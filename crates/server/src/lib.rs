@@ -1,3 +1,33 @@
 //! The Mandate service as a library, so that tests reach its parts.
+//!
+//! A call passes [`guard`] (who calls, and the list in [`access`]), becomes a [`caller::Call`], and reaches the
+//! service of its noun: [`account`] with [`group`], [`membership`], [`authz`], [`identity`]. These are thin: they
+//! turn the message into domain types in [`convert`], and then
+//!
+//! - a question is decided on [`facts`] in memory,
+//! - a read is authorised by [`reads`] on the same facts and served by the store,
+//! - a write goes through [`writer`], the only place that commits.
+//!
+//! What fails becomes a status in [`error`], the only place that makes one.
+//!
+//! Architecture invariant: no rule is written here. What a policy says, who may do what in an account and what a
+//! command changes is the domain's; this crate decides nothing but which scope lets a service call which RPC.
 
+pub mod access;
+pub mod account;
 pub mod auth;
+pub mod authz;
+pub mod caller;
+pub mod cli;
+pub mod clock;
+pub mod convert;
+pub mod error;
+pub mod facts;
+pub mod group;
+pub mod guard;
+pub mod identity;
+pub mod membership;
+pub mod policies;
+pub mod reads;
+pub mod serve;
+pub mod writer;

@@ -28,11 +28,7 @@ pub(crate) async fn load(
 }
 
 /// Every assignment of one member, ascending by resource.
-pub(crate) async fn of(
-    tx: &mut Tx,
-    account: AccountId,
-    user: UserId,
-) -> Result<Vec<Assignment>, StoreError> {
+pub(crate) async fn of(tx: &mut Tx, account: AccountId, user: UserId) -> Result<Vec<Assignment>, StoreError> {
     let sql = "SELECT user_id, kind, id, body FROM assignments \
                WHERE account = $1 AND user_id = $2 ORDER BY kind, id";
     let rows: Vec<Row> = on_tx!(tx, c => {
@@ -89,7 +85,8 @@ pub(crate) async fn put(
     })?;
     // INVARIANT: `assignment_names` says what `assignments` says; holders are counted from it.
     if !is_new {
-        let sql = "DELETE FROM assignment_names WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
+        let sql =
+            "DELETE FROM assignment_names WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
         on_tx!(tx, c => {
             sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
                 .execute(c).await.map(drop)

@@ -37,7 +37,9 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// Other writers were faster each time, or one of them held a row for too long. Nothing was written.
-    #[error("gave up after {attempts} attempt(s) because other writes were in the way; nothing was written, try again")]
+    #[error(
+        "gave up after {attempts} attempt(s) because other writes were in the way; nothing was written, try again"
+    )]
     Contention {
         /// How often the write was started.
         attempts: u32,
@@ -59,15 +61,18 @@ pub enum StoreError {
         source: Box<sqlx::migrate::MigrateError>,
     },
     /// The database was written by a version whose tables this one cannot read.
-    #[error("the database has format {found}, and this version reads up to format {known}; upgrade this binary")]
+    #[error(
+        "the database has format {found}, and this version reads up to format {known}; upgrade this binary"
+    )]
     TooNew {
         /// The least format a reader must know.
         found: i64,
         /// The newest format this version knows.
         known: i64,
     },
-    /// A plan asked for something that it had been given: a defect of the plan, not of the data.
-    #[error("the plan asked again for {0}, which it had been given; report this as a defect")]
+    /// A plan asked for what it had been given, or for one fact to be changed twice: a defect of the plan, not
+    /// of the data.
+    #[error("the plan asked for {0}; report this as a defect")]
     Plan(String),
     /// Anything else the database refused, such as a full disk.
     #[error("the database refused the operation; its log says more")]
@@ -92,6 +97,12 @@ pub enum WriteError {
 impl From<sqlx::Error> for WriteError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migration { source: Box::new(error) }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
+use crate::open::refused_at_the_door;
 
 /// The advisory lock's key: "MANDATE" in ASCII. Advisory locks are kept per database.
 const ADVISORY_KEY: i64 = 0x004d_414e_4441_5445;
@@ -29,11 +30,7 @@ pub(crate) enum Guard {
     /// The file is locked as long as it is open.
     File(File),
     /// A task looks after the session.
-    Session {
-        lost: Arc<AtomicBool>,
-        stop: oneshot::Sender<()>,
-        task: JoinHandle<()>,
-    },
+    Session { lost: Arc<AtomicBool>, stop: oneshot::Sender<()>, task: JoinHandle<()> },
 }
 
 impl Guard {
@@ -64,7 +61,7 @@ impl Guard {
 
     /// Takes the advisory lock in a session of its own.
     pub(crate) async fn lock_session(options: PgConnectOptions) -> Result<Self, StoreError> {
-        let Some(session) = take(&options).await? else {
+        let Some(session) = take_soon(&options).await? else {
             return Err(StoreError::Locked(format!(
                 "another server uses the database {} on {}: stop that one first, or give this one its own database",
                 options.get_database().unwrap_or("of that user's name"),
@@ -113,9 +110,20 @@ pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// The same, with patience for the session of a process that ended a moment ago.
+async fn take_soon(options: &PgConnectOptions) -> Result<Option<PgConnection>, StoreError> {
+    for _ in 0..10 {
+        if let Some(session) = take(options).await? {
+            return Ok(Some(session));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    take(options).await
+}
+
 /// A session that holds the lock; `None`: another does.
 async fn take(options: &PgConnectOptions) -> Result<Option<PgConnection>, StoreError> {
-    let mut session = options.connect().await?;
+    let mut session = options.connect().await.map_err(refused_at_the_door)?;
     let sql = "SELECT pg_try_advisory_lock($1)";
     let held: bool = sqlx::query_scalar(sql).bind(ADVISORY_KEY).fetch_one(&mut session).await?;
     Ok(held.then_some(session))
@@ -140,13 +148,17 @@ async fn look_after(
         match take(&options).await {
             Ok(Some(again)) => session = again,
             Ok(None) => {
-                tracing::error!("another server took over the database; this one stops reading and writing it");
+                tracing::error!(
+                    "another server took over the database; this one stops reading and writing it"
+                );
                 lost.store(true, Ordering::Release);
                 return;
             }
             Err(error) => tracing::warn!(%error, "cannot hold the database while it is away"),
         }
     }
-    // The server releases the lock with the session, however it ends.
+    // The server would release the lock with the session, but not before this returns.
+    let sql = "SELECT pg_advisory_unlock($1)";
+    let _ = sqlx::query(sql).bind(ADVISORY_KEY).execute(&mut session).await;
     let _ = session.close().await;
 }

@@ -58,7 +58,8 @@ pub(crate) async fn accounts_not_held(
     let rows: Vec<String> = on_tx!(tx, c => {
         sqlx::query_scalar(sql).bind(group.to_string()).bind(user.to_string()).bind(role).fetch_all(c).await
     })?;
-    let read = |id: &String| decode_column("account_groups", "account", || format!("{group}/{id}"), &encode(id)?);
+    let read =
+        |id: &String| decode_column("account_groups", "account", || format!("{group}/{id}"), &encode(id)?);
     rows.iter().map(read).collect()
 }
 

@@ -8,7 +8,8 @@ use crate::error::StoreError;
 /// The fact as the tables and the feed keep it.
 pub(crate) fn encode<T: Serialize>(fact: &T) -> Result<String, StoreError> {
     // Facts are structs of texts, numbers and lists, which always have a JSON form.
-    serde_json::to_string(fact).map_err(|error| StoreError::Other { source: Box::new(sqlx::Error::Encode(error.into())) })
+    serde_json::to_string(fact)
+        .map_err(|error| StoreError::Other { source: Box::new(sqlx::Error::Encode(error.into())) })
 }
 
 /// Reads a fact; `key` names the row if it cannot be read.

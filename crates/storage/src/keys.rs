@@ -34,7 +34,9 @@ pub(crate) async fn load(
 
 fn go_together(first: &Key, second: &Key) -> bool {
     match (first, second) {
-        (Key::User(_), Key::User(_)) | (Key::Account(_), Key::Account(_)) | (Key::Group(_), Key::Group(_)) => true,
+        (Key::User(_), Key::User(_))
+        | (Key::Account(_), Key::Account(_))
+        | (Key::Group(_), Key::Group(_)) => true,
         (Key::Membership(account, _), Key::Membership(other, _)) => account == other,
         _ => false,
     }
@@ -45,7 +47,9 @@ async fn load_pair(tx: &mut Tx, a: &Key, b: &Key, lock: Lock) -> Result<Vec<Reco
     Ok(match (a, b) {
         (Key::User(a), Key::User(b)) => user::load(tx, *a, *b, lock).await?.map(Record::User).into(),
         (Key::Group(a), Key::Group(b)) => group::load(tx, *a, *b, lock).await?.map(Record::Group).into(),
-        (Key::Account(a), Key::Account(b)) => account::load(tx, *a, *b, lock).await?.map(Record::Account).into(),
+        (Key::Account(a), Key::Account(b)) => {
+            account::load(tx, *a, *b, lock).await?.map(Record::Account).into()
+        }
         (Key::Membership(account, a), Key::Membership(_, b)) => {
             membership::load(tx, *account, *a, *b).await?.map(Record::Membership).into()
         }

@@ -59,7 +59,8 @@ impl Needs {
                 needs.hold(Key::User(*founder));
                 accounts.iter().for_each(|account| needs.read(Key::Account(*account)));
             }
-            Command::AddGroupUser { user, .. } | Command::RemoveGroupUser { user, .. } => {
+            Command::AddGroupUser { group, user, .. } | Command::RemoveGroupUser { group, user } => {
+                needs.hold(Key::Group(*group));
                 needs.hold(Key::User(*user));
             }
             _ => {}
@@ -98,12 +99,12 @@ impl Needs {
         other.keys.is_subset(&self.keys) && other.exclusive.is_subset(&self.exclusive)
     }
 
-    /// Whether a transaction that holds the other may go on to lock these: none that it holds more weakly,
-    /// none before one that it holds, and none at all when its plan is made already.
-    pub(crate) fn may_follow(&self, held: &Self, planned: bool) -> bool {
-        let last = held.keys.iter().filter(|key| locks(key)).next_back();
-        let firm = held.keys.iter().all(|key| held.lock(key) == self.lock(key));
-        let mut new = self.keys.difference(&held.keys).filter(|key| locks(key));
+    /// Whether a transaction that holds these may go on to lock more: none that it holds more weakly, none
+    /// before one that it holds, and none at all when its plan is made already.
+    pub(crate) fn may_add(&self, more: &Self, planned: bool) -> bool {
+        let last = self.keys.range(..Key::UserByEmail(String::new())).next_back();
+        let firm = more.exclusive.iter().all(|key| self.exclusive.contains(key) || !self.keys.contains(key));
+        let mut new = more.keys.iter().filter(|key| locks(key) && !self.keys.contains(key));
         firm && new.all(|key| !planned && last.is_none_or(|last| key > last))
     }
 
@@ -114,8 +115,8 @@ impl Needs {
     }
 }
 
-/// Whether reading the key locks a row.
-pub(crate) fn locks(key: &Key) -> bool {
+/// Whether reading the key locks a row. INVARIANT: such keys come before all others.
+fn locks(key: &Key) -> bool {
     matches!(key, Key::User(_) | Key::Group(_) | Key::Account(_))
 }
 

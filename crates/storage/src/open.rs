@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private};
@@ -79,7 +80,6 @@ impl Store {
                 ));
             }
         };
-        migrate(&pools).await?;
         let incarnation = read_meta(&pools).await?;
         Ok(Self(Arc::new(Inner { pools, guard: std::sync::Mutex::new(Some(guard)), incarnation })))
     }
@@ -138,6 +138,7 @@ async fn open_memory() -> Result<Pools, StoreError> {
         .acquire_timeout(ACQUIRE)
         .connect_with(options)
         .await?;
+    migrator(&SQLITE).run(&pool).await?;
     Ok(Pools::Sqlite { writer: pool.clone(), readers: pool })
 }
 
@@ -146,7 +147,10 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
     // Locked even where sharing is asked for: two processes that write one file stall each other.
     let guard = Guard::lock_file(&path)?;
     create_private(&path).map_err(|error| {
-        StoreError::Config(format!("cannot open {}: {error}; give a file this user may write", path.display()))
+        StoreError::Config(format!(
+            "cannot open {}: {error}; give a file this user may write",
+            path.display()
+        ))
     })?;
     let connect = sqlite_options()
         .filename(&path)
@@ -160,6 +164,7 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
         .acquire_timeout(ACQUIRE)
         .connect_with(connect.clone())
         .await?;
+    migrator(&SQLITE).run(&writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.connections.max(1))
         .acquire_timeout(ACQUIRE)
@@ -172,7 +177,8 @@ fn sqlite_path(path: &str) -> Result<PathBuf, StoreError> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path.contains(['?', '#']) {
         return Err(StoreError::Config(
-            "write the SQLite URL as sqlite:PATH, without ? or #; this service sets every option itself".to_owned(),
+            "write the SQLite URL as sqlite:PATH, without ? or #; this service sets every option itself"
+                .to_owned(),
         ));
     }
     let path = Path::new(path);
@@ -193,6 +199,10 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard)
         Exclusive::Yes => Guard::lock_session(connect.clone()).await?,
         Exclusive::No => Guard::None,
     };
+    // In a session without the limits below: a migration takes as long as it takes.
+    let mut session = connect.connect().await.map_err(refused_at_the_door)?;
+    migrator(&POSTGRES).run(&mut session).await?;
+    session.close().await?;
     // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
     let connect = connect.options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
     let pool = PgPoolOptions::new()
@@ -203,18 +213,25 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard)
     Ok((Pools::Postgres(pool), guard))
 }
 
-async fn migrate(pools: &Pools) -> Result<(), StoreError> {
-    // A newer version's migrations are not missed: whether this one can read their tables `meta` says.
-    let run = |migrator: &Migrator| Migrator {
-        migrations: migrator.migrations.clone(),
-        ignore_missing: true,
-        ..Migrator::DEFAULT
-    };
-    match pools {
-        Pools::Sqlite { writer, .. } => run(&SQLITE).run(writer).await,
-        Pools::Postgres(pool) => run(&POSTGRES).run(pool).await,
+/// A mistake in the URL that only the server could notice.
+pub(crate) fn refused_at_the_door(error: sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some(code) if code.starts_with("28") => StoreError::Config(
+            "the database server refused the sign-in: correct the user and password of the URL".to_owned(),
+        ),
+        Some("3D000") => StoreError::Config(
+            "the database server has no database of that name: create it, or correct the URL's path"
+                .to_owned(),
+        ),
+        _ => error.into(),
     }
-    .map_err(|source| StoreError::Migration { source: Box::new(source) })
+}
+
+/// The migrations of this version. A newer version's are not missed: whether this one can read their tables
+/// `meta` says.
+fn migrator(migrator: &Migrator) -> Migrator {
+    Migrator { migrations: migrator.migrations.clone(), ignore_missing: true, ..Migrator::DEFAULT }
 }
 
 /// Refuses a database that is too new, and gives the incarnation of any other.

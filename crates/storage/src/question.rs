@@ -98,7 +98,9 @@ fn collect(
             "membership" => {
                 found.membership = Some(decode("memberships", || format!("{account}/{user}"), &body)?);
             }
-            "resource" => found.resource = Some(decode("resources", || format!("{account}/{resource}"), &body)?),
+            "resource" => {
+                found.resource = Some(decode("resources", || format!("{account}/{resource}"), &body)?)
+            }
             "assignment" => {
                 let key = || format!("{account}/{user}/{resource} or what it lives in ({number} up)");
                 assignments.push((number, decode("assignments", key, &body)?));

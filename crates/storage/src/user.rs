@@ -58,7 +58,7 @@ pub(crate) async fn put(tx: &mut Tx, user: &User, version: i64, records: &Record
         sqlx::query(sql).bind(&id).bind(&user.email).bind(&user.display_name).bind(state_name(user.state))
             .bind(body).bind(version).execute(c).await.map(drop)
     })
-    .map_err(|error| taken(error, "user", || user.email.clone()))?;
+    .map_err(|error| taken(error, "a user with the e-mail address", || user.email.clone()))?;
     let before = records.user(user.id).ok().flatten();
     if before.map_or(!user.identities.is_empty(), |before| before.identities != user.identities) {
         put_identities(tx, &id, user).await?;
@@ -81,7 +81,7 @@ async fn put_identities(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteE
     );
     let rows = encode(&user.identities)?;
     on_tx!(tx, c => sqlx::query(sql).bind(id).bind(rows).execute(c).await.map(drop))
-        .map_err(|error| taken(error, "user", || spell(&user.identities)))
+        .map_err(|error| taken(error, "a user with the login", || spell(&user.identities)))
 }
 
 async fn put_seats(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError> {
@@ -99,7 +99,8 @@ async fn put_seats(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError>
 }
 
 fn spell(identities: &[Identity]) -> String {
-    let all: Vec<_> = identities.iter().map(|identity| format!("{}#{}", identity.issuer, identity.subject)).collect();
+    let all: Vec<_> =
+        identities.iter().map(|identity| format!("{} of {}", identity.subject, identity.issuer)).collect();
     all.join(", ")
 }
 

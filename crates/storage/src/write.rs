@@ -15,6 +15,9 @@ use crate::{activity, apply, feed, keys};
 /// follows a deadlock that the database resolved.
 const ATTEMPTS: u32 = 16;
 
+/// How often a plan may ask for something more: far beyond what any command has use for.
+const READS: u32 = 100_000;
+
 /// A write that is done but for its commit. Dropping it leaves nothing behind.
 #[must_use = "what is prepared and not committed never happened"]
 pub struct Prepared {
@@ -119,44 +122,49 @@ impl Store {
         let mut tx = pools.begin_write().await?;
         let mut records = Records::default();
         let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
-        loop {
+        for _ in 0..READS {
             let besides = read(&mut tx, &unread, needs, &mut records).await?;
             if !pools.writes_alone() && !needs.covers(&besides) {
                 needs.extend(besides);
                 return Ok(Attempt::Again);
             }
-            let mut must = Needs::default();
+            let mut more = Needs::default();
             let planned = match make(&records) {
                 Ok(plan) => {
-                    must.extend(held_for(&plan.changes, &records));
+                    more = held_for(&plan.changes, &records);
                     Some(plan)
                 }
                 Err(Stop::Refused(refusal)) => return Err(refusal.into()),
                 Err(Stop::Read(key)) if records.has(&key) => {
-                    return Err(StoreError::Plan(format!("{key:?}")).into());
+                    return Err(StoreError::Plan(format!("{key:?}, which it had been given")).into());
                 }
                 Err(Stop::Read(key)) => {
-                    must.read(key);
+                    more.read(key);
                     None
                 }
             };
-            let held = needs.clone();
-            needs.extend(must);
-            unread = needs.keys.difference(&held.keys).cloned().collect();
             // INVARIANT: locks are taken in the order of the keys, and nothing is planned on what was read
             // before its lock was held. Where there is one writer at a time, all of it is held from the start.
-            if !pools.writes_alone() && !needs.may_follow(&held, planned.is_some()) {
-                return Ok(Attempt::Again);
-            }
-            if let Some(plan) = planned {
-                return Ok(Attempt::Planned(tx, plan, records));
+            let goes_on = pools.writes_alone() || needs.may_add(&more, planned.is_some());
+            unread = more.keys.difference(&needs.keys).cloned().collect();
+            needs.extend(more);
+            match planned {
+                _ if !goes_on => return Ok(Attempt::Again),
+                Some(plan) => return Ok(Attempt::Planned(tx, plan, records)),
+                None => {}
             }
         }
+        Err(StoreError::Plan(format!("something new {READS} times")).into())
     }
 }
 
 /// Reads the keys, and says what has to be held besides, for what was read to stay true.
-async fn read(tx: &mut Tx, unread: &[Key], needs: &Needs, records: &mut Records) -> Result<Needs, StoreError> {
+async fn read(
+    tx: &mut Tx,
+    unread: &[Key],
+    needs: &Needs,
+    records: &mut Records,
+) -> Result<Needs, StoreError> {
     let unread: Vec<&Key> = unread.iter().collect();
     let mut must = Needs::default();
     for (key, record) in keys::load(tx, &unread, &|key| needs.lock(key)).await? {
@@ -192,7 +200,7 @@ fn each_fact_once(changes: &[Change]) -> Result<(), StoreError> {
     let mut facts: Vec<Key> = changes.iter().map(fact).collect();
     facts.sort();
     match facts.windows(2).find(|pair| pair.first() == pair.last()) {
-        Some(pair) => Err(StoreError::Plan(format!("{:?}, to change it twice", pair.first()))),
+        Some(pair) => Err(StoreError::Plan(format!("two changes of one fact, {:?}", pair.first()))),
         None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 /// Most bytes of a policy file.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
@@ -127,18 +127,18 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, at: Position) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), at);
+                self.refuse_tag(tag.as_deref(), at);
                 let plain = style == ScalarStyle::Plain;
                 let nothing = plain && matches!(text.as_ref(), "" | "~" | "null");
                 let content = if nothing { Content::Nothing } else { Content::Scalar(text.into_owned()) };
                 self.close(Node { at, path: String::new(), content }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse_tag(tag.is_some(), at);
+                self.refuse_tag(tag.as_deref(), at);
                 self.open(anchor, at, Content::List(Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse_tag(tag.is_some(), at);
+                self.refuse_tag(tag.as_deref(), at);
                 self.open(anchor, at, Content::Map(Vec::new()))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
@@ -160,8 +160,8 @@ impl Builder {
         }
     }
 
-    fn refuse_tag(&mut self, tagged: bool, at: Position) {
-        if tagged {
+    fn refuse_tag(&mut self, tag: Option<&Tag>, at: Position) {
+        if tag.is_some() {
             self.faults.push(Fault::new(at, "tags have no meaning in a policy; leave it out"));
         }
     }

@@ -71,21 +71,26 @@ pub struct ResourceIn {
     pub resource: ResourceRef,
 }
 
+/// The command to register a resource; `caller` is the calling person, who is its creator unless another one
+/// is named.
+///
 /// # Errors
 /// Every bad field.
-pub fn create(message: v1::CreateResourceRequest) -> Result<Command, Error> {
-    let v1::CreateResourceRequest { account, resource, display_name, parent } = message;
+pub fn create(message: v1::CreateResourceRequest, caller: Option<UserId>) -> Result<Command, Error> {
+    let v1::CreateResourceRequest { account, resource, display_name, parent, creator } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let resource = required(&mut fields, Path::of("resource"), resource);
     let display_name = fields.optional_title(Path::of("display_name"), display_name);
     let parent = optional(&mut fields, Path::of("parent"), parent);
+    let creator = fields.optional_id(Path::of("creator"), &creator);
     let command = (|| {
         Some(Command::CreateResource {
             account: account?,
             resource: resource?,
             display_name: display_name?,
             parent: parent?,
+            creator: creator?.or(caller),
         })
     })();
     fields.finish(command)

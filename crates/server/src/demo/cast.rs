@@ -10,7 +10,8 @@ use super::story::Person;
 #[derive(Default)]
 pub(super) struct Cast {
     people: HashMap<&'static str, Player>,
-    places: HashMap<&'static str, Place>,
+    /// Accounts (`acc_…`) and groups (`grp_…`).
+    places: HashMap<&'static str, String>,
 }
 
 /// A person of a story who is a user of the server.
@@ -22,21 +23,13 @@ pub(super) struct Player {
     part: &'static str,
 }
 
-/// An account or a group.
-pub(super) struct Place {
-    /// Its id (`acc_…`, `grp_…`).
-    pub(super) id: String,
-    /// The policy that governs it.
-    pub(super) policy: &'static str,
-}
-
 impl Cast {
     pub(super) fn enter(&mut self, person: &Person, id: String, token: String) {
         self.people.insert(person.name, Player { id, token, part: person.part });
     }
 
-    pub(super) fn found(&mut self, name: &'static str, id: String, policy: &'static str) {
-        self.places.insert(name, Place { id, policy });
+    pub(super) fn found(&mut self, name: &'static str, id: String) {
+        self.places.insert(name, id);
     }
 
     pub(super) fn player(&self, name: &str) -> anyhow::Result<&Player> {
@@ -47,12 +40,8 @@ impl Cast {
         Ok(self.player(name)?.id.clone())
     }
 
-    pub(super) fn place(&self, name: &str) -> anyhow::Result<&Place> {
-        self.places.get(name).with_context(|| format!("no story has founded {name}"))
-    }
-
     pub(super) fn id_of(&self, place: &str) -> anyhow::Result<String> {
-        Ok(self.place(place)?.id.clone())
+        self.places.get(place).cloned().with_context(|| format!("no story has founded {place}"))
     }
 
     /// The name and the part of somebody, for people to read.
@@ -65,6 +54,6 @@ impl Cast {
 
     /// The name of the place with this id, or the id.
     pub(super) fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
-        self.places.iter().find(|(_, place)| place.id == id).map_or(id, |(name, _)| name)
+        self.places.iter().find(|(_, place)| *place == id).map_or(id, |(name, _)| name)
     }
 }

@@ -24,12 +24,6 @@ pub(super) struct Row {
     pub(super) differs: Option<String>,
 }
 
-/// A question that was asked, to be asked again.
-pub(super) struct Asked {
-    question: CheckRequest,
-    answer: CheckResponse,
-}
-
 /// The stage that all stories share.
 pub(super) struct Stage {
     pub(super) client: Client,
@@ -39,7 +33,8 @@ pub(super) struct Stage {
 /// What came of a story.
 pub(super) struct Played {
     pub(super) rows: Vec<Row>,
-    pub(super) asked: Vec<Asked>,
+    /// Its questions, to be asked again.
+    pub(super) asked: Vec<CheckRequest>,
 }
 
 impl Stage {
@@ -56,7 +51,7 @@ impl Stage {
                 Event::Asks { permission, on, answer } => {
                     let (row, asked) = self.ask(line, permission, *on, *answer).await?;
                     played.rows.push(row);
-                    played.asked.extend(asked);
+                    played.asked.push(asked);
                 }
                 Event::Does(act) => played.rows.extend(self.act(story, line, *act, None).await?),
                 Event::Refused(act, reason) => played.rows.extend(self.act(story, line, *act, Some(*reason)).await?),
@@ -65,15 +60,19 @@ impl Stage {
         Ok(played)
     }
 
-    /// asks all questions of all systems in one call. Returns how many answers are the same as before;
-    /// what a story changed after a question was asked may have changed its answer.
-    pub(super) async fn ask_again(&self, asked: &[Asked]) -> anyhow::Result<usize> {
-        let questions = asked.iter().map(|asked| asked.question.clone()).collect();
-        let results = self.client.check_all(questions).await?;
-        let same = results.iter().zip(asked).filter(|(result, asked)| {
-            matches!(&result.result, Some(batch_check_result::Result::Response(answer)) if *answer == asked.answer)
-        });
-        Ok(same.count())
+    /// asks questions of all systems in one call. Returns how many of the answers are the ones that the
+    /// questions get one by one.
+    pub(super) async fn ask_at_once(&self, questions: &[CheckRequest]) -> anyhow::Result<usize> {
+        let results = self.client.check_all(questions.to_vec()).await?;
+        let mut same = 0;
+        for (question, together) in questions.iter().zip(results) {
+            let alone = self.client.check(question.clone()).await?;
+            match (alone, together.result) {
+                (Ok(alone), Some(batch_check_result::Result::Response(together))) if alone == together => same += 1,
+                _ => {}
+            }
+        }
+        Ok(same)
     }
 
     async fn ask(
@@ -82,7 +81,7 @@ impl Stage {
         permission: &str,
         on: Option<Thing>,
         expected: DecisionReason,
-    ) -> anyhow::Result<(Row, Option<Asked>)> {
+    ) -> anyhow::Result<(Row, CheckRequest)> {
         let question = CheckRequest {
             account: self.cast.id_of(line.at)?,
             subject: Some(Subject { subject: Some(subject::Subject::User(self.cast.user(line.who)?)) }),
@@ -93,12 +92,12 @@ impl Stage {
         let row = |answer, why, differs| self.row(line, permission.to_owned(), place, answer, why, differs);
         let answer = match self.client.check(question.clone()).await? {
             Ok(answer) => answer,
-            Err(status) => return Ok((row("error", explained(&status), Some(said(expected))), None)),
+            Err(status) => return Ok((row("error", explained(&status), Some(said(expected))), question)),
         };
         let differs = (answer.reason() != expected || answer.allowed != allows(expected)).then(|| said(expected));
         let verdict = if answer.allowed { "allowed" } else { "denied" };
         let row = row(verdict, self.why(&answer), differs);
-        Ok((row, Some(Asked { question, answer })))
+        Ok((row, question))
     }
 
     async fn act(
@@ -118,7 +117,7 @@ impl Stage {
             (Ok(_), Some(reason)) => ("done", String::new(), Some(format!("refused: {}", name(reason)))),
             (Ok(id), None) => {
                 if let Act::Create { .. } | Act::Found { .. } = act {
-                    self.cast.found(line.at, made(id)?, story.policy);
+                    self.cast.found(line.at, made(id)?);
                 }
                 ("done", String::new(), None)
             }

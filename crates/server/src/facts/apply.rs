@@ -16,7 +16,7 @@ use super::Facts;
 use super::entry::{AccountEntry, ResourceEntry, UserEntry};
 use super::key::{AssignmentAt, ResourceAt};
 
-/// The gate, held alone: nobody reads the database for the facts until it is dropped.
+/// The gate, held alone: nobody publishes what they read from the database until it is dropped.
 ///
 /// Whoever holds it commits and then says what became of it. One that is dropped without a word, because its
 /// holder panicked or was stopped, empties the caches: it is not known what was committed.
@@ -33,7 +33,7 @@ enum Outcome {
 }
 
 impl Facts {
-    /// Waits until no miss is under way and keeps others from starting.
+    /// Waits until nobody is publishing, and keeps others from it.
     pub async fn gate(&self) -> Gate<'_> {
         Gate { facts: self, _alone: self.gate.write().await, outcome: Outcome::Unknown }
     }

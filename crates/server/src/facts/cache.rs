@@ -58,15 +58,13 @@ impl Caches {
     /// Everything a question is decided on; `None`: an entry is missing.
     pub(super) fn known(&self, ask: Ask<'_>) -> Option<Known> {
         let Ask { account, user, resource } = ask;
-        let mut known = Known {
-            account: self.accounts.get(&account)?,
-            user: self.users.get(&user)?,
-            member: self.members.get(&(account, user))?,
-            ..Known::default()
-        };
+        let mut known = Known::default();
+        known.account = self.accounts.get(&account)?;
+        known.user = self.users.get(&user)?;
+        known.member = self.members.get(&(account, user))?;
         let Some(asked) = resource else { return Some(known) };
         known.resource = self.resources.get(&ResourceAt::new(account, asked))?;
-        let ancestors = known.resource.as_ref().map(|entry| Arc::clone(entry));
+        let ancestors = known.resource.clone();
         let chain = std::iter::once(asked).chain(ancestors.iter().flat_map(|entry| &entry.ancestors));
         for (position, resource) in chain.enumerate() {
             if let Some(fact) = self.assignments.get(&AssignmentAt::new(account, user, resource))? {

@@ -3,11 +3,12 @@
 //! - An entry is one account, user, membership, resource, assignment or login, its absence included, compiled
 //!   against the account's policy.
 //! - A question that misses an entry reads all of its facts in one snapshot of the database, is decided on that
-//!   snapshot, and leaves it here.
-//! - A write commits and changes the entries while it holds the gate alone; a miss holds the gate together with
-//!   other misses while it reads and publishes. So a miss never publishes what a commit has overtaken.
+//!   snapshot, and leaves it here unless a change was applied since before the snapshot was taken.
+//! - A write holds the gate alone from before its commit until its changes are applied here. A miss passes the
+//!   gate after its snapshot: so whoever was answered with what a write did, finds it here the next time, too.
 //! - A hit takes no gate. It looks at the epoch before and after reading its entries, and reads again if a
 //!   change was applied in between: all facts of one answer are of one moment.
+//! - Nobody waits for the database while holding the gate, but the write whose commit it is.
 //!
 //! INVARIANT: every entry equals what the database holds, but for the instants in which somebody holds the
 //! gate alone. Where that cannot be known (a lost reply to COMMIT), all entries are dropped.
@@ -44,7 +45,7 @@ pub struct Facts {
     store: Store,
     policies: ArcSwap<Policies>,
     caches: Caches,
-    /// Held alone from before a commit until its changes are applied, and together by misses.
+    /// Held alone from before a commit until its changes are applied, and together by misses that publish.
     gate: RwLock<()>,
     /// Odd while changes are being applied; different after they have been.
     epoch: AtomicU64,
@@ -97,11 +98,11 @@ impl Facts {
     }
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
-        let _with_other_misses = self.gate.read().await;
+        let since = self.epoch.load(Ordering::Acquire);
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
         let known = Known::new(&self.policies.load(), ask, &records);
-        self.caches.publish(ask, &known);
+        self.publish(since, |caches| caches.publish(ask, &known)).await;
         Ok(known)
     }
 
@@ -113,9 +114,9 @@ impl Facts {
         if let Some(user) = self.caches.users.get(&id) {
             return Ok(user);
         }
-        let _with_other_misses = self.gate.read().await;
+        let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user(id).await?.map(|user| Arc::new(UserEntry::from(&user)));
-        self.caches.users.insert(id, user.clone());
+        self.publish(since, |caches| caches.users.insert(id, user.clone())).await;
         Ok(user)
     }
 
@@ -127,14 +128,27 @@ impl Facts {
         if let Some(user) = self.reread(|| self.caches.user_of(identity)) {
             return Ok(user);
         }
-        let _with_other_misses = self.gate.read().await;
+        let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user_by_identity(identity).await?;
         let id = user.as_ref().map(|user| user.id);
-        if let Some(user) = &user {
-            self.caches.users.insert(user.id, Some(Arc::new(UserEntry::from(user))));
-        }
-        self.caches.identities.insert(identity.clone(), id);
+        let entry = user.map(|user| Arc::new(UserEntry::from(&user)));
+        self.publish(since, |caches| {
+            if let Some(id) = id {
+                caches.users.insert(id, entry);
+            }
+            caches.identities.insert(identity.clone(), id);
+        })
+        .await;
         Ok(id)
+    }
+
+    /// Leaves what was read after the epoch was `since`, unless a change was applied meanwhile.
+    async fn publish(&self, since: u64, publish: impl FnOnce(&Caches)) {
+        let _no_commit_under_way = self.gate.read().await;
+        // INVARIANT: while the gate is held no change can be applied between this look and the publishing.
+        if self.epoch.load(Ordering::Acquire) == since {
+            publish(&self.caches);
+        }
     }
 
     /// Reads entries until no change was applied meanwhile; `None`: one is missing, or changes keep coming.

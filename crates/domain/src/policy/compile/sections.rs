@@ -6,6 +6,7 @@ use crate::policy::yaml::Node;
 
 /// Most days that a link or an initial password may be good for.
 const MAX_DAYS: i64 = 365;
+
 impl Compiler<'_, '_> {
     pub(super) fn define_restrictions(&mut self, node: &Node) {
         for (name, node) in self.quiet(node) {

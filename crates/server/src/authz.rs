@@ -1,0 +1,175 @@
+//! `AuthzService`: decisions.
+
+use std::sync::Arc;
+
+use mandate_domain::decide::{Reason, belongs, decide};
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::policy::model::{Permission, Policy};
+use mandate_domain::policy::set::{PermissionId, PermissionSet};
+use mandate_domain::policy::{AccessLevel, access_level};
+use mandate_proto::v1;
+use mandate_proto::v1::authz_service_server::AuthzService;
+use tonic::{Request, Response, Status};
+
+use crate::access::{self, AccessError};
+use crate::caller::{Call, Party};
+use crate::convert::authz::{self as convert, Check, Lookup, Subject};
+use crate::error::Error;
+use crate::facts::{Ask, Facts, Known};
+use crate::reads::{About, may_read};
+
+/// Stands for a subject that does not exist; no id given out here is zero.
+const NOBODY: UserId = UserId::from_bits(0);
+
+/// The service.
+#[derive(Clone)]
+pub struct Authz {
+    facts: Arc<Facts>,
+}
+
+impl Authz {
+    /// The service on these facts.
+    #[must_use]
+    pub fn new(facts: Arc<Facts>) -> Self {
+        Self { facts }
+    }
+
+    async fn check(&self, party: Party, message: v1::CheckRequest) -> Result<v1::CheckResponse, Error> {
+        let Check { account, subject, permission, resource } = convert::check(message)?;
+        let user = self.user(subject).await?;
+        if party.person().is_some_and(|person| person != user) {
+            return Err(AccessError::NotOneself.into());
+        }
+        let ask = Ask { account, user, resource: resource.as_ref() };
+        let known = self.facts.of(ask).await?;
+        if is_invisible(party, &known) {
+            return Ok(convert::to_denial(Reason::NotAMember));
+        }
+        let decision = decide(&known.question(ask, known.permission(&permission)));
+        Ok(convert::to_answer(decision, &known, ask, &permission))
+    }
+
+    async fn user(&self, subject: Subject) -> Result<UserId, Error> {
+        match subject {
+            Subject::User(user) => Ok(user),
+            Subject::Login(identity) => Ok(self.facts.user_of(&identity).await?.unwrap_or(NOBODY)),
+        }
+    }
+
+    async fn lookup(
+        &self,
+        party: Party,
+        message: v1::LookupPermissionsRequest,
+    ) -> Result<v1::LookupPermissionsResponse, Error> {
+        let Lookup { account, subject, resource } = convert::lookup(message)?;
+        let user = match (subject, party.person()) {
+            (Some(subject), _) => self.user(subject).await?,
+            (None, Some(person)) => person,
+            (None, None) => return Err(Error::field("subject", "is required of whoever is not a person")),
+        };
+        self.may_look_up(party, account, user).await?;
+        let ask = Ask { account, user, resource: resource.as_ref() };
+        let known = self.facts.of(ask).await?;
+        if is_invisible(party, &known) {
+            let reason = convert::to_reason(Reason::NotAMember).into();
+            return Ok(v1::LookupPermissionsResponse { reason, ..Default::default() });
+        }
+        Ok(everything(&known, ask))
+    }
+
+    /// A person may always ask about themself, and is told by the answer if they belong to the account.
+    async fn may_look_up(&self, party: Party, account: AccountId, user: UserId) -> Result<(), Error> {
+        if party.person() == Some(user) {
+            return Ok(());
+        }
+        may_read(&self.facts, party, access::LOOKUP_PERMISSIONS.person, account, About::User(user)).await
+    }
+}
+
+/// Whether the answer must not tell that the account exists: to a person who has nothing to do with it.
+fn is_invisible(party: Party, known: &Known) -> bool {
+    party.person().is_some() && !known.knows_account()
+}
+
+/// What a subject may do, and how much of each module that is.
+fn everything(known: &Known, ask: Ask<'_>) -> v1::LookupPermissionsResponse {
+    let reason = belongs(&known.question(ask, None)).err();
+    let Some(policy) = known.policy() else {
+        let reason = reason.unwrap_or(Reason::PolicyUnavailable);
+        let reason = convert::to_reason(reason).into();
+        return v1::LookupPermissionsResponse { reason, ..Default::default() };
+    };
+    let (mut held, mut partly) = (PermissionSet::EMPTY, PermissionSet::EMPTY);
+    for (id, permission) in (0_u16..).map(PermissionId).zip(&policy.permissions) {
+        let decision = decide(&known.question(ask, Some(id)));
+        if decision.allowed() {
+            held.insert(id);
+        } else if decision.reason == Reason::ResourceRequired && is_held_on_some(known, permission) {
+            partly.insert(id);
+        }
+    }
+    v1::LookupPermissionsResponse {
+        permissions: policy.permission_names(&held).map(str::to_owned).collect(),
+        modules: modules(policy, &held, &partly),
+        reason: reason.map_or(v1::DecisionReason::Unspecified, convert::to_reason).into(),
+    }
+}
+
+/// Whether a role of the member holds it on assigned resources, or on their own.
+fn is_held_on_some(known: &Known, permission: &Permission) -> bool {
+    let (Some(account), Some(member)) = (&known.account, &known.member) else { return false };
+    let counting = member.roles.difference(account.fact.idle_roles);
+    !counting.intersection(permission.by_role_assigned.union(permission.by_role_own)).is_empty()
+}
+
+fn modules(policy: &Policy, held: &PermissionSet, partly: &PermissionSet) -> Vec<v1::ModuleAccess> {
+    let rows = policy.modules.iter().enumerate().map(|(index, module)| {
+        let level = match access_level(policy, index, held) {
+            AccessLevel::None if !module.permissions.intersection(partly).is_empty() => AccessLevel::Limited,
+            level => level,
+        };
+        v1::ModuleAccess {
+            module: module.name.clone(),
+            title: module.title.clone(),
+            access: convert::to_access(level).into(),
+        }
+    });
+    rows.collect()
+}
+
+#[tonic::async_trait]
+impl AuthzService for Authz {
+    async fn check(
+        &self,
+        request: Request<v1::CheckRequest>,
+    ) -> Result<Response<v1::CheckResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(Authz::check(self, call.party, request.into_inner()).await?))
+    }
+
+    async fn batch_check(
+        &self,
+        request: Request<v1::BatchCheckRequest>,
+    ) -> Result<Response<v1::BatchCheckResponse>, Status> {
+        use v1::batch_check_result::Result as Item;
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let checks = convert::batch(request.into_inner())?;
+        let mut results = Vec::with_capacity(checks.len());
+        for check in checks {
+            let result = match Authz::check(self, call.party, check).await {
+                Ok(answer) => Item::Response(answer),
+                Err(error) => Item::Error(error.into()),
+            };
+            results.push(v1::BatchCheckResult { result: Some(result) });
+        }
+        Ok(Response::new(v1::BatchCheckResponse { results }))
+    }
+
+    async fn lookup_permissions(
+        &self,
+        request: Request<v1::LookupPermissionsRequest>,
+    ) -> Result<Response<v1::LookupPermissionsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.lookup(call.party, request.into_inner()).await?))
+    }
+}

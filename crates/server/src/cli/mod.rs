@@ -1,0 +1,96 @@
+//! The command line.
+
+mod policy;
+mod serve;
+mod token;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::serve::Settings;
+
+/// Accounts, memberships and permission checks for a SaaS platform, in one service.
+#[derive(Debug, Parser)]
+#[command(name = "mandate", version, about, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 it failed, 2 the command line is wrong.\n\
+    Log: to stderr; its level is set by MANDATE_LOG (error, warn, info, debug; default info).")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server until it is told to stop (SIGTERM or Ctrl-C); calls in flight are finished first.
+    Serve(Settings),
+    /// Mints a token with the server's own key and prints it, and nothing else, on stdout.
+    ///
+    /// Without a scope it is a person's, whose user id is the subject; with platform.operator it is an operator's;
+    /// with other scopes a service's.
+    Token(token::Token),
+    /// Checks and shows policies.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+}
+
+impl Cli {
+    /// Does what the command line says and tells how it went.
+    pub async fn run(self) -> ExitCode {
+        log();
+        let result = match self.command {
+            Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
+            Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
+            Command::Policy(command) => command.run(),
+        };
+        result.unwrap_or_else(|error| {
+            tell(&format!("mandate: {error:#}"));
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// To stderr, so that stdout holds results alone.
+fn log() {
+    let level = EnvFilter::try_from_env("MANDATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+/// Says something to the person at the terminal.
+fn tell(text: &str) {
+    use io::Write as _;
+    // Nothing is left to do for somebody who has closed their stderr.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints a result.
+fn print(text: &str) -> anyhow::Result<()> {
+    use io::Write as _;
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_server_needs_no_option() {
+        assert!(Cli::try_parse_from(["mandate", "serve"]).is_ok());
+        assert!(Cli::try_parse_from(["mandate", "serve", "--listen", "nowhere"]).is_err());
+        assert!(Cli::try_parse_from(["mandate", "token"]).is_err(), "a token is somebody's");
+    }
+}

@@ -1,0 +1,39 @@
+//! `mandate token`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{print, tell};
+use crate::auth::{Scope, ScopeSet, SigningKey};
+use crate::clock::now_micros;
+
+/// What to mint.
+#[derive(Debug, clap::Args)]
+pub(super) struct Token {
+    /// The data folder of the server that is to accept the token.
+    #[arg(long, value_name = "FOLDER", default_value = "./mandate-data", env = "MANDATE_DATA_DIR")]
+    data_dir: PathBuf,
+    /// Whom it is of: a user's id (usr_…) for a person, any name for a service or an operator.
+    #[arg(long)]
+    subject: String,
+    /// What a service may do: one or more scopes, separated by spaces.
+    #[arg(long, value_name = "SCOPES", default_value = "")]
+    scope: String,
+    /// For how many seconds it is good.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    ttl: u64,
+}
+
+impl Token {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let mut scopes = ScopeSet::EMPTY;
+        for name in self.scope.split_whitespace() {
+            match name.parse::<Scope>() {
+                Ok(scope) => scopes = scopes.with(scope),
+                Err(error) => tell(&format!("mandate: warning: {error}; the token goes without it")),
+            }
+        }
+        let key = SigningKey::load_or_create(&self.data_dir)?;
+        print(&key.mint(&self.subject, scopes, Duration::from_secs(self.ttl), now_micros())?)
+    }
+}

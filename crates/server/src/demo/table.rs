@@ -1,0 +1,40 @@
+//! Prints what came of a story.
+
+use std::io::IsTerminal as _;
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
+
+use super::stage::Row;
+
+/// Columns of the screen that a table takes.
+const WIDTH: u16 = 140;
+/// What marks an answer that is not the article's.
+pub(super) const DIFFERS: &str = "DIFFERS";
+
+/// One table, a row for each sentence.
+pub(super) fn table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(["the article says", "who", "wants", "on", "answer", "why"]);
+    for row in rows {
+        let answer = match &row.differs {
+            Some(expected) => format!("{} {DIFFERS} (article: {expected})", row.answer),
+            None => row.answer.to_owned(),
+        };
+        table.add_row([row.says, &row.who, &row.wants, &row.on, &answer, &row.why]);
+    }
+    table.set_constraints(
+        [36, 18, 24, 20, 9].map(|columns| ColumnConstraint::UpperBoundary(Width::Fixed(columns))),
+    );
+    in_red(&table.to_string())
+}
+
+/// The same text, with each [`DIFFERS`] in red where a person watches.
+pub(super) fn in_red(text: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain || !std::io::stdout().is_terminal() {
+        return text.to_owned();
+    }
+    text.replace(DIFFERS, &format!("\u{1b}[1;31m{DIFFERS}\u{1b}[0m"))
+}

@@ -1,0 +1,210 @@
+//! A running server: from the settings to an open socket, and back to a closed store.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use mandate_proto::v1::account_service_server::AccountServiceServer;
+use mandate_proto::v1::authz_service_server::AuthzServiceServer;
+use mandate_proto::v1::identity_service_server::IdentityServiceServer;
+use mandate_proto::v1::membership_service_server::MembershipServiceServer;
+use mandate_storage::{OpenOptions, Store};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::server::NamedService;
+use tonic::transport::server::{Router, TcpIncoming};
+use tonic_health::ServingStatus;
+use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
+use tower::layer::util::{Identity, Stack};
+
+use crate::account::Accounts;
+use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
+use crate::authz::Authz;
+use crate::clock::now_micros;
+use crate::facts::Facts;
+use crate::guard::GuardLayer;
+use crate::identity::Identities;
+use crate::membership::Memberships;
+use crate::policies;
+
+/// The largest message that is read, in bytes.
+pub const MAX_REQUEST_BYTES: usize = 4 << 20;
+
+/// The largest message that is sent, in bytes: a page of 1,000 members with everything they may have.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// How long calls in flight have to finish once the server has been asked to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What a server is started with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// Where to listen. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", env = "MANDATE_LISTEN")]
+    pub listen: SocketAddr,
+    /// The folder of the signing key and, unless told otherwise, the database. Made if it is not there.
+    #[arg(long, value_name = "FOLDER", default_value = "./mandate-data", env = "MANDATE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the file mandate.db in the data folder.
+    #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// A folder of policy files to load beside the built-in ones.
+    #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
+    pub policies: Option<PathBuf>,
+    /// A TOML file of the issuers whose tokens are believed beside this server's own.
+    #[arg(long, value_name = "FILE", env = "MANDATE_ISSUERS")]
+    pub issuers: Option<PathBuf>,
+    /// A file to write the address to once calls are answered, whole or not at all.
+    #[arg(long, value_name = "FILE", env = "MANDATE_READY_FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// A server that answers calls. Dropping it without [`Running::stop`] leaves it running until its runtime ends.
+pub struct Running {
+    /// The address it listens on, with the port that was taken.
+    pub address: SocketAddr,
+    store: Store,
+    health: HealthReporter,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    _keys: KeyRefresh,
+}
+
+impl Running {
+    /// Starts a server; when this returns, it answers.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, the policies, the issuers or the database, all of it that can be told.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let files = policies::gather(settings.policies.as_deref())?;
+        let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
+        let key = SigningKey::load_or_create(&settings.data_dir)?;
+        let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
+        let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
+        let policies = policies::sync(&store, &files).await?;
+        let facts = Arc::new(Facts::new(store.clone(), policies));
+        let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
+
+        if !settings.listen.ip().is_loopback() {
+            tracing::warn!(
+                "tokens and answers travel unencrypted: this server speaks no TLS, so put a proxy that does in front \
+                 of {} or listen on 127.0.0.1",
+                settings.listen
+            );
+        }
+        let incoming = TcpIncoming::bind(settings.listen)
+            .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
+            .with_nodelay(Some(true));
+        let address = incoming.local_addr()?;
+        let (health, router) = router(&facts, &verifier).await?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
+            // A sender that is gone will never ask: the server runs on.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
+        if let Some(file) = &settings.ready_file {
+            write_ready(file, address)?;
+        }
+        Ok(Self { address, store, health, stop, serving, _keys: keys })
+    }
+
+    /// Waits until the server has ended by itself, which it does only when the listener fails.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        (&mut self.serving).await?.context("the server ended")
+    }
+
+    /// Takes no new calls, finishes those in flight (at most 30 seconds), and closes the store.
+    ///
+    /// # Errors
+    /// Calls that had not finished by then.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        for name in SERVICES.iter().copied().chain([""]) {
+            self.health.set_service_status(name, ServingStatus::NotServing).await;
+        }
+        // It cannot be told to stop any more when it has ended already.
+        let _ = self.stop.send(());
+        let drained = tokio::time::timeout(DRAIN, &mut self.serving).await;
+        if drained.is_err() {
+            self.serving.abort();
+        }
+        self.store.close().await;
+        match drained {
+            Ok(ended) => ended?.context("the server ended"),
+            Err(_) => Err(anyhow!("calls were still running after {} seconds and were broken off", DRAIN.as_secs())),
+        }
+    }
+}
+
+impl Settings {
+    fn database_url(&self) -> anyhow::Result<String> {
+        if let Some(url) = &self.database {
+            return Ok(url.clone());
+        }
+        let file = self.data_dir.join("mandate.db");
+        let path = file.to_str().ok_or_else(|| anyhow!("the path of --data-dir is not UTF-8; choose another"))?;
+        Ok(format!("sqlite:{path}"))
+    }
+}
+
+/// The services that answer to health checks by name.
+const SERVICES: [&str; 4] = [
+    AccountServiceServer::<Accounts>::NAME,
+    MembershipServiceServer::<Memberships>::NAME,
+    AuthzServiceServer::<Authz>::NAME,
+    IdentityServiceServer::<Identities>::NAME,
+];
+
+type Guarded = Router<Stack<GuardLayer, Identity>>;
+
+async fn router(facts: &Arc<Facts>, verifier: &Arc<Verifier>) -> anyhow::Result<(HealthReporter, Guarded)> {
+    macro_rules! service {
+        ($server:ident, $service:expr) => {
+            $server::new($service)
+                .max_decoding_message_size(MAX_REQUEST_BYTES)
+                .max_encoding_message_size(MAX_ANSWER_BYTES)
+        };
+    }
+    let (health, health_service) = health_reporter();
+    for name in SERVICES {
+        health.set_service_status(name, ServingStatus::Serving).await;
+    }
+    let router = tonic::transport::Server::builder()
+        .layer(GuardLayer::new(Arc::clone(verifier)))
+        .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
+        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts))))
+        .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
+        .add_service(service!(IdentityServiceServer, Identities::new(Arc::clone(facts))))
+        .add_service(health_service)
+        .add_service(reflection(Reflection::build_v1)?)
+        .add_service(reflection(Reflection::build_v1alpha)?);
+    Ok((health, router))
+}
+
+/// Reflection that knows everything a client meets here, error details included.
+fn reflection<S>(build: fn(Reflection<'static>) -> Result<S, ReflectionError>) -> Result<S, ReflectionError> {
+    build(
+        Reflection::configure()
+            .register_encoded_file_descriptor_set(mandate_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
+    )
+}
+
+/// Whoever waits for the file never sees half of it.
+fn write_ready(file: &Path, address: SocketAddr) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot = || format!("{}: cannot be written; check --ready-file", file.display());
+    let mut new = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
+    writeln!(new, "{address}").with_context(cannot)?;
+    new.persist(file).with_context(cannot)?;
+    Ok(())
+}

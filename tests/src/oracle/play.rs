@@ -1,0 +1,296 @@
+//! Plays a history against a real server and the model side by side.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::client::Client;
+use super::history::{Attributes, Birth, Carrying, History, NOBODY, RESOURCES, Step, USERS, What, Who};
+use super::judge::{Actor, Class};
+use super::may::Reason;
+use super::policy::{Attribute, Policy, Value};
+use super::questions;
+use super::world::{Account, Assignment, Member, MemberState, Ref, World};
+use super::writes::Write;
+use crate::{Server, expect};
+
+/// What was seen while a history was played, to prove that it was worth playing.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Writes that succeeded (`None`) and refusals, by class.
+    pub writes: BTreeMap<Option<Class>, u64>,
+    /// Answers, by reason.
+    pub answers: BTreeMap<Reason, u64>,
+}
+
+/// Plays a history; the policies are those that the model believes in, by name.
+///
+/// Errors: what was done, step by step, and what the two disagree about at the last one.
+pub async fn play(server: &Server, policies: &BTreeMap<String, Policy>, history: &History, run: &str, seen: &mut Seen) -> Result<(), String> {
+    let world = World { policies: policies.clone(), ..World::default() };
+    let mut game = Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
+    match game.play(history).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(format!("{}{error}\n", game.log)),
+    }
+}
+
+struct Game<'s, 'h> {
+    client: Client<'s>,
+    world: World,
+    /// The accounts that numbers mean: a new one takes the place of an old one.
+    accounts: Vec<String>,
+    /// Makes e-mail addresses unlike those of other histories on the same server.
+    run: &'h str,
+    log: String,
+    seen: &'h mut Seen,
+}
+
+impl Game<'_, '_> {
+    async fn play(&mut self, history: &History) -> Result<(), String> {
+        for number in 0..USERS {
+            let email = self.email(number);
+            self.make(&Actor::Operator, Write::CreateUser { email }).await?;
+        }
+        for birth in &history.births {
+            let write = self.birth(birth, None);
+            let id = self.make(&Actor::Operator, write).await?;
+            self.accounts.extend(id);
+        }
+        for step in &history.steps {
+            self.step(step).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), String> {
+        let slot = usize::from(step.account) % self.accounts.len().max(1);
+        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else { return Ok(()) };
+        let actor = self.actor(step.who, &account);
+        let Some(write) = self.write(&actor, &account, &step.what) else { return Ok(()) };
+        let new = self.make(&actor, write.clone()).await?;
+        if let (Write::CreateAccount { .. }, Some(id)) = (&write, new) {
+            self.accounts[slot] = id;
+        }
+        let about = self.world.account(&account.id).expect("accounts stay");
+        for reason in questions::agree(&self.client, &self.world, about, step.look).await? {
+            *self.seen.answers.entry(reason).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes one write on both sides. Ok: the id of what was created.
+    async fn make(&mut self, actor: &Actor, write: Write) -> Result<Option<String>, String> {
+        let faults = self.world.faults(actor, &write);
+        writeln!(self.log, "{actor:?}: {write:?}").expect("memory");
+        let outcome = self.client.write(actor, &write).await;
+        let found = match &outcome {
+            Ok(_) => None,
+            Err(status) => Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?),
+        };
+        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}"))).expect("memory");
+        *self.seen.writes.entry(found).or_default() += 1;
+        let agree = found.map_or(faults.is_empty(), |class| faults.contains(&class));
+        if !agree {
+            let message = outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
+            return Err(format!("the model finds these faults: {faults:?}; the service: {found:?} {message}"));
+        }
+        Ok(outcome.ok().map(|new| {
+            self.world.apply(actor, &write, &new);
+            new
+        }))
+    }
+
+    fn email(&self, number: usize) -> String {
+        format!("{}-{}@example.com", ["ada", "bob", "cyd", "dan", "eve"][number % 5], self.run)
+    }
+
+    fn actor(&self, who: Who, account: &Account) -> Actor {
+        let roles = &self.world.policy(account).roles;
+        let chief = account.members.iter().find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
+        match who {
+            Who::Operator => Actor::Operator,
+            Who::Chief => chief.map_or(Actor::Operator, |member| Actor::Person(member.user.clone())),
+            Who::Anybody(number) => Actor::Person(self.user(number)),
+        }
+    }
+
+    fn user(&self, number: u8) -> String {
+        self.world.users[usize::from(number) % self.world.users.len()].id.clone()
+    }
+
+    fn birth(&self, birth: &Birth, first: Option<&str>) -> Write {
+        let policy = self.world.policies.values().nth(usize::from(birth.policy) % self.world.policies.len()).expect("a policy");
+        let attributes = match &birth.attributes {
+            Attributes::Bare => BTreeMap::new(),
+            Attributes::Ready => policy.attributes.iter().filter_map(|(name, kind)| Some((name.clone(), best(kind)?))).collect(),
+            Attributes::Any(pairs) => {
+                let all = pairs.iter().map(|pair| attribute(policy, *pair));
+                all.filter_map(|(name, value)| Some((name, value.filter(|value| *value != Value::Text("?".into()))?))).collect()
+            }
+        };
+        let first = first.map_or_else(|| self.user(birth.first), str::to_owned);
+        Write::CreateAccount { policy: policy.name.clone(), first, attributes }
+    }
+
+    /// The write that a step means here; `None`: nothing (a policy without resources, no group yet).
+    fn write(&self, actor: &Actor, account: &Account, what: &What) -> Option<Write> {
+        let policy = self.world.policy(account);
+        let id = account.id.clone();
+        Some(match what {
+            What::CreateUser { email } => Write::CreateUser { email: self.email(usize::from(*email) % USERS) },
+            What::CreateAccount(birth) => self.birth(birth, actor.user().filter(|_| birth.first % 4 != 0)),
+            What::SetAttributes(pairs) => {
+                let attributes = pairs.iter().map(|pair| attribute(policy, *pair)).collect();
+                Write::UpdateAccount { account: id, attributes }
+            }
+            What::SuspendAccount => Write::SuspendAccount { account: id },
+            What::ReinstateAccount => Write::ReinstateAccount { account: id },
+            What::DeleteAccount => Write::DeleteAccount { account: id },
+            What::AddMember { user, holding, assignments } => {
+                let user = self.user(*user);
+                let roles = names(policy.roles.keys(), &holding.roles);
+                let grants = grants(policy, &roles, &holding.grants);
+                let restrictions = restrictions(policy, &roles, &holding.restrictions);
+                let wanted = assignments.iter().filter_map(|carrying| assignment(policy, &user, carrying));
+                let mut seen = BTreeSet::new();
+                let assignments = wanted.filter(|wanted| seen.insert(wanted.resource.clone())).collect();
+                let member = Member { user, state: MemberState::Active, roles, grants, restrictions };
+                Write::AddMember { account: id, member, assignments }
+            }
+            What::UpdateMember { user, roles, grants: granted, restrictions: put } => {
+                let user = self.user(*user);
+                let roles = roles.as_ref().map(|picks| names(policy.roles.keys(), picks));
+                let held = account.member(&user).map(|member| member.roles.clone()).unwrap_or_default();
+                let held = roles.clone().unwrap_or(held);
+                let granted = granted.as_ref().map(|picks| grants(policy, &held, picks));
+                let put = put.as_ref().map(|picks| restrictions(policy, &held, picks));
+                if roles.is_none() && granted.is_none() && put.is_none() {
+                    return None;
+                }
+                Write::UpdateMember { account: id, user, roles, grants: granted, restrictions: put }
+            }
+            What::SuspendMember { user } => Write::SuspendMember { account: id, user: self.user(*user) },
+            What::ReinstateMember { user } => Write::ReinstateMember { account: id, user: self.user(*user) },
+            What::RemoveMember { user } => Write::RemoveMember { account: id, user: self.user(*user) },
+            What::CreateResource { kind, id: number, parent, creator } => {
+                let name = resource(policy, *kind, *number)?;
+                let parent = parent_of(policy, &name.0, *parent);
+                let creator = match (actor, creator % 8) {
+                    (Actor::Operator, 0) => None,
+                    (Actor::Person(actor), 1..) => Some(actor.clone()),
+                    _ => Some(self.user(creator / 8)),
+                };
+                Write::CreateResource { account: id, name, parent, creator }
+            }
+            What::DeleteResource { kind, id: number } => Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? },
+            What::Assign { user, carrying } => {
+                let assignment = assignment(policy, &self.user(*user), carrying)?;
+                Write::Assign { account: id, assignment }
+            }
+            What::Unassign { user, kind, id: number } => {
+                Write::Unassign { account: id, user: self.user(*user), resource: resource(policy, *kind, *number)? }
+            }
+            What::CreateGroup { accounts, founder } => {
+                let picked: BTreeSet<String> = accounts.iter().map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone()).collect();
+                let founder = actor.user().filter(|_| founder % 5 != 0).map_or_else(|| self.user(*founder), str::to_owned);
+                let mut accounts = vec![id.clone()];
+                accounts.extend(picked.into_iter().filter(|other| *other != id));
+                Write::CreateGroup { accounts, founder }
+            }
+            What::AddGroupUser { group, user, role } => {
+                let (group, of) = self.group(*group)?;
+                let roles = self.world.policies[&of].groups.as_ref()?.roles.keys();
+                let role = names(roles, &[*role]).pop()?;
+                Write::AddGroupUser { group, user: self.user(*user), role }
+            }
+            What::RemoveGroupUser { group, user } => Write::RemoveGroupUser { group: self.group(*group)?.0, user: self.user(*user) },
+        })
+    }
+
+    fn group(&self, number: u8) -> Option<(String, String)> {
+        let count = self.world.groups.len();
+        self.world.groups.get(usize::from(number).checked_rem(count)?).cloned()
+    }
+}
+
+/// The names that numbers mean, each once.
+fn names<'a>(known: impl Iterator<Item = &'a String>, picks: &[u8]) -> Vec<String> {
+    let known: Vec<&String> = known.collect();
+    let unknown = if known.iter().any(|name| name.contains('.')) { "nobody.at_all" } else { "nobody" };
+    let pick = |pick: &u8| match usize::from(*pick).checked_rem(known.len()) {
+        Some(index) if *pick != NOBODY => known[index].clone(),
+        _ => unknown.to_owned(),
+    };
+    let names: BTreeSet<String> = picks.iter().map(pick).collect();
+    names.into_iter().collect()
+}
+
+/// Mostly permissions that can be granted beside one of the roles.
+fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
+    let beside: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.grantable.clone()).collect();
+    picks
+        .iter()
+        .flat_map(|pick| if pick % 8 != 0 { if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) } } else { names(policy.permissions.iter(), &[*pick]) })
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// Mostly restrictions that can be put on holders of one of the roles.
+fn restrictions(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
+    let fit: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.restrictable.clone()).collect();
+    let fit = if fit.is_empty() { policy.restrictions.keys().cloned().collect() } else { fit };
+    let picks: Vec<u8> = picks.iter().copied().filter(|_| !policy.restrictions.is_empty()).collect();
+    names(fit.iter(), &picks)
+}
+
+fn resource(policy: &Policy, kind: u8, id: u8) -> Option<Ref> {
+    let kind = policy.types.keys().nth(usize::from(kind).checked_rem(policy.types.len())?)?;
+    Some((kind.clone(), format!("r{}", usize::from(id) % RESOURCES)))
+}
+
+fn parent_of(policy: &Policy, kind: &str, pick: u8) -> Option<Ref> {
+    let wanted = policy.types[kind].parent.clone();
+    let wanted = if pick % 16 == 0 { policy.types.keys().next().cloned() } else { wanted };
+    wanted.map(|kind| (kind, format!("r{}", usize::from(pick) % RESOURCES)))
+}
+
+fn assignment(policy: &Policy, user: &str, carrying: &Carrying) -> Option<Assignment> {
+    let resource = resource(policy, carrying.kind, carrying.id)?;
+    let kind = &policy.types[&resource.0];
+    // Where there is nothing to choose from, mostly nothing is chosen.
+    let some = |picks: &[u8], known: Vec<String>| match known.is_empty() && carrying.id % 16 != 0 {
+        true => Vec::new(),
+        false => names(known.iter(), picks),
+    };
+    let roles = some(&carrying.roles, kind.roles.keys().cloned().collect());
+    let permissions = some(&carrying.permissions, kind.assignable.clone());
+    Some(Assignment { user: user.into(), resource, roles, permissions })
+}
+
+/// A value that meets what policies usually require.
+fn best(attribute: &Attribute) -> Option<Value> {
+    Some(match attribute.kind.as_str() {
+        "choice" => Value::Text(attribute.choices.last()?.clone()),
+        "flag" => Value::Flag(true),
+        "number" => Value::Number(20),
+        _ => Value::Text("example.org".into()),
+    })
+}
+
+/// An attribute and a new value, sometimes of the wrong kind; `None`: it is unset.
+fn attribute(policy: &Policy, (name, value): (u8, u8)) -> (String, Option<Value>) {
+    let name = names(policy.attributes.keys(), &[name]).pop().unwrap_or_default();
+    let kind = policy.attributes.get(&name).map_or("", |attribute| attribute.kind.as_str());
+    let choices = policy.attributes.get(&name).map(|attribute| attribute.choices.clone()).unwrap_or_default();
+    let found = match (kind, value) {
+        (_, 240..) => Value::Text("?".into()),
+        (_, 200..240) => return (name, None),
+        ("choice", pick) => Value::Text(choices[usize::from(pick) % choices.len()].clone()),
+        ("flag", pick) => Value::Flag(pick % 2 == 0),
+        ("number", pick) => Value::Number(i64::from(pick % 12)),
+        ("domain", _) => Value::Text("example.net".into()),
+        _ => Value::Text("a remark".into()),
+    };
+    (name, Some(found))
+}
