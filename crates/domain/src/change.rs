@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
+use crate::contact::Contact;
 use crate::group::Group;
-use crate::id::{AccountId, GroupId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, UserId};
 use crate::membership::Membership;
 use crate::resource::{Assignment, Resource, ResourceRef};
 use crate::user::User;
@@ -48,6 +49,15 @@ pub enum Change {
         /// What had been assigned.
         resource: ResourceRef,
     },
+    /// The contact is this.
+    Contact(Contact),
+    /// The contact is no more.
+    ContactRemoved {
+        /// The account.
+        account: AccountId,
+        /// The former contact.
+        contact: ContactId,
+    },
     /// The account group is this.
     Group(Group),
     /// The account group is no more.
@@ -70,6 +80,8 @@ impl Change {
             Self::ResourceDeleted { .. } => "resource_deleted",
             Self::Assignment(_) => "assignment",
             Self::AssignmentEnded { .. } => "assignment_ended",
+            Self::Contact(_) => "contact",
+            Self::ContactRemoved { .. } => "contact_removed",
             Self::Group(_) => "group",
             Self::GroupDeleted { .. } => "group_deleted",
         }
@@ -83,9 +95,11 @@ impl Change {
             Self::Membership(membership) => Some(membership.account),
             Self::Resource(resource) => Some(resource.account),
             Self::Assignment(assignment) => Some(assignment.account),
+            Self::Contact(contact) => Some(contact.account),
             Self::MembershipEnded { account, .. }
             | Self::ResourceDeleted { account, .. }
-            | Self::AssignmentEnded { account, .. } => Some(*account),
+            | Self::AssignmentEnded { account, .. }
+            | Self::ContactRemoved { account, .. } => Some(*account),
             Self::User(_) | Self::Group(_) | Self::GroupDeleted { .. } => None,
         }
     }

@@ -126,6 +126,10 @@ impl<'a> Judge<'a> {
             let before = if self.records.has(&Key::User(after.id)) { self.records.user(after.id)? } else { None };
             let groups = before.into_iter().chain([after]).flat_map(|user| &user.seats).map(|seat| seat.group);
             for group in groups.collect::<BTreeSet<_>>() {
+                // A group that is no more needs nobody.
+                if self.changes.iter().any(|c| matches!(c, Change::GroupDeleted { group: g } if *g == group)) {
+                    continue;
+                }
                 let scope = Scope::Group(group);
                 for role in limited(self.roles(&scope)?) {
                     let held = |user: &User| user.seats.iter().any(|s| s.group == group && s.role == role.name);

@@ -4,7 +4,9 @@
 //! member, with these roles), [`limits`](crate::limits) (would a role have too few or too many holders).
 
 mod account;
+mod contact;
 mod group;
+mod group_accounts;
 mod member;
 mod names;
 mod ownership;
@@ -104,6 +106,7 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::ReinstateMember { .. }
         | Command::RemoveMember { .. } => member::draft(context, command)?,
         Command::CreateResource { .. }
+        | Command::UpdateResource { .. }
         | Command::DeleteResource { .. }
         | Command::Assign { .. }
         | Command::Unassign { .. } => resource::draft(context, command)?,
@@ -111,6 +114,12 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         Command::CreateUser { .. } => user::draft(context, command)?,
         Command::CreateGroup { .. } | Command::AddGroupUser { .. } | Command::RemoveGroupUser { .. } => {
             group::draft(context, command)?
+        }
+        Command::AddGroupAccount { .. } | Command::RemoveGroupAccount { .. } | Command::DeleteGroup { .. } => {
+            group_accounts::draft(context, command)?
+        }
+        Command::CreateContact { .. } | Command::UpdateContact { .. } | Command::DeleteContact { .. } => {
+            contact::draft(context, command)?
         }
     };
     Ok((command.subject(), changes))

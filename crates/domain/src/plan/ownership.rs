@@ -56,7 +56,7 @@ pub(super) fn transfer(
 }
 
 /// The roles with one more, which takes the place of those of its slot.
-fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
+pub(super) fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
     let slot = policy.role(id).and_then(|role| role.slot);
     let rivals = mask.iter().filter(|index| {
         slot.is_some() && policy.roles.get(usize::from(*index)).is_some_and(|role| role.slot == slot)
@@ -65,7 +65,7 @@ fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
 }
 
 /// The membership with other roles, and of its grants those that a holder of these roles may have.
-fn holding(context: Context<'_>, policy: &Policy, before: &Membership, mask: Mask, grants: &PermissionSet) -> Membership {
+pub(super) fn holding(context: Context<'_>, policy: &Policy, before: &Membership, mask: Mask, grants: &PermissionSet) -> Membership {
     let grantable = roles(policy, mask).fold(PermissionSet::EMPTY, |all, role| all.union(&role.grantable));
     Membership {
         roles: stored(mask, |i| policy.roles.get(i).map(|role| role.name.as_str())),

@@ -9,7 +9,7 @@ use crate::command::{Command, NewAssignment};
 use crate::decide::Reason;
 use crate::delegation::Load;
 use crate::facts::AssignmentFact;
-use crate::id::{AccountId, UserId};
+use crate::id::{AccountId, ContactId, UserId};
 use crate::membership::Membership;
 use crate::operation::ResourceOperation;
 use crate::policy::model::{ResourceIds, ResourceType, Role};
@@ -20,9 +20,14 @@ use crate::resource::{Assignment, Resource, ResourceRef};
 
 pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Change>, Stop> {
     match command {
-        Command::CreateResource { account, resource, display_name, parent, creator } => {
+        Command::CreateResource { account, resource, display_name, parent, creator, holder } => {
             let scene = Scene::of(context, command.name(), *account)?;
-            create(&scene, resource, display_name, parent.as_ref(), *creator)
+            let birth = Birth { resource, display_name, parent: parent.as_ref(), creator: *creator, holder: *holder };
+            create(&scene, &birth)
+        }
+        Command::UpdateResource { account, resource, display_name, holder } => {
+            let scene = Scene::of(context, command.name(), *account)?;
+            update(&scene, resource, display_name.as_ref(), *holder)
         }
         Command::DeleteResource { account, resource } => {
             delete(&Scene::of(context, command.name(), *account)?, resource)
@@ -41,13 +46,16 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
     }
 }
 
-fn create(
-    scene: &Scene<'_>,
-    resource: &ResourceRef,
-    display_name: &str,
-    parent: Option<&ResourceRef>,
+struct Birth<'a> {
+    resource: &'a ResourceRef,
+    display_name: &'a str,
+    parent: Option<&'a ResourceRef>,
     creator: Option<UserId>,
-) -> Result<Vec<Change>, Stop> {
+    holder: Option<ContactId>,
+}
+
+fn create(scene: &Scene<'_>, birth: &Birth<'_>) -> Result<Vec<Change>, Stop> {
+    let Birth { resource, display_name, parent, creator, holder } = *birth;
     let kind = known_type(scene, resource, "resource.")?;
     let parent_place = match parent {
         Some(parent) => scene.place(parent)?.map(|place| (parent, place)),
@@ -63,6 +71,7 @@ fn create(
         fields.reject("creator", "you can create a resource for yourself only; leave this field out");
     }
     check_parent(&mut fields, scene, kind, parent)?;
+    check_holder(&mut fields, scene, kind, holder)?;
     fields.finish()?;
     let (context, account) = (scene.context, scene.account.id);
     let ancestors = match parent {
@@ -81,7 +90,7 @@ fn create(
         display_name: display_name.to_owned(),
         ancestors,
         created_by: creator,
-        holder: None,
+        holder,
         created_at: context.now,
     };
     let mut changes = vec![Change::Resource(created)];
@@ -140,6 +149,43 @@ fn check_parent(
         }
     }
     Ok(())
+}
+
+/// GW-07: a contact of the account, where the type records such holders.
+fn check_holder(
+    fields: &mut Fields,
+    scene: &Scene<'_>,
+    kind: &ResourceType,
+    holder: Option<ContactId>,
+) -> Result<(), Stop> {
+    let Some(contact) = holder else { return Ok(()) };
+    if !kind.holder_contacts {
+        fields.reject("holder", format!("a {} has no holder under this account's policy; leave this out", kind.name));
+    } else if scene.context.records.contact(scene.account.id, contact)?.is_none() {
+        fields.reject("holder", "no contact of that id in this account");
+    }
+    Ok(())
+}
+
+/// Changes the name or the holder, which grants nothing to the contact (GW-07).
+fn update(
+    scene: &Scene<'_>,
+    resource: &ResourceRef,
+    display_name: Option<&String>,
+    holder: Option<Option<ContactId>>,
+) -> Result<Vec<Change>, Stop> {
+    let place = may(scene, ResourceOperation::Update, resource, "resource.")?;
+    let before = scene.context.records.resource(scene.account.id, resource)?;
+    let before = before.ok_or_else(|| Refusal::NotFound { what: "resource", id: resource.to_string() })?;
+    let mut fields = Fields::default();
+    check_holder(&mut fields, scene, place.kind, holder.flatten())?;
+    fields.finish()?;
+    let after = Resource {
+        display_name: display_name.unwrap_or(&before.display_name).clone(),
+        holder: holder.unwrap_or(before.holder),
+        ..before.clone()
+    };
+    Ok(if after == *before { Vec::new() } else { vec![Change::Resource(after)] })
 }
 
 fn delete(scene: &Scene<'_>, resource: &ResourceRef) -> Result<Vec<Change>, Stop> {
