@@ -17,7 +17,7 @@ modules:
   oven:
     title: Oven
     on: shop
-    actions: { heat: Heat the oven, clean: Clean the oven }
+    actions: { heat: Heat the oven, clean: Clean the oven, staff: Say who works there }
   crew:
     title: Crew
     actions: { look: Look at the rota, hire: Hire people, swap: Swap shifts, fire: Fire people }
@@ -28,7 +28,7 @@ resources:
   shop:
     title: Shop
     ids: free
-    operations: { assign: crew.swap, unassign: crew.swap }
+    operations: { assign: oven.staff, unassign: oven.staff }
 roles:
   master:
     title: Master baker
@@ -44,6 +44,7 @@ roles:
     description: Hires apprentices.
     exclusive: true
     may: [crew.hire, crew.look]
+    may_on_assigned: oven.clean
     grantable: till.count
     delegation:
       - { over: apprentice, give: apprentice, take: [] }
@@ -91,7 +92,7 @@ impl Fixture for Bakery {
 
 /// Each built-in policy with the roles of the first user and one thing that they may do.
 const SYSTEMS: [(&str, &[&str], &str); 5] = [
-    ("client-area", &["owner"], "invoices.pay"),
+    ("client-area", &["owner"], "domains.order"),
     ("managed-accounts", &["owner"], "campaigns.launch"),
     ("terminal", &["owner"], "access.activate"),
     ("organization", &["admin"], "subscription.cancel"),
@@ -122,14 +123,14 @@ on_both_engines! {
             world.may(&ada, account, "crew.hire").await.denied_for(Reason::UnknownPermission);
         }
         world.may(&ada, shop, "crew.hire").await.allowed_by(Reason::Role);
-        world.may(jon, shop, "invoices.pay").await.denied_for(Reason::UnknownPermission);
+        world.may(jon, shop, "domains.order").await.denied_for(Reason::UnknownPermission);
     }
 
     /// A call is refused for exactly the permission that Check denies, under names that no code can know.
     async fn x_02_calls_are_judged_by_the_permissions_of_the_policy(bakery: Bakery) {
         let Bakery { world, shop, master, jon, ann, .. } = &bakery;
         let new = world.person("Nora").await;
-        let clean = || assignment(&resource("shop", "north"), &[], &[]);
+        let north = || assignment(&resource("shop", "north"), &[], &[]);
         for caller in [ann, jon, master] {
             let by = world.by(caller);
             for (permission, outcome) in [
@@ -137,7 +138,7 @@ on_both_engines! {
                 ("crew.look", by.member(shop, master).await.map(|_| ())),
                 ("crew.hire", by.add(shop, &new, &["apprentice"]).await.map(|_| ())),
                 ("crew.swap", by.set_grants(shop, ann, &["till.count"]).await.map(|_| ())),
-                ("crew.swap", by.assign(shop, ann, clean()).await.map(|_| ())),
+                ("oven.staff", by.assign(shop, ann, north()).await.map(|_| ())),
                 ("crew.fire", by.suspend(shop, &new).await.map(|_| ())),
                 ("crew.fire", by.remove(shop, &new).await.map(|_| ())),
                 ("crew.fire", by.rename(shop, "Best bread").await.map(|_| ())),

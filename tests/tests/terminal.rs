@@ -76,7 +76,6 @@ on_both_engines! {
             world.by(toni).add(acme, &new, &["terminal_user"]).await.map(|_| ()),
             world.by(olga).set_roles(acme, toni, &["terminal_user"]).await.map(|_| ()),
             world.by(toni).set_grants(acme, uwe, &["invoices.view"]).await.map(|_| ()),
-            world.by(olga).remove(acme, uwe).await.map(|_| ()),
         ] {
             let status = assert_refused(refused, Code::FailedPrecondition, "REQUIREMENT_UNMET");
             assert!(status.message().contains("access_control to be on (ask the provider's support)"), "{status:?}");

@@ -15,17 +15,17 @@ pub(super) const DIFFERS: &str = "DIFFERS";
 /// One table, a row for each sentence.
 pub(super) fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(["the article says", "who", "wants", "on", "answer", "why"]);
+    table
+        .load_style(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH);
+    table.set_header(["the article says", "who", "wants", "on", "expected", "answer", "why"]);
     for row in rows {
-        let answer = match &row.differs {
-            Some(expected) => format!("{} {DIFFERS} (article: {expected})", row.answer),
-            None => row.answer.to_owned(),
-        };
-        table.add_row([row.says, &row.who, &row.wants, &row.on, &answer, &row.why]);
+        let answer = if row.differs { format!("{} {DIFFERS}", row.answer) } else { row.answer.to_owned() };
+        table.add_row([row.says, &row.who, &row.wants, &row.on, row.article, &answer, &row.why]);
     }
     table.set_constraints(
-        [36, 18, 24, 20, 9].map(|columns| ColumnConstraint::UpperBoundary(Width::Fixed(columns))),
+        [38, 17, 24, 22, 9, 9].map(|columns| ColumnConstraint::UpperBoundary(Width::Fixed(columns))),
     );
     in_red(&table.to_string())
 }

@@ -44,16 +44,29 @@ pub(super) const STORY: Story = Story {
         by("Alina", B).first(Act::Seat { to: "Elias", role: "manager" }),
         by("Alina", NORTH).asks("ownership.transfer", Role, "The administrator stays owner of each account."),
         by("Dario", NORTH).asks("team.view", Role, "\"Team Management\" shows who the owners are."),
-        by("Boris", NORTH).asks("campaigns.edit", Group, "A manager has access to the accounts of the manager account."),
+        by("Boris", NORTH).asks(
+            "campaigns.edit",
+            Group,
+            "A manager has access to the accounts of the manager account.",
+        ),
         by("Boris", SOUTH).asks("goals.edit", Group, "… to each of them."),
         by("Boris", EAST).asks("campaigns.view", NotAMember, "… and to those alone."),
         by("Boris", NORTH).asks("team.add", NotGranted, "Managers cannot add or delete users."),
         by("Boris", NORTH).asks("ownership.group", NotGranted, "Managers cannot add or delete accounts."),
         by("Boris", NORTH).asks("deletion.delete", NotGranted, "The possibilities of others are restricted."),
-        by("Carla", EAST).asks("ownership.group", Role, "An owner may put their account into a manager account."),
+        by("Carla", EAST).asks(
+            "ownership.group",
+            Role,
+            "An owner may put their account into a manager account.",
+        ),
         by("Elias", NORTH).asks("campaigns.view", Group, "Elias is in A and B, which share one account."),
-        by("Alina", A).does(Act::Unseat { whom: "Elias" }, "Administrators remove users from manager accounts."),
-        by("Elias", NORTH).asks("campaigns.view", NotAMember, "Who is removed from A loses the accounts of A,"),
+        by("Alina", A)
+            .does(Act::Unseat { whom: "Elias" }, "Administrators remove users from manager accounts."),
+        by("Elias", NORTH).asks(
+            "campaigns.view",
+            NotAMember,
+            "Who is removed from A loses the accounts of A,",
+        ),
         by("Elias", SOUTH).asks("campaigns.view", Group, "… except those that B contains as well."),
         by("Boris", NORTH).may_not(
             Act::Add(newcomer("Elias", &["member"])),
