@@ -53,7 +53,7 @@ pub(super) const STORY: Story = Story {
         by("Boris", EAST).asks("campaigns.view", NotAMember, "… and to those alone."),
         by("Boris", NORTH).asks("team.add", NotGranted, "Managers cannot add or delete users."),
         by("Boris", NORTH).asks("ownership.group", NotGranted, "Managers cannot add or delete accounts."),
-        by("Boris", NORTH).asks("deletion.delete", NotGranted, "The possibilities of others are restricted."),
+        by("Boris", NORTH).asks("deletion.delete", NotGranted, "… nor do what else is the owners' alone."),
         by("Carla", EAST).asks(
             "ownership.group",
             Role,
@@ -71,22 +71,22 @@ pub(super) const STORY: Story = Story {
         by("Boris", NORTH).may_not(
             Act::Add(newcomer("Elias", &["member"])),
             PermissionMissing,
-            "A manager adds a user: ask the administrator instead.",
+            "Managers who want to add users ask the administrator.",
         ),
         by("Boris", A).may_not(
             Act::Seat { to: "Dario", role: "manager" },
             DelegationDenied,
-            "… to the manager account neither.",
+            "… for the manager account, too.",
         ),
         by("Alina", A).may_not(
             Act::Seat { to: "Carla", role: "administrator" },
             DelegationDenied,
-            "A second administrator: ask your account manager.",
+            "No administrator makes a second one: ask the provider,",
         ),
         by(OPERATOR, A).may_not(
             Act::Seat { to: "Carla", role: "administrator" },
             WrongState,
-            "… and they must own every account of it.",
+            "… who needs an owner of every account for it.",
         ),
     ],
 };

@@ -83,22 +83,22 @@ pub(super) const STORY: Story = Story {
         by("Cem", ORG).may_not(
             Act::Add(newcomer("Edda", &["admin"])),
             DelegationDenied,
-            "A user admin adds an admin: members only.",
+            "User admins add users with member access only.",
         ),
         by("Cem", ORG).may_not(
             Act::Roles { of: "Dana", roles: &["user_admin"] },
             PermissionMissing,
-            "A user admin promotes a member.",
+            "They can neither promote nor demote members.",
         ),
         by("Cem", ORG).may_not(
             Act::Remove { whom: "Bianca" },
             DelegationDenied,
-            "User admins delete members only.",
+            "They delete users with member access only.",
         ),
         by("Bianca", ORG).may_not(
             Act::Add(newcomer("Edda", &["member"])),
             PermissionMissing,
-            "Adding users is for admins and user admins.",
+            "Adding users is for admins and user admins alone.",
         ),
         by("Amir", ORG).may_not(
             Act::Add(newcomer("Edda", &["member"]).assigned(ELEVEN)),

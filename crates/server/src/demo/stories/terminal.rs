@@ -86,7 +86,7 @@ pub(super) const STORY: Story = Story {
         by("Timo", BERGER).may_not(
             Act::Add(newcomer("Xenia", &["terminal_admin"])),
             DelegationDenied,
-            "A terminal admin makes another one: downwards only.",
+            "Terminal admins make terminal users only.",
         ),
         by("Uwe", BERGER).may_not(
             Act::Add(newcomer("Xenia", &["terminal_user"])),
