@@ -1,7 +1,9 @@
 //! BatchCheck: each question by itself, and the batch as a whole.
 
 use mandate_proto::v1::batch_check_result::Result as Outcome;
-use mandate_proto::v1::{Account, BatchCheckRequest, CheckRequest, CheckResponse, DecisionReason as Reason, ResourceRef, User};
+use mandate_proto::v1::{
+    Account, BatchCheckRequest, CheckRequest, CheckResponse, DecisionReason as Reason, ResourceRef, User,
+};
 use mandate_tests::expect::assert_invalid;
 use mandate_tests::world::{resource, user_subject};
 use mandate_tests::{World, on_both_engines};
@@ -51,16 +53,25 @@ on_both_engines! {
         world.member(&acme, &mia, &["member"]).await;
         let nowhere = Account { id: "acc_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned(), ..Account::default() };
 
-        let outcomes = ask(&world, vec![
-            question(&acme, &ada, "users.view"),
-            CheckRequest { account: ada.id.clone(), ..question(&acme, &ada, "users.view") },
-            question(&acme, &mia, "users.view"),
-            CheckRequest::default(),
-            question(&nowhere, &ada, "users.view"),
-            CheckRequest { resource: Some(ResourceRef::default()), ..question(&acme, &ada, "workspaces.view") },
-            CheckRequest { resource: Some(resource("workspace", "w")), ..question(&acme, &ada, "workspaces.view") },
-            question(&acme, &ada, "users.view"),
-        ])
+        let outcomes = ask(
+            &world,
+            vec![
+                question(&acme, &ada, "users.view"),
+                CheckRequest { account: ada.id.clone(), ..question(&acme, &ada, "users.view") },
+                question(&acme, &mia, "users.view"),
+                CheckRequest::default(),
+                question(&nowhere, &ada, "users.view"),
+                CheckRequest {
+                    resource: Some(ResourceRef::default()),
+                    ..question(&acme, &ada, "workspaces.view")
+                },
+                CheckRequest {
+                    resource: Some(resource("workspace", "w")),
+                    ..question(&acme, &ada, "workspaces.view")
+                },
+                question(&acme, &ada, "users.view"),
+            ],
+        )
         .await
         .expect("answered as a whole");
 
@@ -91,9 +102,11 @@ on_both_engines! {
         let ada = world.person("Ada").await;
         let acme = world.account("organization", &ada).await;
         assert_invalid(ask(&world, Vec::new()).await, &["checks"]);
-        let status = assert_invalid(ask(&world, vec![question(&acme, &ada, "users.view"); 1_001]).await, &["checks"]);
+        let status =
+            assert_invalid(ask(&world, vec![question(&acme, &ada, "users.view"); 1_001]).await, &["checks"]);
         assert!(status.message().contains("at most 1000"), "{status:?}");
-        let outcomes = ask(&world, vec![question(&acme, &ada, "users.view"); 1_000]).await.expect("a thousand");
+        let outcomes =
+            ask(&world, vec![question(&acme, &ada, "users.view"); 1_000]).await.expect("a thousand");
         assert!(outcomes.len() == 1_000 && outcomes.iter().all(|outcome| answer(outcome).allowed));
     }
 }

@@ -30,13 +30,14 @@ macro_rules! reflection {
     ($version:ident) => {
         mod $version {
             use super::*;
+            use tonic_reflection::pb::$version::ServerReflectionRequest;
             use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
             use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
             use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
-            use tonic_reflection::pb::$version::ServerReflectionRequest;
 
             async fn ask(channel: Channel, question: MessageRequest) -> MessageResponse {
-                let request = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+                let request =
+                    ServerReflectionRequest { host: String::new(), message_request: Some(question) };
                 let mut client = ServerReflectionClient::new(channel);
                 let answer = client.server_reflection_info(tokio_stream::once(request)).await;
                 let answer = answer.expect("no token is needed").into_inner().message().await;
@@ -46,7 +47,9 @@ macro_rules! reflection {
             /// The names of all services.
             pub(super) async fn services(channel: Channel) -> BTreeSet<String> {
                 match ask(channel, MessageRequest::ListServices(String::new())).await {
-                    MessageResponse::ListServicesResponse(list) => list.service.into_iter().map(|one| one.name).collect(),
+                    MessageResponse::ListServicesResponse(list) => {
+                        list.service.into_iter().map(|one| one.name).collect()
+                    }
                     other => panic!("{other:?}"),
                 }
             }
@@ -98,7 +101,12 @@ on_both_engines! {
             assert!(!expected.is_empty(), "{service}");
             assert_eq!(methods(&v1alpha::files(channel(), service).await, service), expected);
         }
-        for symbol in ["google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.PreconditionFailure", "mandate.v1.ErrorReason"] {
+        for symbol in [
+            "google.rpc.ErrorInfo",
+            "google.rpc.BadRequest",
+            "google.rpc.PreconditionFailure",
+            "mandate.v1.ErrorReason",
+        ] {
             assert!(!v1::files(channel(), symbol).await.is_empty(), "{symbol}");
             assert!(!v1alpha::files(channel(), symbol).await.is_empty(), "{symbol}");
         }
@@ -108,7 +116,8 @@ on_both_engines! {
     async fn health_is_told_per_service(world: World) {
         let mut health = HealthClient::new(world.server().channel());
         for service in SERVICES.into_iter().chain([""]) {
-            let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.expect(service);
+            let answer =
+                health.check(HealthCheckRequest { service: service.to_owned() }).await.expect(service);
             assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
         }
         let unknown = health.check(HealthCheckRequest { service: "mandate.v1.Nothing".to_owned() }).await;
@@ -130,7 +139,8 @@ on_both_engines! {
 
         let address = world.server().address();
         let (status, answer) = tokio::join!(world.server_mut().stop(), async {
-            let closed = poll::until(Duration::from_secs(10), async || (!listens(address).await).then_some(()));
+            let closed =
+                poll::until(Duration::from_secs(10), async || (!listens(address).await).then_some(()));
             closed.await.expect("no new callers");
             drop(sender);
             call.await.expect("the call")

@@ -76,7 +76,9 @@ on_both_engines! {
     /// What is no token at all.
     async fn garbage_instead_of_a_token(world: World) {
         let good = TokenKey::of(world.server()).sign(&claims("mandate", "mandate", "x"));
-        for garbage in ["x", "a.b.c", "..", "eyJ.eyJ.", &good[1..], &format!("{good}.{good}"), &"A".repeat(9_000)] {
+        for garbage in
+            ["x", "a.b.c", "..", "eyJ.eyJ.", &good[1..], &format!("{good}.{good}"), &"A".repeat(9_000)]
+        {
             assert_token_refused(&world, garbage, "TOKEN_MALFORMED").await;
         }
     }
@@ -94,7 +96,14 @@ on_both_engines! {
         };
         call(&[&token]).await.expect("one good header");
         call(&[&token.replace("Bearer", "bearer")]).await.expect("whatever the case of the scheme");
-        for headers in [&[][..], &[""], &["Bearer"], &["Bearer "], &["Basic YWRhOmFkYQ=="], &[token.trim_start_matches("Bearer ")]] {
+        for headers in [
+            &[][..],
+            &[""],
+            &["Bearer"],
+            &["Bearer "],
+            &["Basic YWRhOmFkYQ=="],
+            &[token.trim_start_matches("Bearer ")],
+        ] {
             assert_refused(call(headers).await, Code::Unauthenticated, "TOKEN_MISSING");
         }
         for headers in [[&*token, &*token], [&token, "Bearer x"], ["Bearer x", &token]] {

@@ -82,6 +82,7 @@ rules! {
     SUSPEND_ACCOUNT = "/mandate.v1.AccountService/SuspendAccount", &[], Nobody;
     REINSTATE_ACCOUNT = "/mandate.v1.AccountService/ReinstateAccount", &[], Nobody;
     DELETE_ACCOUNT = "/mandate.v1.AccountService/DeleteAccount", &[], Needs(Op::AccountDelete);
+    LIST_ACTIVITY = "/mandate.v1.AccountService/ListActivity", &[Scope::AccountsRead], Needs(Op::ActivityList);
     CREATE_RESOURCE = "/mandate.v1.AccountService/CreateResource", &[], Resource(On::Create);
     GET_RESOURCE = "/mandate.v1.AccountService/GetResource", &[Scope::AccountsRead], Resource(On::View);
     LIST_RESOURCES = "/mandate.v1.AccountService/ListResources", &[Scope::AccountsRead], Resource(On::View);

@@ -143,6 +143,14 @@ impl AccountService for Accounts {
         Ok(Response::new(v1::GetAccountResponse { account: Some(account) }))
     }
 
+    async fn list_activity(
+        &self,
+        request: Request<v1::ListActivityRequest>,
+    ) -> Result<Response<v1::ListActivityResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(crate::activity::list(&self.facts, &call, request.into_inner()).await?))
+    }
+
     async fn list_accounts(
         &self,
         request: Request<v1::ListAccountsRequest>,

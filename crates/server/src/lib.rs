@@ -15,6 +15,7 @@
 
 pub mod access;
 pub mod account;
+pub mod activity;
 pub mod auth;
 pub mod authz;
 pub mod caller;

@@ -38,6 +38,8 @@ pub struct Birth {
     pub members: Vec<Holding>,
     /// Who creates the first resources of each type.
     pub resources: Vec<u8>,
+    /// Who joins a group that contains it, and as what, where its policy knows groups.
+    pub group: Option<(u8, u8)>,
 }
 
 /// Which attributes an account begins with.
@@ -136,8 +138,11 @@ fn birth(policies: u8) -> impl Strategy<Value = Birth> {
         4 => Just(Attributes::Ready),
         1 => pairs(1..4).prop_map(Attributes::Any),
     ];
-    (0..policies, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..4)).prop_map(
-        |(policy, first, attributes, members, resources)| Birth { policy, first, attributes, members, resources },
+    // Some policies say more than others: they come more often.
+    let policy = prop_oneof![4 => 0..policies, 2 => Just(2), 1 => Just(3)];
+    let group = option::of((number(), name()));
+    (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..4), group).prop_map(
+        |(policy, first, attributes, members, resources, group)| Birth { policy, first, attributes, members, resources, group },
     )
 }
 

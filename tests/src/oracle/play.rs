@@ -107,6 +107,14 @@ impl Game<'_, '_> {
                 self.make(&Actor::Operator, Write::AddMember { account: id, member, assignments }).await?;
             }
         }
+        if let (Some((user, role)), true) = (birth.group, self.world.policy(account).groups.is_some()) {
+            let write = Write::CreateGroup { accounts: vec![account.id.clone()], founder: account.members[0].user.clone() };
+            self.make(&Actor::Operator, write).await?;
+            let newest = u8::try_from(self.world.groups.len()).expect("a few").saturating_sub(1);
+            if let Some(write) = self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role }) {
+                self.make(&Actor::Operator, write).await?;
+            }
+        }
         for (kind, creator) in (0_u8..).zip(&birth.resources) {
             for id in 0..2 {
                 let actor = Actor::Person(self.user(*creator));
@@ -238,6 +246,8 @@ impl Game<'_, '_> {
             What::Unassign { user, kind, id: number } => {
                 Write::Unassign { account: id, user: self.user(*user), resource: resource(policy, *kind, *number)? }
             }
+            // Where there are no groups, now and then is often enough.
+            What::CreateGroup { founder, .. } if policy.groups.is_none() && founder % 4 != 0 => return None,
             What::CreateGroup { accounts, founder } => {
                 let picked: BTreeSet<String> = accounts.iter().map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone()).collect();
                 let founder = actor.user().filter(|_| founder % 5 != 0).map_or_else(|| self.user(*founder), str::to_owned);

@@ -48,7 +48,7 @@ pub(super) const STORY: Story = Story {
             "Managers see, book and manage all shipments.",
         ),
         by("Ben", FREIGHT).asks("templates.edit", Role, "Managers can edit booking templates."),
-        by("Ben", FREIGHT).asks("users.add", NotGranted, "Managers cannot add, edit or delete users,"),
+        by("Ben", FREIGHT).asks("users.add", NotGranted, "Managers cannot add, edit or delete users."),
         by("Ben", FREIGHT).asks("company.view", Role, "Managers open the company account tab."),
         by("Cleo", FREIGHT).asks_on(
             "shipments.view",
@@ -78,7 +78,7 @@ pub(super) const STORY: Story = Story {
         by("Ben", FREIGHT).may_not(
             Act::Add(newcomer("Elif", &["member"])),
             PermissionMissing,
-            "Managers cannot add users.",
+            "… and are refused when they try.",
         ),
         by("Ada", FREIGHT).may_not(
             Act::Add(newcomer("Elif", &["billing_contact"])),
