@@ -9,8 +9,10 @@
 pub mod account;
 pub mod activity;
 pub mod authz;
+pub mod contact;
 mod fields;
 pub mod group;
+pub mod group_list;
 pub mod identity;
 pub mod membership;
 pub mod page;
