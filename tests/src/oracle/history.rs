@@ -92,6 +92,7 @@ pub enum What {
     SuspendMember { user: u8 },
     ReinstateMember { user: u8 },
     RemoveMember { user: u8 },
+    Leave,
     CreateResource { kind: u8, id: u8, parent: u8, creator: u8 },
     DeleteResource { kind: u8, id: u8 },
     Assign { user: u8, carrying: Carrying },
@@ -174,6 +175,7 @@ fn members() -> impl Strategy<Value = What> {
         2 => number().prop_map(|user| What::SuspendMember { user }),
         2 => number().prop_map(|user| What::ReinstateMember { user }),
         2 => number().prop_map(|user| What::RemoveMember { user }),
+        1 => Just(What::Leave),
     ]
 }
 

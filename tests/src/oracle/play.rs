@@ -228,6 +228,7 @@ impl Game<'_, '_> {
             What::SuspendMember { user } => Write::SuspendMember { account: id, user: self.user(*user) },
             What::ReinstateMember { user } => Write::ReinstateMember { account: id, user: self.user(*user) },
             What::RemoveMember { user } => Write::RemoveMember { account: id, user: self.user(*user) },
+            What::Leave => Write::RemoveMember { account: id, user: actor.user()?.to_owned() },
             What::CreateResource { kind, id: number, parent, creator } => {
                 let name = resource(policy, *kind, *number)?;
                 let parent = parent_of(policy, &name.0, *parent);
