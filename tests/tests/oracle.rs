@@ -22,6 +22,8 @@ use tempfile::TempDir;
 
 /// Histories that are played unless the environment says otherwise: about a minute on each engine.
 const CASES: u32 = 100;
+/// Attempts at making a history that fails shorter.
+const SHRINK: u32 = 300;
 /// Histories within which a false belief must be found out.
 const PATIENCE: u32 = 150;
 /// Most writes of a history after its accounts were created.
@@ -63,16 +65,16 @@ fn number<T: std::str::FromStr>(variable: &str, otherwise: T) -> T {
     }
 }
 
-/// Plays generated histories in accounts of these policies until one fails, and shrinks that.
+/// Plays generated histories in accounts of these policies until one fails, and shrinks that in so many attempts.
 ///
 /// Errors: what the two disagree about, and after what.
-fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32) -> Result<Seen, String> {
+fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32, shrink: u32) -> Result<Seen, String> {
     static RUN: AtomicU32 = AtomicU32::new(0);
     let seed = number("MANDATE_ORACLE_SEED", SEED);
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 150,
+        max_shrink_iters: shrink,
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(seed),
         ..Config::default()
@@ -93,9 +95,9 @@ fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32
 }
 
 /// Runs [`compare`] on a thread of its own, because a history blocks while it is played.
-async fn compared(arena: &Arc<Arena>, policies: BTreeMap<String, Policy>, cases: u32) -> Result<Seen, String> {
+async fn compared(arena: &Arc<Arena>, policies: BTreeMap<String, Policy>, cases: u32, shrink: u32) -> Result<Seen, String> {
     let arena = Arc::clone(arena);
-    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases)).await.expect("does not panic")
+    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases, shrink)).await.expect("does not panic")
 }
 
 fn read(texts: &BTreeMap<String, String>) -> BTreeMap<String, Policy> {
@@ -130,7 +132,7 @@ on_both_engines! {
     async fn x_03_x_04_x_06_the_service_does_what_the_documents_say(arena: Arena) {
         let arena = Arc::new(arena);
         let cases = number("MANDATE_ORACLE_CASES", CASES);
-        let seen = compared(&arena, read(&arena.texts), cases).await.unwrap_or_else(|failure| panic!("{failure}"));
+        let seen = compared(&arena, read(&arena.texts), cases, SHRINK).await.unwrap_or_else(|failure| panic!("{failure}"));
         println!("{}: {cases} histories, {seen:#?}", arena.server.engine());
         // A history in which nothing interesting happens proves nothing.
         if cases >= CASES {
@@ -148,7 +150,7 @@ on_both_engines! {
             let text = &arena.texts[*policy];
             assert!(text.contains(truth), "{policy} no longer says {truth:?}: choose another belief");
             let believed = Policy::read(&text.replacen(truth, belief, 1));
-            let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE).await;
+            let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE, 0).await;
             let failure = outcome.err().unwrap_or_else(|| panic!("{policy}: nobody noticed {belief:?} in place of {truth:?}"));
             assert!(failure.contains("MANDATE_ORACLE_SEED=") && failure.contains("model"), "{failure}");
         }

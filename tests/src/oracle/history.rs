@@ -142,7 +142,7 @@ fn birth(policies: u8) -> impl Strategy<Value = Birth> {
     // Some policies say more than others: they come more often.
     let policy = prop_oneof![4 => 0..policies, 2 => Just(2), 1 => Just(3)];
     let group = option::of((number(), name()));
-    (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..4), group).prop_map(
+    (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..5), group).prop_map(
         |(policy, first, attributes, members, resources, group)| Birth { policy, first, attributes, members, resources, group },
     )
 }
