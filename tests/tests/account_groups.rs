@@ -2,8 +2,8 @@
 //! `managed_accounts.rs`.
 
 use mandate_proto::v1::{
-    Account, AccountGroup, DecisionReason as Reason, ListAccountGroupCandidatesRequest, ListAccountGroupsRequest,
-    MissingHolders, User,
+    Account, AccountGroup, DecisionReason as Reason, ListAccountGroupCandidatesRequest,
+    ListAccountGroupsRequest, MissingHolders, User,
 };
 use mandate_tests::expect::assert_refused;
 use mandate_tests::{Engine, Fixture, World, on_both_engines};

@@ -23,7 +23,8 @@ pub(crate) async fn advised(facts: &Facts, account: Account) -> Result<v1::Accou
 async fn advisories(facts: &Facts, account: &Account) -> Result<Vec<Advisory>, Error> {
     let policies = facts.policies();
     let Some(policy) = policies.get(&account.policy) else { return Ok(Vec::new()) };
-    let keys: Vec<Key> = advised_roles(policy).map(|role| Key::Holders(account.id, role.name.clone())).collect();
+    let keys: Vec<Key> =
+        advised_roles(policy).map(|role| Key::Holders(account.id, role.name.clone())).collect();
     if keys.is_empty() {
         return Ok(Vec::new());
     }

@@ -40,7 +40,11 @@ fn changed(changes: Vec<Change>) -> Option<Contact> {
     })
 }
 
-pub(crate) async fn get(facts: &Facts, call: &Call, message: v1::GetContactRequest) -> Result<Contact, Error> {
+pub(crate) async fn get(
+    facts: &Facts,
+    call: &Call,
+    message: v1::GetContactRequest,
+) -> Result<Contact, Error> {
     let ContactOf { account, contact } = convert::contact::get(message)?;
     may_read(facts, call.party, access::GET_CONTACT.person, account, About::Account).await?;
     exists(facts, call.party, account).await?;

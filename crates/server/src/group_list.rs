@@ -139,8 +139,7 @@ pub(crate) async fn candidates(
     }
     let Seen { group, policy } = seen(facts, call.party, group, GroupControl::Accounts).await?;
     let needed = needed(&policy);
-    let page =
-        facts.store().list_group_candidates(&group, user, &needed, paging.after, paging.limit).await?;
+    let page = facts.store().list_group_candidates(&group, user, &needed, paging.after, paging.limit).await?;
     let last = page.items.last().map(|candidate| candidate.account.id);
     let next_page_token = paging.next(last, page.more.into())?;
     let candidates = page.items.into_iter().map(convert::group_list::to_candidate).collect();
@@ -150,6 +149,7 @@ pub(crate) async fn candidates(
 /// Group roles that rest on an account role, with that role.
 fn needed(policy: &Policy) -> Vec<(String, String)> {
     let roles = policy.groups.iter().flat_map(|rule| &rule.roles);
-    let pairs = roles.filter_map(|seat| Some((seat.role.name.clone(), policy.role(seat.must_hold?)?.name.clone())));
+    let pairs =
+        roles.filter_map(|seat| Some((seat.role.name.clone(), policy.role(seat.must_hold?)?.name.clone())));
     pairs.collect()
 }

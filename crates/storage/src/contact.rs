@@ -12,7 +12,11 @@ use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
 
 /// The contact.
-pub(crate) async fn load(tx: &mut Tx, account: AccountId, id: ContactId) -> Result<Option<Contact>, StoreError> {
+pub(crate) async fn load(
+    tx: &mut Tx,
+    account: AccountId,
+    id: ContactId,
+) -> Result<Option<Contact>, StoreError> {
     let sql = "SELECT id, body FROM contacts WHERE account = $1 AND id = $2";
     let row = on_tx!(tx, c => {
         sqlx::query_as(sql).bind(account.to_string()).bind(id.to_string()).fetch_optional(c).await

@@ -70,6 +70,7 @@ pub(crate) async fn users(tx: &mut Tx, group: GroupId) -> Result<Vec<UserId>, St
     let sql = "SELECT DISTINCT user_id FROM group_users WHERE group_id = $1 ORDER BY user_id";
     let rows: Vec<String> =
         on_tx!(tx, c => sqlx::query_scalar(sql).bind(group.to_string()).fetch_all(c).await)?;
-    let read = |id: &String| decode_column("group_users", "user_id", || format!("{group}/{id}"), &encode(id)?);
+    let read =
+        |id: &String| decode_column("group_users", "user_id", || format!("{group}/{id}"), &encode(id)?);
     rows.iter().map(read).collect()
 }

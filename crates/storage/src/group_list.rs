@@ -164,7 +164,8 @@ impl Store {
                         .fetch_all(c).await
                 })?;
                 for (user, body) in rows {
-                    missing.push(MissingHolder { user: decode("users", || user, &body)?, role: role.clone() });
+                    missing
+                        .push(MissingHolder { user: decode("users", || user, &body)?, role: role.clone() });
                 }
             }
             items.push(Candidate { account, missing });

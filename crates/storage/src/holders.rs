@@ -78,7 +78,8 @@ pub(crate) async fn users_not_holding(
         sqlx::query_scalar(sql).bind(group.to_string()).bind(seat).bind(account.to_string()).bind(role)
             .fetch_all(c).await
     })?;
-    let read = |id: &String| decode_column("group_users", "user_id", || format!("{group}/{id}"), &encode(id)?);
+    let read =
+        |id: &String| decode_column("group_users", "user_id", || format!("{group}/{id}"), &encode(id)?);
     rows.iter().map(read).collect()
 }
 

@@ -199,7 +199,9 @@ pub(crate) fn held_for_record(key: &Key, record: &Record) -> Needs {
         (Key::GroupAccounts(_), Record::Accounts(accounts)) => {
             needs.keys.extend(accounts.iter().copied().map(Key::Account));
         }
-        (Key::GroupUsers(_), Record::Users(users)) => users.iter().for_each(|user| needs.hold(Key::User(*user))),
+        (Key::GroupUsers(_), Record::Users(users)) => {
+            users.iter().for_each(|user| needs.hold(Key::User(*user)))
+        }
         _ => {}
     }
     needs

@@ -92,6 +92,7 @@ pub enum What {
     SuspendMember { user: u8 },
     ReinstateMember { user: u8 },
     RemoveMember { user: u8 },
+    Leave,
     CreateResource { kind: u8, id: u8, parent: u8, creator: u8 },
     DeleteResource { kind: u8, id: u8 },
     Assign { user: u8, carrying: Carrying },
@@ -141,7 +142,7 @@ fn birth(policies: u8) -> impl Strategy<Value = Birth> {
     // Some policies say more than others: they come more often.
     let policy = prop_oneof![4 => 0..policies, 2 => Just(2), 1 => Just(3)];
     let group = option::of((number(), name()));
-    (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..4), group).prop_map(
+    (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..5), group).prop_map(
         |(policy, first, attributes, members, resources, group)| Birth { policy, first, attributes, members, resources, group },
     )
 }
@@ -174,6 +175,7 @@ fn members() -> impl Strategy<Value = What> {
         2 => number().prop_map(|user| What::SuspendMember { user }),
         2 => number().prop_map(|user| What::ReinstateMember { user }),
         2 => number().prop_map(|user| What::RemoveMember { user }),
+        1 => Just(What::Leave),
     ]
 }
 

@@ -40,7 +40,12 @@ impl Dice {
 /// Errors: every disagreement.
 pub(super) async fn agree(client: &Client<'_>, world: &World, account: &Account, look: u32) -> Result<Vec<Reason>, String> {
     let mut dice = Dice(u64::from(look) + 1);
-    let questions: Vec<Question> = (0..BATCH).map(|_| question(&mut dice, world, account)).collect();
+    let questions: Vec<Question> = (0..BATCH)
+        .map(|number| {
+            let pointed = if number % 4 == 0 { pointed(&mut dice, world, account) } else { None };
+            pointed.unwrap_or_else(|| question(&mut dice, world, account))
+        })
+        .collect();
     let expected: Vec<Reason> = questions.iter().map(|question| question.answer(world)).collect();
     let results = client.batch(questions.iter().map(Question::sent).collect()).await.map_err(|status| format!("{status:?}"))?;
     if results.len() != questions.len() {
@@ -75,6 +80,23 @@ fn question(dice: &mut Dice, world: &World, account: &Account) -> Question {
     let resource = resource(dice, policy, account, &permission);
     let id = if dice.below(60) == 0 { "acc_00000000000000000000000000".to_owned() } else { account.id.clone() };
     Question { account: id, user, permission, resource }
+}
+
+/// About what a member holds on certain resources only, and one that is theirs.
+fn pointed(dice: &mut Dice, world: &World, account: &Account) -> Option<Question> {
+    let policy = world.policy(account);
+    let member = dice.of(&account.members)?;
+    let role = policy.roles.get(dice.of(&member.roles)?)?;
+    let scoped = [role.on_assigned.clone(), role.on_own.clone()].concat();
+    let permission = dice.of(&scoped).or_else(|| policy.permissions.first())?.clone();
+    let created = account.resources.iter().filter(|found| found.created_by.as_ref() == Some(&member.user));
+    let assigned = account.assignments.iter().filter(|found| found.user == member.user).map(|found| &found.resource);
+    let theirs: Vec<Ref> = created.map(|found| &found.name).chain(assigned).cloned().collect();
+    let resource = dice.of(&theirs)?.clone();
+    let about = policy.about[&permission].contains(&resource.0);
+    let other: Vec<String> = scoped.into_iter().filter(|name| policy.about[name].contains(&resource.0)).collect();
+    let permission = if about { permission } else { dice.of(&other)?.clone() };
+    Some(Question { account: account.id.clone(), user: member.user.clone(), permission, resource: Some(resource) })
 }
 
 /// Mostly one that is there and that the permission is about.

@@ -1,9 +1,10 @@
 //! Calls about contacts and the resources they hold, and about ownership, in few words.
 
 use mandate_proto::v1::{
-    Account, Contact, CreateContactRequest, CreateResourceRequest, DeleteAccountRequest, DeleteContactRequest,
-    GetContactRequest, ListContactsRequest, Member, Resource, ResourceRef, SuspendAccountRequest, TransferOwnershipRequest,
-    UndeleteAccountRequest, UpdateContactRequest, UpdateResourceRequest, User,
+    Account, Contact, CreateContactRequest, CreateResourceRequest, DeleteAccountRequest,
+    DeleteContactRequest, GetContactRequest, ListContactsRequest, Member, Resource, ResourceRef,
+    SuspendAccountRequest, TransferOwnershipRequest, UndeleteAccountRequest, UpdateContactRequest,
+    UpdateResourceRequest, User,
 };
 use prost_types::FieldMask;
 use tonic::Status;
@@ -120,7 +121,12 @@ impl Party {
     }
 
     /// Moves ownership from one member to another, by their ids; both as they are then.
-    pub async fn transfer(&self, account: &Account, from: &str, to: &str) -> Result<(Member, Member), Status> {
+    pub async fn transfer(
+        &self,
+        account: &Account,
+        from: &str,
+        to: &str,
+    ) -> Result<(Member, Member), Status> {
         let (account, from, to) = (account.id.clone(), from.to_owned(), to.to_owned());
         let request = TransferOwnershipRequest { account, from, to };
         let answer = self.accounts().transfer_ownership(request).await?.into_inner();

@@ -3,8 +3,8 @@
 use mandate_proto::v1::{
     Account, AccountGroup, AccountGroupCandidate, AccountGroupUser, AddAccountGroupAccountRequest,
     DeleteAccountGroupRequest, EndedMembership, GetAccountGroupRequest, ListAccountGroupAccountsRequest,
-    ListAccountGroupCandidatesRequest, ListAccountGroupUsersRequest, ListAccountGroupsRequest, MissingHolders,
-    RemoveAccountGroupAccountRequest,
+    ListAccountGroupCandidatesRequest, ListAccountGroupUsersRequest, ListAccountGroupsRequest,
+    MissingHolders, RemoveAccountGroupAccountRequest,
 };
 use tonic::Status;
 

@@ -122,7 +122,8 @@ pub fn list(message: v1::ListContactsRequest) -> Result<ListContacts, Error> {
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateContactRequest) -> Result<(ContactOf, Command), Error> {
-    let v1::UpdateContactRequest { account, contact, display_name, details, permissions, update_mask } = message;
+    let v1::UpdateContactRequest { account, contact, display_name, details, permissions, update_mask } =
+        message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let contact = fields.id(Path::of("contact"), &contact);
@@ -136,7 +137,8 @@ pub fn update(message: v1::UpdateContactRequest) -> Result<(ContactOf, Command),
             }
             _ => {
                 let at = Path::of("update_mask");
-                let message = format!("\"{path}\" cannot be changed; name display_name, details or permissions");
+                let message =
+                    format!("\"{path}\" cannot be changed; name display_name, details or permissions");
                 fields.reject(at.field("paths").index(index), message);
             }
         }

@@ -51,7 +51,8 @@ pub fn list_accounts(
 ) -> Result<(GroupId, Paging<AccountId>), Error> {
     let v1::ListAccountGroupAccountsRequest { group, page_size, page_token } = message;
     let mut fields = Fields::default();
-    let paging = Query::new("ListAccountGroupAccounts", &[&group]).paging(&mut fields, page_size, &page_token);
+    let paging =
+        Query::new("ListAccountGroupAccounts", &[&group]).paging(&mut fields, page_size, &page_token);
     let group = fields.id(Path::of("group"), &group);
     fields.finish(group.zip(paging))
 }

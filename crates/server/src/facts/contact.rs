@@ -47,9 +47,11 @@ impl Facts {
         let since = self.epoch.load(Ordering::Acquire);
         let AskContact { account, contact, resource } = ask;
         let records = self.store.read_contact_question(account, contact, resource).await?;
-        let entry = records.account.map(|account| Arc::new(AccountEntry::new(&self.policies.load(), &account)));
+        let entry =
+            records.account.map(|account| Arc::new(AccountEntry::new(&self.policies.load(), &account)));
         let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
-        let fact = records.contact.zip(policy).map(|(contact, policy)| MemberFact::of_contact(&policy, &contact));
+        let fact =
+            records.contact.zip(policy).map(|(contact, policy)| MemberFact::of_contact(&policy, &contact));
         let resource = records.resource.map(|resource| Arc::new(ResourceEntry::from(&resource)));
         let known = known(entry, fact, resource);
         self.publish(since, |caches| caches.publish_contact(ask, &known)).await;
