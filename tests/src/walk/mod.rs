@@ -8,10 +8,11 @@ mod account;
 mod authz;
 mod call;
 mod case;
+mod group;
 mod identity;
 mod membership;
 pub mod stage;
 
 pub use call::{Outcome, call, rpcs};
-pub use case::{Case, Needs, cases};
+pub use case::{Case, Needs, Success, cases};
 pub use stage::{Scene, Stage};

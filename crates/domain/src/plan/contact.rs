@@ -63,7 +63,12 @@ fn create(context: Context<'_>, account: AccountId, born: &Born<'_>) -> Result<V
     })])
 }
 
-fn update(context: Context<'_>, account: AccountId, id: ContactId, new: &New<'_>) -> Result<Vec<Change>, Stop> {
+fn update(
+    context: Context<'_>,
+    account: AccountId,
+    id: ContactId,
+    new: &New<'_>,
+) -> Result<Vec<Change>, Stop> {
     let (scene, rule) = contacts_of(context, account, Operation::ContactUpdate)?;
     let before = stored(context, account, id)?;
     let permissions = match new.permissions {
@@ -87,7 +92,8 @@ fn delete(context: Context<'_>, account: AccountId, id: ContactId) -> Result<Vec
     contacts_of(context, account, Operation::ContactUpdate)?;
     stored(context, account, id)?;
     if let Some(held) = context.records.held_by(account, id)? {
-        let message = format!("contact {id} is the holder of {}; record another holder there first", held.resource);
+        let message =
+            format!("contact {id} is the holder of {}; record another holder there first", held.resource);
         return Err(Refusal::WrongState(message).into());
     }
     Ok(vec![Change::ContactRemoved { account, contact: id }])
@@ -100,13 +106,11 @@ fn contacts_of(
     operation: Operation,
 ) -> Result<(Scene<'_>, &ContactRule), Stop> {
     let scene = Scene::of(context, operation.name(), account)?;
-    // A stranger must not learn from the error which policy governs the account.
-    scene.belongs()?;
+    scene.authorize(operation)?;
     let Some(rule) = &scene.policy.contacts else {
         let message = format!("accounts of the policy {} have no contacts", scene.policy.name);
         return Err(Refusal::WrongState(message).into());
     };
-    scene.authorize(operation)?;
     Ok((scene, rule))
 }
 
@@ -123,7 +127,10 @@ fn held(policy: &Policy, rule: &ContactRule, names: &[String]) -> Result<Vec<Str
     let mut fields = Fields::default();
     let beyond = wanted.difference(&rule.at_birth.union(&rule.grantable));
     for name in policy.permission_names(&beyond) {
-        fields.reject("permissions", format!("{name} cannot be granted to a contact under this account's policy"));
+        fields.reject(
+            "permissions",
+            format!("{name} cannot be granted to a contact under this account's policy"),
+        );
     }
     fields.finish()?;
     Ok(stored_permissions(policy, &wanted))

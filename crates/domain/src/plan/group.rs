@@ -48,12 +48,18 @@ fn found(
     let mut policy: Option<(&Policy, &GroupRule)> = None;
     let mut members: Vec<&Account> = Vec::new();
     for (index, account) in (0..).zip(accounts) {
+        if accounts.iter().take(index).any(|earlier| earlier == account) {
+            fields.reject(format!("accounts[{index}]"), "is named twice; name each account once");
+            continue;
+        }
         match eligible(context, *account, founder)? {
             Ok(found) if policy.is_none_or(|(policy, _)| policy.name == found.0.policy) => {
                 policy = Some((found.1, found.2));
                 members.push(found.0);
             }
-            Ok(_) => fields.reject(format!("accounts[{index}]"), "is governed by another policy than the first"),
+            Ok(_) => {
+                fields.reject(format!("accounts[{index}]"), "is governed by another policy than the first")
+            }
             Err(message) => fields.reject(format!("accounts[{index}]"), message),
         }
     }
@@ -62,16 +68,22 @@ fn found(
         return Err(Refusal::Invalid(vec![FieldError::new("accounts", "name at least one account")]).into());
     };
     let user = active_user(context, founder)?;
-    let born = (0_u8..).zip(&rule.roles).filter(|(_, role)| role.role.at_birth).map(|(index, _)| index).collect();
+    let born =
+        (0_u8..).zip(&rule.roles).filter(|(_, role)| role.role.at_birth).map(|(index, _)| index).collect();
     let mut seats = user.seats.clone();
     let role = stored(born, |i| rule.roles.get(i).map(|role| role.role.name.as_str()));
     seats.extend(role.into_iter().take(1).map(|role| GroupSeat { group: id, role }));
     seats.sort_by_key(|seat| seat.group);
-    let group =
-        Group { id, policy: policy.name.clone(), display_name: display_name.to_owned(), created_at: context.now };
+    let group = Group {
+        id,
+        policy: policy.name.clone(),
+        display_name: display_name.to_owned(),
+        created_at: context.now,
+    };
     let mut changes = vec![Change::Group(group), Change::User(User { seats, ..user.clone() })];
     for account in members {
-        let groups = account.groups.iter().copied().chain([id]).collect::<BTreeSet<_>>().into_iter().collect();
+        let groups =
+            account.groups.iter().copied().chain([id]).collect::<BTreeSet<_>>().into_iter().collect();
         changes.push(Change::Account(Account { groups, updated_at: context.now, ..account.clone() }));
     }
     Ok(changes)
@@ -80,8 +92,13 @@ fn found(
 type Eligible<'a> = (&'a Account, &'a Policy, &'a GroupRule);
 
 /// Whether the founder may put the account in a group. A stranger gets the same words for every account.
-fn eligible<'a>(context: Context<'a>, id: AccountId, founder: UserId) -> Result<Result<Eligible<'a>, String>, Stop> {
-    let stranger = "the founder must be an active owner of this account; leave it out or ask the provider's support";
+fn eligible<'a>(
+    context: Context<'a>,
+    id: AccountId,
+    founder: UserId,
+) -> Result<Result<Eligible<'a>, String>, Stop> {
+    let stranger =
+        "the founder must be an active owner of this account; leave it out or ask the provider's support";
     let membership = context.records.membership(id, founder)?;
     let Some(account) = context.records.account(id)? else { return Ok(Err(stranger.to_owned())) };
     let Some(policy) = context.policies.get(&account.policy) else { return Ok(Err(stranger.to_owned())) };
@@ -155,7 +172,12 @@ fn add_user(
 
 /// PE-05: the user loses the accounts of the group that no other group of theirs contains; where access is
 /// lost, a direct membership ends too, unless it has a role that the policy keeps.
-fn remove_user(context: Context<'_>, operation: &str, group: GroupId, id: UserId) -> Result<Vec<Change>, Stop> {
+fn remove_user(
+    context: Context<'_>,
+    operation: &str,
+    group: GroupId,
+    id: UserId,
+) -> Result<Vec<Change>, Stop> {
     let grouped = group_rule(context, operation, group)?;
     let rule = grouped.rule;
     let user = context.records.user(id)?;
@@ -164,8 +186,11 @@ fn remove_user(context: Context<'_>, operation: &str, group: GroupId, id: UserId
         let powers = actors_role(context, operation, rule, *actor, group)?;
         // PE-11: an administrator steps down while another remains; the limit sees to the latter.
         let oneself = *actor == id;
-        if let Some((_, (_, name))) = held.filter(|(_, (role, _))| !oneself && !powers.takes.contains(role.0)) {
-            return Err(Refusal::DelegationDenied(vec![format!("remove a user who is {name} of the group")]).into());
+        if let Some((_, (_, name))) = held.filter(|(_, (role, _))| !oneself && !powers.takes.contains(role.0))
+        {
+            return Err(
+                Refusal::DelegationDenied(vec![format!("remove a user who is {name} of the group")]).into()
+            );
         }
     }
     let Some((user, _)) = held else {
@@ -205,7 +230,9 @@ pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop
             _ => continue,
         };
         // A membership in an account that this plan creates cannot lose anything.
-        let Some(found) = context.records.account(account)?.filter(|found| !found.groups.is_empty()) else { continue };
+        let Some(found) = context.records.account(account)?.filter(|found| !found.groups.is_empty()) else {
+            continue;
+        };
         let Some(before) = context.records.membership(account, user)? else { continue };
         let Some(policy) = context.policies.get(&found.policy) else { continue };
         let Some((user, rule)) = context.records.user(user)?.zip(policy.groups.as_ref()) else { continue };
@@ -260,7 +287,11 @@ pub(super) fn controlled<'a>(
     if let Actor::Person { user, .. } = context.actor {
         let role = actors_role(context, operation, grouped.rule, *user, id)?;
         if !role.controls.contains(&control) {
-            let denied = format!("{} as {} of the group", operation.replace("group.", "").replace('_', " "), role.role.name);
+            let denied = format!(
+                "{} as {} of the group",
+                operation.replace("group.", "").replace('_', " "),
+                role.role.name
+            );
             return Err(Refusal::DelegationDenied(vec![denied]).into());
         }
     }

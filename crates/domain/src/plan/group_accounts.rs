@@ -49,7 +49,9 @@ fn add(
     joinable(&scene, &grouped)?;
     let mut changes = Vec::new();
     for seat in &grouped.rule.roles {
-        let Some((needed, role)) = seat.must_hold.and_then(|needed| Some((needed, scene.policy.role(needed)?))) else {
+        let Some((needed, role)) =
+            seat.must_hold.and_then(|needed| Some((needed, scene.policy.role(needed)?)))
+        else {
             continue;
         };
         let without = context.records.users_not_holding(id, &seat.role.name, account, &role.name)?;
@@ -64,7 +66,8 @@ fn add(
             }
         }
     }
-    let groups = scene.account.groups.iter().copied().chain([id]).collect::<BTreeSet<_>>().into_iter().collect();
+    let groups =
+        scene.account.groups.iter().copied().chain([id]).collect::<BTreeSet<_>>().into_iter().collect();
     changes.push(Change::Account(Account { groups, updated_at: context.now, ..scene.account.clone() }));
     Ok(changes)
 }
@@ -135,7 +138,9 @@ fn remove(context: Context<'_>, id: GroupId, account: AccountId) -> Result<Vec<C
     };
     if context.records.group_size(id)? < 2 {
         // PE-11
-        let message = format!("account {account} is the last one of group {id}; add another one first, or delete the group");
+        let message = format!(
+            "account {account} is the last one of group {id}; add another one first, or delete the group"
+        );
         return Err(Refusal::WrongState(message).into());
     }
     let after = without(context, found, id);
