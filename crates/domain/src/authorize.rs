@@ -61,7 +61,9 @@ pub fn require(policy: &Policy, what: &str, requires: Mask, unmet: Mask) -> Resu
 }
 
 fn sentence(policy: &Policy, requirement: &Requirement) -> String {
-    let Some(attribute) = policy.attributes.get(requirement.attribute) else { return "an attribute".to_owned() };
+    let Some(attribute) = policy.attributes.get(requirement.attribute) else {
+        return "an attribute".to_owned();
+    };
     let name = &attribute.name;
     let fact = match &requirement.expected {
         Expected::OneOf(words) => format!("{name} to be {}", words.join(" or ")),
@@ -120,7 +122,8 @@ roles:
             fits_policy: true,
         };
         let oven = policy.resource_type_id("oven");
-        let target = Target { resource_type: oven, registered: false, created_by_subject: false, assignments: &[] };
+        let target =
+            Target { resource_type: oven, registered: false, created_by_subject: false, assignments: &[] };
         let mut question = Question {
             policy: Some(&policy),
             account: Some(&account),

@@ -103,8 +103,10 @@ impl MemberFact {
     /// What a contact holds: no role, and of its permissions those that the policy lets contacts hold (IX-07).
     #[must_use]
     pub fn of_contact(policy: &Policy, contact: &Contact) -> Self {
-        let may = policy.contacts.as_ref().map(|rule| rule.at_birth.union(&rule.grantable)).unwrap_or_default();
-        let held: PermissionSet = contact.permissions.iter().filter_map(|name| policy.permission_id(name)).collect();
+        let may =
+            policy.contacts.as_ref().map(|rule| rule.at_birth.union(&rule.grantable)).unwrap_or_default();
+        let held: PermissionSet =
+            contact.permissions.iter().filter_map(|name| policy.permission_id(name)).collect();
         Self {
             state: MemberState::Active,
             roles: Mask::EMPTY,
@@ -117,7 +119,8 @@ impl MemberFact {
     /// Resolves the names a membership stores.
     #[must_use]
     pub fn new(policy: &Policy, membership: &Membership) -> Self {
-        let restrictions: Vec<_> = membership.restrictions.iter().map(|name| policy.restriction_id(name)).collect();
+        let restrictions: Vec<_> =
+            membership.restrictions.iter().map(|name| policy.restriction_id(name)).collect();
         Self {
             state: membership.state,
             roles: membership.roles.iter().filter_map(|name| policy.role_id(name)).map(|id| id.0).collect(),
@@ -137,7 +140,11 @@ impl AssignmentFact {
         Some(Self {
             resource_type,
             roles: assignment.roles.iter().filter_map(|name| kind.role_id(name)).map(|id| id.0).collect(),
-            permissions: assignment.permissions.iter().filter_map(|name| policy.permission_id(name)).collect(),
+            permissions: assignment
+                .permissions
+                .iter()
+                .filter_map(|name| policy.permission_id(name))
+                .collect(),
         })
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn transfer(
     call: &Call,
     message: v1::TransferOwnershipRequest,
 ) -> Result<v1::TransferOwnershipResponse, Error> {
-    let convert::account::Transfer { account, from, to } = convert::account::transfer(message)?;
+    let convert::ownership::Transfer { account, from, to } = convert::ownership::transfer(message)?;
     let from = named_or_caller(call, from, "from")?;
     let committed = write(facts, call.actor(), Command::TransferOwnership { account, from, to }).await?;
     let mut people: Vec<User> = Vec::new();

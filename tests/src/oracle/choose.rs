@@ -20,15 +20,21 @@ pub(super) fn names<'a>(known: impl Iterator<Item = &'a String>, picks: &[u8]) -
 
 /// The member without what does not go together: one role that stands alone, and those that need no slot of it.
 pub(super) fn fitting(policy: &Policy, member: Member) -> Member {
-    let alone = policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
+    let alone =
+        policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
     let known = member.roles.iter().filter(|name| policy.roles.contains_key(*name));
     let first = known.clone().find(|name| policy.roles[*name].stands_alone);
     let role = first.or(alone.min()).cloned().unwrap_or_default();
     let fits = &policy.roles[&role];
-    let beside = known.filter(|name| !policy.roles[*name].stands_alone && policy.roles[*name].exclusive != fits.exclusive);
+    let beside = known
+        .filter(|name| !policy.roles[*name].stands_alone && policy.roles[*name].exclusive != fits.exclusive);
     Member {
         grants: member.grants.into_iter().filter(|name| fits.grantable.contains(name)).collect(),
-        restrictions: member.restrictions.into_iter().filter(|name| fits.restrictable.contains(name)).collect(),
+        restrictions: member
+            .restrictions
+            .into_iter()
+            .filter(|name| fits.restrictable.contains(name))
+            .collect(),
         roles: beside.take(1).cloned().chain([role.clone()]).collect(),
         ..member
     }
@@ -36,10 +42,20 @@ pub(super) fn fitting(policy: &Policy, member: Member) -> Member {
 
 /// Mostly permissions that can be granted beside one of the roles.
 pub(super) fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let beside: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.grantable.clone()).collect();
+    let beside: Vec<String> = roles
+        .iter()
+        .filter_map(|role| policy.roles.get(role))
+        .flat_map(|role| role.grantable.clone())
+        .collect();
     picks
         .iter()
-        .flat_map(|pick| if pick % 8 != 0 { if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) } } else { names(policy.permissions.iter(), &[*pick]) })
+        .flat_map(|pick| {
+            if pick % 8 != 0 {
+                if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) }
+            } else {
+                names(policy.permissions.iter(), &[*pick])
+            }
+        })
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect()
@@ -47,7 +63,11 @@ pub(super) fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<Str
 
 /// Mostly restrictions that can be put on holders of one of the roles.
 pub(super) fn restrictions(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let fit: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.restrictable.clone()).collect();
+    let fit: Vec<String> = roles
+        .iter()
+        .filter_map(|role| policy.roles.get(role))
+        .flat_map(|role| role.restrictable.clone())
+        .collect();
     let fit = if fit.is_empty() { policy.restrictions.keys().cloned().collect() } else { fit };
     let picks: Vec<u8> = picks.iter().copied().filter(|_| !policy.restrictions.is_empty()).collect();
     names(fit.iter(), &picks)

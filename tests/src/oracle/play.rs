@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::client::Client;
 use super::choose::{assignment, attribute, best, fitting, grants, names, parent_of, resource, restrictions};
+use super::client::Client;
 use super::history::{Attributes, Birth, History, Step, USERS, What, Who};
 use super::judge::{Actor, Class};
 use super::may::Reason;
@@ -27,9 +27,16 @@ pub struct Seen {
 /// Plays a history; the policies are those that the model believes in, by name.
 ///
 /// Errors: what was done, step by step, and what the two disagree about at the last one.
-pub async fn play(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, history: &History, run: &str, seen: &mut Seen) -> Result<(), String> {
+pub async fn play(
+    server: &Server,
+    policies: &Arc<BTreeMap<String, Policy>>,
+    history: &History,
+    run: &str,
+    seen: &mut Seen,
+) -> Result<(), String> {
     let world = World { policies: Arc::clone(policies), ..World::default() };
-    let mut game = Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
+    let mut game =
+        Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
     match game.play(history).await {
         Ok(()) => Ok(()),
         Err(error) => Err(game.readable(&error)),
@@ -84,14 +91,17 @@ impl Game<'_, '_> {
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         let slot = usize::from(step.account) % self.accounts.len().max(1);
-        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else { return Ok(()) };
+        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else {
+            return Ok(());
+        };
         let actor = self.actor(step.who, &account);
         let Some(write) = self.write(&actor, &account, &step.what) else { return Ok(()) };
         let new = self.make(&actor, write.clone()).await?;
         if let (Write::CreateAccount { .. }, Some(id)) = (&write, new) {
             self.accounts[slot] = id;
         }
-        let within = |group: &String| self.world.accounts.iter().find(|account| account.groups.contains(group));
+        let within =
+            |group: &String| self.world.accounts.iter().find(|account| account.groups.contains(group));
         let about = match &write {
             Write::AddGroupUser { group, .. } | Write::RemoveGroupUser { group, .. } => within(group),
             _ => self.world.account(&account.id),
@@ -114,15 +124,21 @@ impl Game<'_, '_> {
             }
         }
         if let (Some((user, role)), true) = (birth.group, self.world.policy(account).groups.is_some()) {
-            let write = Write::CreateGroup { accounts: vec![account.id.clone()], founder: account.members[0].user.clone() };
+            let write = Write::CreateGroup {
+                accounts: vec![account.id.clone()],
+                founder: account.members[0].user.clone(),
+            };
             self.make(&Actor::Operator, write).await?;
             let newest = u8::try_from(self.world.groups.len()).expect("a few").saturating_sub(1);
-            if let Some(write) = self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role }) {
+            if let Some(write) =
+                self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role })
+            {
                 self.make(&Actor::Operator, write).await?;
             }
         }
         let types = &self.world.policy(account).types;
-        let mut kinds: Vec<(u8, bool)> = (0_u8..).zip(types.values()).map(|(kind, found)| (kind, found.parent.is_some())).collect();
+        let mut kinds: Vec<(u8, bool)> =
+            (0_u8..).zip(types.values()).map(|(kind, found)| (kind, found.parent.is_some())).collect();
         kinds.sort_by_key(|(_, inner)| *inner);
         for ((kind, _), creator) in kinds.into_iter().zip(&birth.resources) {
             for id in 0..2 {
@@ -131,9 +147,12 @@ impl Game<'_, '_> {
                 if let Some(write) = self.write(&actor, account, &what) {
                     let write = match write {
                         // Their own, whoever may create one here.
-                        Write::CreateResource { account, name, parent, .. } => {
-                            Write::CreateResource { account, name, parent, creator: actor.user().map(str::to_owned) }
-                        }
+                        Write::CreateResource { account, name, parent, .. } => Write::CreateResource {
+                            account,
+                            name,
+                            parent,
+                            creator: actor.user().map(str::to_owned),
+                        },
                         other => other,
                     };
                     self.make(&Actor::Operator, write).await?;
@@ -150,14 +169,20 @@ impl Game<'_, '_> {
         let outcome = self.client.write(actor, &write).await;
         let found = match &outcome {
             Ok(_) => None,
-            Err(status) => Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?),
+            Err(status) => {
+                Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?)
+            }
         };
-        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}"))).expect("memory");
+        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}")))
+            .expect("memory");
         *self.seen.writes.entry(found).or_default() += 1;
         let agree = found.map_or(faults.is_empty(), |class| faults.contains(&class));
         if !agree {
-            let message = outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
-            return Err(format!("the model finds these faults: {faults:?}; the service: {found:?} {message}"));
+            let message =
+                outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
+            return Err(format!(
+                "the model finds these faults: {faults:?}; the service: {found:?} {message}"
+            ));
         }
         Ok(outcome.ok().map(|new| {
             self.world.apply(&write, &new);
@@ -171,7 +196,10 @@ impl Game<'_, '_> {
 
     fn actor(&self, who: Who, account: &Account) -> Actor {
         let roles = &self.world.policy(account).roles;
-        let chief = account.members.iter().find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
+        let chief = account
+            .members
+            .iter()
+            .find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
         match who {
             Who::Operator => Actor::Operator,
             Who::Chief => chief.map_or(Actor::Operator, |member| Actor::Person(member.user.clone())),
@@ -184,13 +212,25 @@ impl Game<'_, '_> {
     }
 
     fn birth(&self, birth: &Birth, first: Option<&str>) -> Write {
-        let policy = self.world.policies.values().nth(usize::from(birth.policy) % self.world.policies.len()).expect("a policy");
+        let policy = self
+            .world
+            .policies
+            .values()
+            .nth(usize::from(birth.policy) % self.world.policies.len())
+            .expect("a policy");
         let attributes = match &birth.attributes {
             Attributes::Bare => BTreeMap::new(),
-            Attributes::Ready => policy.attributes.iter().filter_map(|(name, kind)| Some((name.clone(), best(kind)?))).collect(),
+            Attributes::Ready => policy
+                .attributes
+                .iter()
+                .filter_map(|(name, kind)| Some((name.clone(), best(kind)?)))
+                .collect(),
             Attributes::Any(pairs) => {
                 let all = pairs.iter().map(|pair| attribute(policy, *pair));
-                all.filter_map(|(name, value)| Some((name, value.filter(|value| *value != Value::Text("?".into()))?))).collect()
+                all.filter_map(|(name, value)| {
+                    Some((name, value.filter(|value| *value != Value::Text("?".into()))?))
+                })
+                .collect()
             }
         };
         let first = first.map_or_else(|| self.user(birth.first), str::to_owned);
@@ -202,7 +242,9 @@ impl Game<'_, '_> {
         let policy = self.world.policy(account);
         let id = account.id.clone();
         Some(match what {
-            What::CreateUser { email } => Write::CreateUser { email: self.email(usize::from(*email) % USERS) },
+            What::CreateUser { email } => {
+                Write::CreateUser { email: self.email(usize::from(*email) % USERS) }
+            }
             What::CreateAccount(birth) => self.birth(birth, actor.user().filter(|_| birth.first % 4 != 0)),
             What::SetAttributes(pairs) => {
                 let attributes = pairs.iter().map(|pair| attribute(policy, *pair)).collect();
@@ -248,19 +290,29 @@ impl Game<'_, '_> {
                 };
                 Write::CreateResource { account: id, name, parent, creator }
             }
-            What::DeleteResource { kind, id: number } => Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? },
+            What::DeleteResource { kind, id: number } => {
+                Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? }
+            }
             What::Assign { user, carrying } => {
                 let assignment = assignment(policy, &self.user(*user), carrying)?;
                 Write::Assign { account: id, assignment }
             }
-            What::Unassign { user, kind, id: number } => {
-                Write::Unassign { account: id, user: self.user(*user), resource: resource(policy, *kind, *number)? }
-            }
+            What::Unassign { user, kind, id: number } => Write::Unassign {
+                account: id,
+                user: self.user(*user),
+                resource: resource(policy, *kind, *number)?,
+            },
             // Where there are no groups, now and then is often enough.
             What::CreateGroup { founder, .. } if policy.groups.is_none() && founder % 4 != 0 => return None,
             What::CreateGroup { accounts, founder } => {
-                let picked: BTreeSet<String> = accounts.iter().map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone()).collect();
-                let founder = actor.user().filter(|_| founder % 5 != 0).map_or_else(|| self.user(*founder), str::to_owned);
+                let picked: BTreeSet<String> = accounts
+                    .iter()
+                    .map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone())
+                    .collect();
+                let founder = actor
+                    .user()
+                    .filter(|_| founder % 5 != 0)
+                    .map_or_else(|| self.user(*founder), str::to_owned);
                 let mut accounts = vec![id.clone()];
                 accounts.extend(picked.into_iter().filter(|other| *other != id));
                 Write::CreateGroup { accounts, founder }
@@ -274,7 +326,8 @@ impl Game<'_, '_> {
             What::RemoveGroupUser { group, user } => {
                 let group = self.group(*group)?.0;
                 // Mostly somebody who is in it.
-                let inside = self.world.users.iter().filter(|user| user.seats.iter().any(|(id, _)| *id == group));
+                let inside =
+                    self.world.users.iter().filter(|user| user.seats.iter().any(|(id, _)| *id == group));
                 let inside: Vec<&String> = inside.map(|user| &user.id).filter(|_| user % 4 != 0).collect();
                 let number = usize::from(*user).checked_rem(inside.len());
                 let user = number.map_or_else(|| self.user(*user), |number| inside[number].clone());

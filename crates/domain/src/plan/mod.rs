@@ -7,6 +7,8 @@ mod account;
 mod contact;
 mod group;
 mod group_accounts;
+mod group_guard;
+mod holder;
 mod member;
 mod names;
 mod ownership;
@@ -85,7 +87,7 @@ pub fn plan(
     let (subject, changes) = draft(context, command)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them.
     limits::judge(policies, records, &changes)?;
-    group::guard(context, &changes)?;
+    group_guard::guard(context, &changes)?;
     let account = changes.iter().find_map(Change::account).or_else(|| command.account());
     Ok(Plan { operation: command.name(), account, subject, changes })
 }
@@ -110,14 +112,16 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::DeleteResource { .. }
         | Command::Assign { .. }
         | Command::Unassign { .. } => resource::draft(context, command)?,
-        Command::TransferOwnership { account, from, to } => ownership::transfer(context, *account, *from, *to)?,
+        Command::TransferOwnership { account, from, to } => {
+            ownership::transfer(context, *account, *from, *to)?
+        }
         Command::CreateUser { .. } => user::draft(context, command)?,
         Command::CreateGroup { .. } | Command::AddGroupUser { .. } | Command::RemoveGroupUser { .. } => {
             group::draft(context, command)?
         }
-        Command::AddGroupAccount { .. } | Command::RemoveGroupAccount { .. } | Command::DeleteGroup { .. } => {
-            group_accounts::draft(context, command)?
-        }
+        Command::AddGroupAccount { .. }
+        | Command::RemoveGroupAccount { .. }
+        | Command::DeleteGroup { .. } => group_accounts::draft(context, command)?,
         Command::CreateContact { .. } | Command::UpdateContact { .. } | Command::DeleteContact { .. } => {
             contact::draft(context, command)?
         }

@@ -1,6 +1,7 @@
 //! Plans that register resources and assign them to members.
 
 use super::Context;
+use super::holder::{check_holder, update};
 use super::names::{Fields, stored, stored_permissions};
 use super::scene::{Place, Scene, denied};
 use crate::authorize::require;
@@ -167,46 +168,6 @@ fn check_parent(
     Ok(())
 }
 
-/// GW-07: a contact of the account, where the type records such holders.
-fn check_holder(
-    fields: &mut Fields,
-    scene: &Scene<'_>,
-    kind: &ResourceType,
-    holder: Option<ContactId>,
-) -> Result<(), Stop> {
-    let Some(contact) = holder else { return Ok(()) };
-    if !kind.holder_contacts {
-        fields.reject(
-            "holder",
-            format!("a {} has no holder under this account's policy; leave this out", kind.name),
-        );
-    } else if scene.context.records.contact(scene.account.id, contact)?.is_none() {
-        fields.reject("holder", "no contact of that id in this account");
-    }
-    Ok(())
-}
-
-/// Changes the name or the holder, which grants nothing to the contact (GW-07).
-fn update(
-    scene: &Scene<'_>,
-    resource: &ResourceRef,
-    display_name: Option<&String>,
-    holder: Option<Option<ContactId>>,
-) -> Result<Vec<Change>, Stop> {
-    let place = may(scene, ResourceOperation::Update, resource, "resource.")?;
-    let before = scene.context.records.resource(scene.account.id, resource)?;
-    let before = before.ok_or_else(|| Refusal::NotFound { what: "resource", id: resource.to_string() })?;
-    let mut fields = Fields::default();
-    check_holder(&mut fields, scene, place.kind, holder.flatten())?;
-    fields.finish()?;
-    let after = Resource {
-        display_name: display_name.unwrap_or(&before.display_name).clone(),
-        holder: holder.unwrap_or(before.holder),
-        ..before.clone()
-    };
-    Ok(if after == *before { Vec::new() } else { vec![Change::Resource(after)] })
-}
-
 fn delete(scene: &Scene<'_>, resource: &ResourceRef) -> Result<Vec<Change>, Stop> {
     may(scene, ResourceOperation::Delete, resource, "resource.")?;
     let (records, account) = (scene.context.records, scene.account.id);
@@ -319,7 +280,7 @@ fn unassign(
 }
 
 /// The resource, if the actor may carry out the operation on it.
-fn may<'a>(
+pub(super) fn may<'a>(
     scene: &Scene<'a>,
     operation: ResourceOperation,
     resource: &ResourceRef,

@@ -204,31 +204,6 @@ pub fn undelete(message: v1::UndeleteAccountRequest) -> Result<Command, Error> {
     Ok(Command::UndeleteAccount { account: only(&account)? })
 }
 
-/// Who hands ownership to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transfer {
-    /// The account.
-    pub account: AccountId,
-    /// Who hands it over; `None`: the calling person.
-    pub from: Option<UserId>,
-    /// Who takes it on.
-    pub to: UserId,
-}
-
-/// Reads a `TransferOwnershipRequest`.
-///
-/// # Errors
-/// Every bad field.
-pub fn transfer(message: v1::TransferOwnershipRequest) -> Result<Transfer, Error> {
-    let v1::TransferOwnershipRequest { account, from, to } = message;
-    let mut fields = Fields::default();
-    let account = fields.id(Path::of("account"), &account);
-    let from = fields.optional_id(Path::of("from"), &from);
-    let to = fields.id(Path::of("to"), &to);
-    let transfer = (|| Some(Transfer { account: account?, from: from?, to: to? }))();
-    fields.finish(transfer)
-}
-
 /// Which page of accounts: of a person's (given by their id), or of all. The key is the last account's id.
 ///
 /// Reads a `ListAccountsRequest`.

@@ -15,6 +15,7 @@ pub mod group;
 pub mod group_list;
 pub mod identity;
 pub mod membership;
+pub mod ownership;
 pub mod page;
 pub mod resource;
 #[cfg(test)]
