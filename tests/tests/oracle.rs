@@ -16,12 +16,12 @@ use mandate_tests::oracle::history::{History, histories};
 use mandate_tests::oracle::judge::Class;
 use mandate_tests::oracle::play::{Seen, play};
 use mandate_tests::oracle::policy::Policy;
-use mandate_tests::{Engine, Fixture, Server, on_both_engines};
+use mandate_tests::{Engine, Fixture, Server, block_on, on_both_engines};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};
 use tempfile::TempDir;
 
 /// Histories that are played unless the environment says otherwise: about a minute on each engine.
-const CASES: u32 = 100;
+const CASES: u32 = 60;
 /// Attempts at making a history that fails shorter.
 const SHRINK: u32 = 300;
 /// Histories within which a false belief must be found out.
@@ -160,17 +160,25 @@ on_both_engines! {
             assert!(idle.is_empty(), "no answer was {idle:?}: {seen:#?}");
         }
     }
+}
 
-    /// A model that believes one thing wrongly is found out: the comparison can fail.
-    async fn a_false_belief_is_found_out(arena: Arena) {
-        let arena = Arc::new(arena);
-        for (policy, truth, belief) in FALSE_BELIEFS {
-            let text = &arena.texts[*policy];
-            assert!(text.contains(truth), "{policy} no longer says {truth:?}: choose another belief");
-            let believed = Policy::read(&text.replacen(truth, belief, 1));
-            let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE, 0).await;
-            let failure = outcome.err().unwrap_or_else(|| panic!("{policy}: nobody noticed {belief:?} in place of {truth:?}"));
-            assert!(failure.contains("MANDATE_ORACLE_SEED=") && failure.contains("model"), "{failure}");
-        }
+/// A model that believes one thing wrongly is found out: the comparison can fail. On one engine, since it is the
+/// comparison that is tried here.
+#[test]
+fn a_false_belief_is_found_out() {
+    block_on(Engine::Sqlite, find_out);
+}
+
+async fn find_out(arena: Arena) {
+    let arena = Arc::new(arena);
+    for (policy, truth, belief) in FALSE_BELIEFS {
+        let text = &arena.texts[*policy];
+        assert!(text.contains(truth), "{policy} no longer says {truth:?}: choose another belief");
+        let believed = Policy::read(&text.replacen(truth, belief, 1));
+        let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE, 0).await;
+        let failure = outcome
+            .err()
+            .unwrap_or_else(|| panic!("{policy}: nobody noticed {belief:?} in place of {truth:?}"));
+        assert!(failure.contains("MANDATE_ORACLE_SEED=") && failure.contains("model"), "{failure}");
     }
 }

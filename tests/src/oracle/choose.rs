@@ -26,8 +26,10 @@ pub(super) fn fitting(policy: &Policy, member: Member) -> Member {
     let first = known.clone().find(|name| policy.roles[*name].stands_alone);
     let role = first.or(alone.min()).cloned().unwrap_or_default();
     let fits = &policy.roles[&role];
-    let beside = known
-        .filter(|name| !policy.roles[*name].stands_alone && policy.roles[*name].exclusive != fits.exclusive);
+    let additive = |name: &&String| {
+        let role = &policy.roles[*name];
+        !role.stands_alone && (role.exclusive.is_none() || role.exclusive != fits.exclusive)
+    };
     Member {
         grants: member.grants.into_iter().filter(|name| fits.grantable.contains(name)).collect(),
         restrictions: member
@@ -35,7 +37,7 @@ pub(super) fn fitting(policy: &Policy, member: Member) -> Member {
             .into_iter()
             .filter(|name| fits.restrictable.contains(name))
             .collect(),
-        roles: beside.take(1).cloned().chain([role.clone()]).collect(),
+        roles: known.filter(additive).take(1).cloned().chain([role.clone()]).collect(),
         ..member
     }
 }
@@ -88,7 +90,7 @@ pub(super) fn assignment(policy: &Policy, user: &str, carrying: &Carrying) -> Op
     let resource = resource(policy, carrying.kind, carrying.id)?;
     let kind = &policy.types[&resource.0];
     // Where there is nothing to choose from, mostly nothing is chosen.
-    let some = |picks: &[u8], known: Vec<String>| match known.is_empty() && carrying.id % 16 != 0 {
+    let some = |picks: &[u8], known: Vec<String>| match known.is_empty() && !carrying.id.is_multiple_of(16) {
         true => Vec::new(),
         false => names(known.iter(), picks),
     };

@@ -188,7 +188,7 @@ fn members() -> impl Strategy<Value = What> {
         2 => number().prop_map(|user| What::SuspendMember { user }),
         2 => number().prop_map(|user| What::ReinstateMember { user }),
         2 => number().prop_map(|user| What::RemoveMember { user }),
-        1 => Just(What::Leave),
+        3 => Just(What::Leave),
     ]
 }
 

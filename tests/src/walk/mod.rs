@@ -12,7 +12,9 @@ mod group;
 mod identity;
 mod membership;
 pub mod stage;
+mod table;
 
 pub use call::{Outcome, call, rpcs};
 pub use case::{Case, Needs, Success, cases};
 pub use stage::{Scene, Stage};
+pub use table::Table;
