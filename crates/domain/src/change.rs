@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::group::Group;
 use crate::id::{AccountId, GroupId, UserId};
+use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::resource::{Assignment, Resource, ResourceRef};
 use crate::user::User;
@@ -55,6 +56,8 @@ pub enum Change {
         /// The group.
         group: GroupId,
     },
+    /// The invitation is this.
+    Invitation(Invitation),
 }
 
 impl Change {
@@ -72,6 +75,7 @@ impl Change {
             Self::AssignmentEnded { .. } => "assignment_ended",
             Self::Group(_) => "group",
             Self::GroupDeleted { .. } => "group_deleted",
+            Self::Invitation(_) => "invitation",
         }
     }
 
@@ -83,6 +87,7 @@ impl Change {
             Self::Membership(membership) => Some(membership.account),
             Self::Resource(resource) => Some(resource.account),
             Self::Assignment(assignment) => Some(assignment.account),
+            Self::Invitation(invitation) => Some(invitation.account),
             Self::MembershipEnded { account, .. }
             | Self::ResourceDeleted { account, .. }
             | Self::AssignmentEnded { account, .. } => Some(*account),

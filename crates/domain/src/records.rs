@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::account::Account;
 use crate::group::Group;
-use crate::id::{AccountId, GroupId, UserId};
+use crate::id::{AccountId, GroupId, InvitationId, UserId};
+use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::refusal::Refusal;
 use crate::resource::{Assignment, Resource, ResourceRef};
@@ -49,6 +50,12 @@ pub enum Key {
     MembershipsInGroup(GroupId, UserId),
     /// Accounts of the group in which the user does not actively hold this account role: the first 20 by id.
     AccountsNotHeld(GroupId, UserId, String),
+    /// An invitation.
+    Invitation(AccountId, InvitationId),
+    /// The pending invitation of this e-mail address.
+    PendingInvitation(AccountId, String),
+    /// Every active member who holds this account role, by user id.
+    ActiveHolders(AccountId, String),
 }
 
 /// What was read for a [`Key`]. Absence is something read, too.
@@ -74,6 +81,10 @@ pub enum Record {
     Memberships(Vec<Membership>),
     /// For `AccountsNotHeld`.
     Accounts(Vec<AccountId>),
+    /// For `Invitation` and `PendingInvitation`.
+    Invitation(Option<Invitation>),
+    /// For `ActiveHolders`.
+    Users(Vec<User>),
 }
 
 /// How many hold a role, exactly.
@@ -180,4 +191,13 @@ impl Records {
     lookup!(
         /// Accounts of the group in which the user does not actively hold the account role: the first 20.
         accounts_not_held(group: GroupId, user: UserId, role: &str) -> &[AccountId], Key::AccountsNotHeld(group, user, role.to_owned()), Record::Accounts(all) => all.as_slice());
+    lookup!(
+        /// The invitation of that id.
+        invitation(account: AccountId, id: InvitationId) -> Option<&Invitation>, Key::Invitation(account, id), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// The pending invitation of that e-mail address.
+        pending_invitation(account: AccountId, email: &str) -> Option<&Invitation>, Key::PendingInvitation(account, email.to_owned()), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// The active users who actively hold the account role.
+        active_holders(account: AccountId, role: &str) -> &[User], Key::ActiveHolders(account, role.to_owned()), Record::Users(all) => all.as_slice());
 }

@@ -5,7 +5,7 @@ use mandate_domain::records::Records;
 
 use crate::error::WriteError;
 use crate::tx::Tx;
-use crate::{account, assignment, group, membership, resource, user};
+use crate::{account, assignment, group, invitation, membership, resource, user};
 
 /// Applies one change. `version` is its place in the feed; `records` is what the plan was made from, so that
 /// index rows need not be deleted where nothing was before.
@@ -28,5 +28,6 @@ pub(crate) async fn apply(
         }
         Change::Group(fact) => group::put(tx, fact, version).await,
         Change::GroupDeleted { group } => group::delete(tx, *group).await,
+        Change::Invitation(fact) => invitation::put(tx, fact, version).await,
     }
 }

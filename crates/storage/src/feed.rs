@@ -69,6 +69,7 @@ fn body(change: &Change) -> Result<String, StoreError> {
             encode(&serde_json::json!({ "account": account, "user": user, "resource": resource }))
         }
         Change::Group(fact) => encode(fact),
+        Change::Invitation(fact) => encode(fact),
         Change::GroupDeleted { group } => encode(&serde_json::json!({ "group": group })),
     }
 }

@@ -54,6 +54,7 @@ impl Needs {
         match command {
             Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
             Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
+            Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
             Command::CreateGroup { id, founder, accounts, .. } => {
                 needs.hold(Key::Group(*id));
                 needs.hold(Key::User(*founder));
@@ -130,7 +131,10 @@ fn protected_by(key: &Key) -> Option<(Key, Lock)> {
         | Key::AssignmentsOf(account, _)
         | Key::AssignmentsOn(account, _)
         | Key::Holders(account, _)
-        | Key::ResourceHolders(account, ..) => Some((Key::Account(*account), Lock::Exclusive)),
+        | Key::ResourceHolders(account, ..)
+        | Key::Invitation(account, _)
+        | Key::PendingInvitation(account, _)
+        | Key::ActiveHolders(account, _) => Some((Key::Account(*account), Lock::Exclusive)),
         // Two users who lose the role at once change two rows; only the group's lock makes them take turns.
         Key::GroupHolders(group, _) => Some((Key::Group(*group), Lock::Exclusive)),
         // Whoever changes what this user holds in an account of the group locks the user, too.
@@ -158,7 +162,8 @@ pub(crate) fn held_for(changes: &[Change], records: &Records) -> Needs {
             | Change::Resource(_)
             | Change::ResourceDeleted { .. }
             | Change::Assignment(_)
-            | Change::AssignmentEnded { .. } => {
+            | Change::AssignmentEnded { .. }
+            | Change::Invitation(_) => {
                 needs.keys.extend(change.account().map(Key::Account));
             }
         }
