@@ -7,16 +7,18 @@
 use std::sync::Arc;
 
 use mandate_domain::mail::Mail;
+use serde::Deserialize;
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
-use crate::json::{decode, encode};
+use crate::json::{decode, decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
 
 /// What became of a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MailState {
     /// It waits to be sent, for the first time or again.
     Queued,
@@ -34,15 +36,6 @@ impl MailState {
             Self::Queued => "queued",
             Self::Sent => "sent",
             Self::Failed => "failed",
-        }
-    }
-
-    fn from_name(name: &str) -> Self {
-        match name {
-            "sent" => Self::Sent,
-            "failed" => Self::Failed,
-            // Nothing else is ever written.
-            _ => Self::Queued,
         }
     }
 }
@@ -244,7 +237,8 @@ impl Store {
             condition.into_iter().fold(query, |query, value| query.bind(value)).fetch_all(c).await
         })?;
         Page::of(rows, limit, |(seq, at, account, kind, recipient, state, attempts, next_at, last_error, done_at)| {
-            let (state, message_id) = (MailState::from_name(&state), self.message_id(seq));
+            let state = decode_column("outbox", "state", || seq.to_string(), &encode(&state)?)?;
+            let message_id = self.message_id(seq);
             Ok(OutboxEntry {
                 seq,
                 at,
