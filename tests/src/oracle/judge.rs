@@ -52,6 +52,20 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class.
+    pub const ALL: [Self; 10] = [
+        Self::Stranger,
+        Self::Permission,
+        Self::SelfRemoval,
+        Self::Delegation,
+        Self::Invalid,
+        Self::NotFound,
+        Self::Exists,
+        Self::Requirement,
+        Self::Limit,
+        Self::State,
+    ];
+
     /// The class of a refusal's reason; `None`: no history should lead to it.
     pub fn of(reason: &str) -> Option<Self> {
         Some(match reason {

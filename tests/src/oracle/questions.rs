@@ -30,7 +30,8 @@ impl Dice {
     }
 
     fn of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        list.get(self.below(list.len()))
+        let index = self.below(list.len());
+        list.get(index)
     }
 }
 
@@ -39,7 +40,12 @@ impl Dice {
 /// Errors: every disagreement.
 pub(super) async fn agree(client: &Client<'_>, world: &World, account: &Account, look: u32) -> Result<Vec<Reason>, String> {
     let mut dice = Dice(u64::from(look) + 1);
-    let questions: Vec<Question> = (0..BATCH).map(|_| question(&mut dice, world, account)).collect();
+    let questions: Vec<Question> = (0..BATCH)
+        .map(|number| {
+            let pointed = if number % 4 == 0 { pointed(&mut dice, world, account) } else { None };
+            pointed.unwrap_or_else(|| question(&mut dice, world, account))
+        })
+        .collect();
     let expected: Vec<Reason> = questions.iter().map(|question| question.answer(world)).collect();
     let results = client.batch(questions.iter().map(Question::sent).collect()).await.map_err(|status| format!("{status:?}"))?;
     if results.len() != questions.len() {
@@ -65,26 +71,49 @@ pub(super) async fn agree(client: &Client<'_>, world: &World, account: &Account,
 
 fn question(dice: &mut Dice, world: &World, account: &Account) -> Question {
     let policy = world.policy(account);
-    let user = dice.of(&world.users).map_or_else(String::new, |user| user.id.clone());
+    let anybody = dice.of(&world.users).map_or_else(String::new, |user| user.id.clone());
+    let member = dice.of(&account.members).map(|member| member.user.clone());
+    let user = member.filter(|_| dice.below(4) > 0).unwrap_or(anybody);
     let user = if dice.below(60) == 0 { "usr_00000000000000000000000000".to_owned() } else { user };
     let found = dice.of(&policy.permissions).cloned().unwrap_or_default();
     let permission = if dice.below(40) == 0 { "nothing.like_it".to_owned() } else { found };
-    let resource = resource(dice, policy, &permission);
+    let resource = resource(dice, policy, account, &permission);
     let id = if dice.below(60) == 0 { "acc_00000000000000000000000000".to_owned() } else { account.id.clone() };
     Question { account: id, user, permission, resource }
 }
 
-/// Mostly one that the permission is about.
-fn resource(dice: &mut Dice, policy: &Policy, permission: &str) -> Option<Ref> {
+/// About what a member holds on certain resources only, and one that is theirs.
+fn pointed(dice: &mut Dice, world: &World, account: &Account) -> Option<Question> {
+    let policy = world.policy(account);
+    let member = dice.of(&account.members)?;
+    let role = policy.roles.get(dice.of(&member.roles)?)?;
+    let scoped = [role.on_assigned.clone(), role.on_own.clone()].concat();
+    let permission = dice.of(&scoped).or_else(|| policy.permissions.first())?.clone();
+    let created = account.resources.iter().filter(|found| found.created_by.as_ref() == Some(&member.user));
+    let assigned = account.assignments.iter().filter(|found| found.user == member.user).map(|found| &found.resource);
+    let theirs: Vec<Ref> = created.map(|found| &found.name).chain(assigned).cloned().collect();
+    let resource = dice.of(&theirs)?.clone();
+    let about = policy.about[&permission].contains(&resource.0);
+    let other: Vec<String> = scoped.into_iter().filter(|name| policy.about[name].contains(&resource.0)).collect();
+    let permission = if about { permission } else { dice.of(&other)?.clone() };
+    Some(Question { account: account.id.clone(), user: member.user.clone(), permission, resource: Some(resource) })
+}
+
+/// Mostly one that is there and that the permission is about.
+fn resource(dice: &mut Dice, policy: &Policy, account: &Account, permission: &str) -> Option<Ref> {
     let about = policy.about.get(permission).filter(|about| !about.is_empty());
     let kinds: Vec<String> = policy.types.keys().cloned().collect();
     let kind = match dice.below(10) {
-        0 => "submarine".to_owned(),
-        1 => dice.of(&kinds)?.clone(),
-        2 | 3 => return None,
+        0 if dice.below(4) == 0 => "submarine".to_owned(),
+        0 => dice.of(&kinds)?.clone(),
+        1 | 2 => return None,
         _ => dice.of(about?)?.clone(),
     };
-    Some((kind, format!("r{}", dice.below(RESOURCES))))
+    let assigned = account.assignments.iter().map(|assignment| &assignment.resource);
+    let there = account.resources.iter().map(|found| &found.name).chain(assigned);
+    let there: Vec<Ref> = there.filter(|name| name.0 == kind).cloned().collect();
+    let picked = dice.of(&there).cloned().filter(|_| dice.below(3) > 0);
+    Some(picked.unwrap_or_else(|| (kind, format!("r{}", dice.below(RESOURCES)))))
 }
 
 impl Question {

@@ -112,10 +112,14 @@ fn add_user(
     role: &str,
 ) -> Result<Vec<Change>, Stop> {
     let (policy, rule) = group_rule(context, operation, group)?;
+    // Before the role is looked at: its error would tell a stranger that there is such a group.
+    let powers = match context.actor.user() {
+        Some(actor) => Some(actors_role(context, operation, rule, actor, group)?),
+        None => None,
+    };
     let wanted = named_role(rule, role)?;
     let current = context.records.user(user)?.and_then(|user| seat(rule, user, group));
-    if let Actor::Person { user: actor, .. } = context.actor {
-        let powers = actors_role(context, operation, rule, *actor, group)?;
+    if let Some(powers) = powers {
         let gives = powers.gives.contains(wanted.0.0) && !wanted.1.made_by_operator;
         let takes = current.is_none_or(|(id, _)| powers.takes.contains(id.0) || id == wanted.0);
         if !gives || !takes {
