@@ -62,6 +62,7 @@ pub enum MailKeyError {
 
 /// Derives and recognises the tokens of invitations: `inv_….PROOF`, where the proof is HMAC-SHA-256 over id and
 /// generation in base64url, 256 bits that nobody without the key can guess.
+#[derive(Clone)]
 pub struct MailKey(hmac::Key);
 
 /// Never shows the key.

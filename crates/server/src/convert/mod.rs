@@ -12,6 +12,8 @@ pub mod authz;
 mod fields;
 pub mod group;
 pub mod identity;
+pub mod invitation;
+pub mod mail;
 pub mod membership;
 pub mod page;
 pub mod resource;
