@@ -17,6 +17,7 @@
 //! ```
 
 mod calls;
+mod invitations;
 mod party;
 mod question;
 
@@ -32,6 +33,7 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 pub use self::calls::adding;
+pub use self::invitations::inviting;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};
 use crate::{Bearer, Engine, Fixture, Server};

@@ -455,7 +455,9 @@ impl Command {
     #[must_use]
     pub fn subject(&self) -> Option<String> {
         match self {
-            Self::CreateResource { resource, .. } | Self::DeleteResource { resource, .. } => Some(resource.to_string()),
+            Self::CreateResource { resource, .. } | Self::DeleteResource { resource, .. } => {
+                Some(resource.to_string())
+            }
             Self::CreateUser { id, .. } => Some(id.to_string()),
             Self::CreateGroup { id, .. } => Some(id.to_string()),
             Self::InviteMember { id, .. } => Some(id.to_string()),

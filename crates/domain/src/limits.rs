@@ -143,12 +143,15 @@ impl<'a> Judge<'a> {
         for change in self.changes {
             let Change::User(after) = change else { continue };
             // A user who is new has no record and no seat yet.
-            let before = if self.records.has(&Key::User(after.id)) { self.records.user(after.id)? } else { None };
-            let groups = before.into_iter().chain([after]).flat_map(|user| &user.seats).map(|seat| seat.group);
+            let before =
+                if self.records.has(&Key::User(after.id)) { self.records.user(after.id)? } else { None };
+            let groups =
+                before.into_iter().chain([after]).flat_map(|user| &user.seats).map(|seat| seat.group);
             for group in groups.collect::<BTreeSet<_>>() {
                 let scope = Scope::Group(group);
                 for role in limited(self.roles(&scope)?) {
-                    let held = |user: &User| user.seats.iter().any(|s| s.group == group && s.role == role.name);
+                    let held =
+                        |user: &User| user.seats.iter().any(|s| s.group == group && s.role == role.name);
                     let counted = |user: &User| (held(user), held(user) && user.state == UserState::Active);
                     let before = before.map_or((false, false), counted);
                     add(deltas, (scope.clone(), &role.name), before, counted(after));
@@ -197,7 +200,9 @@ impl<'a> Judge<'a> {
         Ok(created
             && match scope {
                 // INVARIANT: a plan that changes an existing account or group has read it; a new one has no record.
-                Scope::Account(id) => !self.records.has(&Key::Account(*id)) || self.records.account(*id)?.is_none(),
+                Scope::Account(id) => {
+                    !self.records.has(&Key::Account(*id)) || self.records.account(*id)?.is_none()
+                }
                 Scope::Group(id) => !self.records.has(&Key::Group(*id)) || self.records.group(*id)?.is_none(),
                 Scope::Resource(account, resource) => self.records.resource(*account, resource)?.is_none(),
             })
@@ -205,13 +210,17 @@ impl<'a> Judge<'a> {
 
     fn policy(&self, scope: &Scope) -> Result<Option<&'a Policy>, Stop> {
         let created = self.changes.iter().find_map(|change| match (scope, change) {
-            (Scope::Account(id) | Scope::Resource(id, _), Change::Account(a)) if a.id == *id => Some(&a.policy),
+            (Scope::Account(id) | Scope::Resource(id, _), Change::Account(a)) if a.id == *id => {
+                Some(&a.policy)
+            }
             (Scope::Group(id), Change::Group(group)) if group.id == *id => Some(&group.policy),
             _ => None,
         });
         let name = match (created, scope) {
             (Some(name), _) => Some(name),
-            (None, Scope::Account(id) | Scope::Resource(id, _)) => self.records.account(*id)?.map(|a| &a.policy),
+            (None, Scope::Account(id) | Scope::Resource(id, _)) => {
+                self.records.account(*id)?.map(|a| &a.policy)
+            }
             (None, Scope::Group(id)) => self.records.group(*id)?.map(|group| &group.policy),
         };
         Ok(name.and_then(|name| self.policies.get(name)).map(|policy| &**policy))
@@ -221,7 +230,9 @@ impl<'a> Judge<'a> {
         let Some(policy) = self.policy(scope)? else { return Ok(Vec::new()) };
         Ok(match scope {
             Scope::Account(_) => policy.roles.iter().collect(),
-            Scope::Group(_) => policy.groups.iter().flat_map(|groups| &groups.roles).map(|r| &r.role).collect(),
+            Scope::Group(_) => {
+                policy.groups.iter().flat_map(|groups| &groups.roles).map(|r| &r.role).collect()
+            }
             Scope::Resource(_, resource) => {
                 let kind = policy.resource_type_id(&resource.kind).and_then(|id| policy.resource_type(id));
                 kind.iter().flat_map(|kind| &kind.roles).collect()

@@ -111,7 +111,9 @@ pub enum Refusal {
     #[error("this link is not valid, not any more, or was followed already; ask for a new invitation")]
     InvitationInvalid,
     /// Whoever invited may not offer this any more.
-    #[error("whoever invited you may not offer this access any more; ask another member of the account for a new invitation")]
+    #[error(
+        "whoever invited you may not offer this access any more; ask another member of the account for a new invitation"
+    )]
     InviterMayNot,
     /// What the command is about is in a state in which it cannot be done.
     #[error("{0}")]
@@ -124,8 +126,12 @@ fn denied_text(operation: &str, permission: Option<&str>, reason: Reason) -> Str
             "there is no such account, or you are not an active member of it".to_owned()
         }
         (Some(permission), _) => {
-            format!("{operation} needs the permission {permission} in this account, which you do not hold ({reason:?})")
+            format!(
+                "{operation} needs the permission {permission} in this account, which you do not hold ({reason:?})"
+            )
         }
-        (None, _) => format!("{operation} is left to platform operators by this account's policy ({reason:?})"),
+        (None, _) => {
+            format!("{operation} is left to platform operators by this account's policy ({reason:?})")
+        }
     }
 }

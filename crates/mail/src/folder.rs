@@ -12,7 +12,9 @@ pub(crate) async fn put(folder: PathBuf, bytes: Vec<u8>, message_id: String) -> 
     let shown = folder.display().to_string();
     match tokio::task::spawn_blocking(move || write(&folder, &bytes, &message_id)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(SendError::temporary(format!("{shown}: a mail could not be written there: {error}"))),
+        Ok(Err(error)) => {
+            Err(SendError::temporary(format!("{shown}: a mail could not be written there: {error}")))
+        }
         Err(error) => Err(SendError::temporary(format!("{shown}: writing a mail broke off: {error}"))),
     }
 }

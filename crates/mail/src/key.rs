@@ -49,8 +49,10 @@ pub enum MailKeyError {
         mode: u32,
     },
     /// The file holds no such key.
-    #[error("{path}: does not hold 32 bytes in base64url; restore it from a backup, or delete it to have a new one made \
-             (links that were mailed end with it)")]
+    #[error(
+        "{path}: does not hold 32 bytes in base64url; restore it from a backup, or delete it to have a new one made \
+             (links that were mailed end with it)"
+    )]
     NotAKey {
         /// The file.
         path: PathBuf,
@@ -203,7 +205,10 @@ mod tests {
         let path = folder.path().join(MAIL_KEY_FILE);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(MailKey::load_or_create(folder.path()), Err(MailKeyError::Exposed { mode: 0o640, .. })));
+        assert!(matches!(
+            MailKey::load_or_create(folder.path()),
+            Err(MailKeyError::Exposed { mode: 0o640, .. })
+        ));
         fs::remove_file(&path).unwrap();
         File::options().create(true).truncate(true).write(true).open(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

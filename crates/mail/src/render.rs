@@ -100,7 +100,9 @@ impl Renderer {
 
 /// The day (UTC) as people of that language write it.
 fn date(locale: Locale, micros: i64) -> String {
-    let Ok(at) = OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)) else { return String::new() };
+    let Ok(at) = OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)) else {
+        return String::new();
+    };
     let (year, month, day) = at.date().to_calendar_date();
     match locale {
         Locale::En => format!("{day} {month} {year}"),
@@ -162,7 +164,10 @@ mod tests {
             invitation(),
             MailContent::MemberRemoved,
             MailContent::RolesChanged { roles: vec!["Admin".to_owned()] },
-            MailContent::Billing { subject: "Invoice 7".to_owned(), text: "It is due.\n\nPay it.".to_owned() },
+            MailContent::Billing {
+                subject: "Invoice 7".to_owned(),
+                text: "It is due.\n\nPay it.".to_owned(),
+            },
         ];
         for content in contents {
             for locale in [Locale::En, Locale::De] {

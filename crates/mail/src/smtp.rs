@@ -22,9 +22,11 @@ const WHOLE: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SmtpConfigError {
     /// It is no such URL.
-    #[error("the mail server's URL is not well formed: write smtps://USER:PASSWORD@HOST:465 (TLS from the start) or \
+    #[error(
+        "the mail server's URL is not well formed: write smtps://USER:PASSWORD@HOST:465 (TLS from the start) or \
              smtp://USER:PASSWORD@HOST:587 (STARTTLS), with special characters of the password percent-encoded; \
-             smtp://HOST:25?tls=none does without encryption")]
+             smtp://HOST:25?tls=none does without encryption"
+    )]
     Url,
     /// A user without a password, or a password without encryption.
     #[error("{0}")]
@@ -79,7 +81,8 @@ impl Smtp {
             .timeout(Some(STEP));
         if let Some(credentials) = credentials(&url, password)? {
             if encryption == Encryption::None {
-                let message = "the mail server's password would travel unencrypted; use smtps:// or leave out tls=none";
+                let message =
+                    "the mail server's password would travel unencrypted; use smtps:// or leave out tls=none";
                 return Err(SmtpConfigError::Credentials(message));
             }
             builder = builder.credentials(credentials);
@@ -133,7 +136,10 @@ fn encryption(url: &Url) -> Result<(Encryption, u16), SmtpConfigError> {
 
 fn credentials(url: &Url, password: Option<String>) -> Result<Option<Credentials>, SmtpConfigError> {
     let decoded = |text: &str| {
-        percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| SmtpConfigError::Url)
+        percent_decode_str(text)
+            .decode_utf8()
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|_| SmtpConfigError::Url)
     };
     let user = decoded(url.username())?;
     let own = url.password().map(decoded).transpose()?;

@@ -52,7 +52,9 @@ impl Transport {
     /// [`SendError`] when it was not taken on, or that is not known.
     pub async fn send(&self, message: Message, message_id: &str) -> Result<(), SendError> {
         match self {
-            Self::Folder(folder) => folder::put(folder.clone(), message.formatted(), message_id.to_owned()).await,
+            Self::Folder(folder) => {
+                folder::put(folder.clone(), message.formatted(), message_id.to_owned()).await
+            }
             Self::Smtp(smtp) => smtp.send(message).await,
         }
     }

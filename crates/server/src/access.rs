@@ -68,7 +68,8 @@ macro_rules! rules {
 }
 
 use self::PersonRule::{
-    GroupRole, Known, Nobody, Oneself, Operation as Needs, OperationByTarget, OperationOrOneself, Public, Resource,
+    GroupRole, Known, Nobody, Oneself, Operation as Needs, OperationByTarget, OperationOrOneself, Public,
+    Resource,
 };
 use Operation as Op;
 use ResourceOperation as On;

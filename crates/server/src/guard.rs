@@ -78,7 +78,8 @@ where
             return Box::pin(self.inner.call(request));
         }
         // The message holds the proof; a token that comes along is not looked at.
-        let is_public = access::rule(request.uri().path()).is_some_and(|rule| rule.person == PersonRule::Public);
+        let is_public =
+            access::rule(request.uri().path()).is_some_and(|rule| rule.person == PersonRule::Public);
         if !is_public {
             match admit(&self.verifier, request.uri().path(), request.headers()) {
                 Ok(admitted) => request.extensions_mut().insert(admitted),

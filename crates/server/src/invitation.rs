@@ -70,7 +70,11 @@ impl Memberships {
     }
 
     /// Carries out a command that leaves an invitation, and returns it as it is then.
-    pub(crate) async fn invitation_after(&self, call: &Call, command: Command) -> Result<Option<v1::Invitation>, Error> {
+    pub(crate) async fn invitation_after(
+        &self,
+        call: &Call,
+        command: Command,
+    ) -> Result<Option<v1::Invitation>, Error> {
         let name = command.name();
         let committed = write(self.facts(), call.actor(), command).await?;
         // The last one: another may have made room for it.
@@ -82,7 +86,11 @@ impl Memberships {
         Ok(Some(convert::invitation::to_message(left)))
     }
 
-    pub(crate) async fn invite(&self, call: &Call, message: v1::InviteMemberRequest) -> Result<Option<v1::Invitation>, Error> {
+    pub(crate) async fn invite(
+        &self,
+        call: &Call,
+        message: v1::InviteMemberRequest,
+    ) -> Result<Option<v1::Invitation>, Error> {
         let id = InvitationId::from_bits(new_id_bits()?);
         self.invitation_after(call, convert::invitation::invite(message, id)?).await
     }
@@ -116,7 +124,8 @@ impl Memberships {
         call: &Call,
         message: v1::ListInvitationsRequest,
     ) -> Result<v1::ListInvitationsResponse, Error> {
-        let convert::invitation::ListInvitations { account, state, paging } = convert::invitation::list(message)?;
+        let convert::invitation::ListInvitations { account, state, paging } =
+            convert::invitation::list(message)?;
         may_read(self.facts(), call.party, access::LIST_INVITATIONS.person, account, About::Account).await?;
         exists(self.facts(), call.party, account).await?;
         let filter = state.map_or(InvitationFilter::All, InvitationFilter::State);
@@ -152,7 +161,9 @@ impl Memberships {
         let committed = loop {
             match write(self.facts(), Actor::Link { invitation: id }, command()).await {
                 // Somebody made this address known between reading and writing: they are who accepts.
-                Err(Error::Refused(Refusal::AlreadyExists { what, .. })) if what != "member" && attempt < ATTEMPTS => {
+                Err(Error::Refused(Refusal::AlreadyExists { what, .. }))
+                    if what != "member" && attempt < ATTEMPTS =>
+                {
                     attempt += 1;
                 }
                 outcome => break outcome?,

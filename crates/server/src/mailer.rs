@@ -165,9 +165,8 @@ impl Post {
 
 fn transport(settings: &MailSettings, data_dir: &Path) -> anyhow::Result<Transport> {
     let Some(SmtpUrl(url)) = &settings.smtp else { return Ok(Transport::Folder(data_dir.join("mail"))) };
-    let read = |file: &PathBuf| {
-        std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display()))
-    };
+    let read =
+        |file: &PathBuf| std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display()));
     let password = settings.smtp_password_file.as_ref().map(read).transpose()?;
     let password = match password.map(String::from_utf8) {
         Some(Ok(text)) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
@@ -256,7 +255,9 @@ async fn deliver(store: &Store, post: &Post, claimed: &ClaimedMail) -> Result<()
     let (seq, attempts) = (claimed.seq, claimed.attempts);
     match &settled {
         Settled::Sent => tracing::debug!(seq, attempts, "a mail was sent"),
-        Settled::Again { error, .. } => tracing::warn!(seq, attempts, error, "a mail was not taken on; trying again later"),
+        Settled::Again { error, .. } => {
+            tracing::warn!(seq, attempts, error, "a mail was not taken on; trying again later")
+        }
         Settled::Failed { error } => tracing::error!(
             seq,
             attempts,

@@ -93,7 +93,8 @@ impl Memberships {
         may_read(&self.facts, call.party, access::LIST_MEMBERS.person, account, About::Account).await?;
         exists(&self.facts, call.party, account).await?;
         let filter = MemberFilter { role: role.as_deref(), state };
-        let (rows, last, more) = self.members_and_invited(account, filter, paging.after, paging.limit).await?;
+        let (rows, last, more) =
+            self.members_and_invited(account, filter, paging.after, paging.limit).await?;
         Ok(v1::ListMembersResponse { members: rows, next_page_token: paging.next(last, more)? })
     }
 
@@ -281,7 +282,8 @@ impl MembershipService for Memberships {
         request: Request<v1::ResendInvitationRequest>,
     ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.invitation_after(&call, convert::invitation::resend(request.into_inner())?).await?;
+        let invitation =
+            self.invitation_after(&call, convert::invitation::resend(request.into_inner())?).await?;
         Ok(Response::new(v1::ResendInvitationResponse { invitation }))
     }
 
@@ -290,7 +292,8 @@ impl MembershipService for Memberships {
         request: Request<v1::RevokeInvitationRequest>,
     ) -> Result<Response<v1::RevokeInvitationResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.invitation_after(&call, convert::invitation::revoke(request.into_inner())?).await?;
+        let invitation =
+            self.invitation_after(&call, convert::invitation::revoke(request.into_inner())?).await?;
         Ok(Response::new(v1::RevokeInvitationResponse { invitation }))
     }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use mandate_mail::MailKey;
 use mandate_proto::v1::account_service_server::AccountServiceServer;
 use mandate_proto::v1::authz_service_server::AuthzServiceServer;
 use mandate_proto::v1::identity_service_server::IdentityServiceServer;
-use mandate_mail::MailKey;
 use mandate_proto::v1::mail_service_server::MailServiceServer;
 use mandate_proto::v1::membership_service_server::MembershipServiceServer;
 use mandate_storage::{OpenOptions, Store};
@@ -200,7 +200,11 @@ const SERVICES: [&str; 5] = [
 
 type Guarded = Router<Stack<GuardLayer, Identity>>;
 
-async fn router(facts: &Arc<Facts>, verifier: &Arc<Verifier>, key: MailKey) -> anyhow::Result<(HealthReporter, Guarded)> {
+async fn router(
+    facts: &Arc<Facts>,
+    verifier: &Arc<Verifier>,
+    key: MailKey,
+) -> anyhow::Result<(HealthReporter, Guarded)> {
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)

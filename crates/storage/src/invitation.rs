@@ -133,8 +133,7 @@ impl Store {
     /// [`StoreError`] when the database cannot be read or the row is corrupt.
     pub async fn invitation(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
         let sql = "SELECT id, body FROM invitations WHERE id = $1";
-        let row: Option<(String, String)> =
-            on_readers!(self.pools()?, c => sqlx::query_as(sql).bind(id.to_string()).fetch_optional(c).await)?;
+        let row: Option<(String, String)> = on_readers!(self.pools()?, c => sqlx::query_as(sql).bind(id.to_string()).fetch_optional(c).await)?;
         row.map(read).transpose()
     }
 }

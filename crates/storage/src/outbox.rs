@@ -236,23 +236,27 @@ impl Store {
             let query = sqlx::query_as(sql).bind(after).bind(rows_for(limit));
             condition.into_iter().fold(query, |query, value| query.bind(value)).fetch_all(c).await
         })?;
-        Page::of(rows, limit, |(seq, at, account, kind, recipient, state, attempts, next_at, last_error, done_at)| {
-            let state = decode_column("outbox", "state", || seq.to_string(), &encode(&state)?)?;
-            let message_id = self.message_id(seq);
-            Ok(OutboxEntry {
-                seq,
-                at,
-                account,
-                kind,
-                recipient,
-                state,
-                attempts,
-                next_at,
-                last_error,
-                done_at,
-                message_id,
-            })
-        })
+        Page::of(
+            rows,
+            limit,
+            |(seq, at, account, kind, recipient, state, attempts, next_at, last_error, done_at)| {
+                let state = decode_column("outbox", "state", || seq.to_string(), &encode(&state)?)?;
+                let message_id = self.message_id(seq);
+                Ok(OutboxEntry {
+                    seq,
+                    at,
+                    account,
+                    kind,
+                    recipient,
+                    state,
+                    attempts,
+                    next_at,
+                    last_error,
+                    done_at,
+                    message_id,
+                })
+            },
+        )
     }
 
     /// INVARIANT: a place in one database names one mail for ever, so its Message-ID never changes.

@@ -57,14 +57,20 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/GetResource", Needs::OnResource("view"), READ, |scene| {
-        GetResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }.encode_to_vec()
-    }),
-    Case::new("/mandate.v1.AccountService/ListResources", Needs::OnType("view"), READ, |scene| {
-        ListResourcesRequest { account: scene.account.clone(), r#type: scene.kind.clone(), ..Default::default() }
+        GetResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }
             .encode_to_vec()
     }),
+    Case::new("/mandate.v1.AccountService/ListResources", Needs::OnType("view"), READ, |scene| {
+        ListResourcesRequest {
+            account: scene.account.clone(),
+            r#type: scene.kind.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
+    }),
     Case::new("/mandate.v1.AccountService/DeleteResource", Needs::OnResource("delete"), &[], |scene| {
-        DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }.encode_to_vec()
+        DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }
+            .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/CreateAccountGroup", Needs::Known, &[], |scene| {
         CreateAccountGroupRequest {
@@ -83,6 +89,7 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/RemoveAccountGroupUser", Needs::GroupRole, &[], |scene| {
-        RemoveAccountGroupUserRequest { group: scene.group.clone(), user: scene.target.clone() }.encode_to_vec()
+        RemoveAccountGroupUserRequest { group: scene.group.clone(), user: scene.target.clone() }
+            .encode_to_vec()
     }),
 ];

@@ -72,12 +72,18 @@ fn nobody(id: InvitationId) -> UserId {
     UserId::from_bits(id.bits())
 }
 
-fn invite(scene: &Scene<'_>, letter: &Letter<'_>, names: &Names<'_>, assignments: &[NewAssignment]) -> Result<Vec<Change>, Stop> {
+fn invite(
+    scene: &Scene<'_>,
+    letter: &Letter<'_>,
+    names: &Names<'_>,
+    assignments: &[NewAssignment],
+) -> Result<Vec<Change>, Stop> {
     let (context, account) = (scene.context, scene.account.id);
     let rule = scene.authorize(letter.operation())?;
     member::cap_assignments(scene.policy, rule, assignments)?;
     if context.actor.user().is_some() && !scene.policy.boarding.ways.contains(&BoardingWay::Link) {
-        let message = "under this account's policy nobody comes aboard by a link; add them as a member instead";
+        let message =
+            "under this account's policy nobody comes aboard by a link; add them as a member instead";
         return Err(Refusal::WrongState(message.to_owned()).into());
     }
     let Offer { membership, .. } = member::offer(scene, nobody(letter.id), names, assignments)?;
@@ -88,13 +94,18 @@ fn invite(scene: &Scene<'_>, letter: &Letter<'_>, names: &Names<'_>, assignments
     let mut changes = Vec::new();
     if let Some(pending) = context.records.pending_invitation(account, letter.email)? {
         if pending.is_open(context.now) {
-            return Err(Refusal::AlreadyExists { what: "a pending invitation, ", id: pending.id.to_string() }.into());
+            return Err(Refusal::AlreadyExists {
+                what: "a pending invitation, ",
+                id: pending.id.to_string(),
+            }
+            .into());
         }
         // Read by its id, too, so that the limits know it as one that counted until now.
         let pending = context.records.invitation(account, pending.id)?.unwrap_or(pending);
         changes.push(ended(context, pending, InvitationState::Revoked));
     }
-    let inviter = Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only(letter.operation().name()))?;
+    let inviter =
+        Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only(letter.operation().name()))?;
     changes.push(Change::Invitation(Invitation {
         id: letter.id,
         account,
@@ -141,7 +152,11 @@ fn replace(scene: &Scene<'_>, letter: &Letter<'_>) -> Result<Vec<Change>, Stop> 
     let names = Names { roles: &before.roles, grants: &before.grants, restrictions: &before.restrictions };
     let assigned = scene.context.records.assignments_of(scene.account.id, user)?.iter();
     let assignments: Vec<NewAssignment> = assigned
-        .map(|a| NewAssignment { resource: a.resource.clone(), roles: a.roles.clone(), permissions: a.permissions.clone() })
+        .map(|a| NewAssignment {
+            resource: a.resource.clone(),
+            roles: a.roles.clone(),
+            permissions: a.permissions.clone(),
+        })
         .collect();
     invite(scene, letter, &names, &assignments)
 }
@@ -175,7 +190,8 @@ fn resend(context: Context<'_>, account: AccountId, id: InvitationId) -> Result<
     if let Some(replaced) = before.replaces {
         may_replace(&scene, replaced)?;
     }
-    let inviter = Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only("invitation.resend"))?;
+    let inviter =
+        Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only("invitation.resend"))?;
     Ok(vec![Change::Invitation(Invitation {
         invited_by: inviter,
         generation: before.generation.saturating_add(1),
@@ -195,9 +211,15 @@ fn revoke(context: Context<'_>, account: AccountId, id: InvitationId) -> Result<
 }
 
 /// The invitation a link is of. INVARIANT: whatever is wrong with the link, the answer is one and the same.
-fn open(context: Context<'_>, account: AccountId, id: InvitationId, generation: u32) -> Result<&Invitation, Stop> {
+fn open(
+    context: Context<'_>,
+    account: AccountId,
+    id: InvitationId,
+    generation: u32,
+) -> Result<&Invitation, Stop> {
     let found = context.records.invitation(account, id)?;
-    let found = found.filter(|invitation| invitation.is_open(context.now) && invitation.generation == generation);
+    let found =
+        found.filter(|invitation| invitation.is_open(context.now) && invitation.generation == generation);
     Ok(found.ok_or(Refusal::InvitationInvalid)?)
 }
 
@@ -241,7 +263,10 @@ fn accepting(
     }
     let mut fields = Fields::default();
     if display_name.is_none() {
-        fields.reject("display_name", "is required: 1 to 200 characters by which the account's members will know you");
+        fields.reject(
+            "display_name",
+            "is required: 1 to 200 characters by which the account's members will know you",
+        );
     }
     fields.finish()?;
     let user = User {
@@ -257,7 +282,11 @@ fn accepting(
 }
 
 /// What the inviter may still offer, and who leaves for it.
-fn by_inviter(context: Context<'_>, invitation: &Invitation, user: UserId) -> Result<(Offer, Option<UserId>), Stop> {
+fn by_inviter(
+    context: Context<'_>,
+    invitation: &Invitation,
+    user: UserId,
+) -> Result<(Offer, Option<UserId>), Stop> {
     let operation = operation(invitation.replaces);
     let scene = Scene::of(context, operation.name(), invitation.account)?;
     scene.authorize(operation)?;
@@ -275,12 +304,17 @@ fn by_inviter(context: Context<'_>, invitation: &Invitation, user: UserId) -> Re
 
 /// What an invitation offers, judged anew. A resource that was deleted meanwhile is left out.
 fn offered(scene: &Scene<'_>, invitation: &Invitation, user: UserId) -> Result<Offer, Stop> {
-    let names =
-        Names { roles: &invitation.roles, grants: &invitation.grants, restrictions: &invitation.restrictions };
+    let names = Names {
+        roles: &invitation.roles,
+        grants: &invitation.grants,
+        restrictions: &invitation.restrictions,
+    };
     let mut assignments = Vec::new();
     for assignment in &invitation.assignments {
         let kind = scene.policy.resource_type_id(&assignment.resource.kind);
-        let registered = kind.and_then(|id| scene.policy.resource_type(id)).is_some_and(|k| k.ids == ResourceIds::Registered);
+        let registered = kind
+            .and_then(|id| scene.policy.resource_type(id))
+            .is_some_and(|k| k.ids == ResourceIds::Registered);
         if !registered || scene.context.records.resource(scene.account.id, &assignment.resource)?.is_some() {
             assignments.push(assignment.clone());
         }

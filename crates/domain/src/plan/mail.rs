@@ -82,7 +82,8 @@ fn roles_changed(context: Context<'_>, after: &Membership) -> Result<Option<Mail
         return Ok(None);
     }
     let Some((_, policy)) = account(context, after.account)? else { return Ok(None) };
-    let title = |name: &str| policy.roles.iter().find(|role| role.name == name).map(|role| role.title.clone());
+    let title =
+        |name: &str| policy.roles.iter().find(|role| role.name == name).map(|role| role.title.clone());
     let roles = after.roles.iter().map(|name| title(name).unwrap_or_else(|| name.clone())).collect();
     to_member(context, after.account, after.user, MailContent::RolesChanged { roles })
 }
@@ -133,7 +134,8 @@ fn billing(context: Context<'_>, id: AccountId, subject: &str, text: &str) -> Re
         }
     }
     if recipients.is_empty() {
-        let message = "nobody in this account holds a role that receives billing mail; give one to a member first";
+        let message =
+            "nobody in this account holds a role that receives billing mail; give one to a member first";
         return Err(Refusal::WrongState(message.to_owned()).into());
     }
     let mail = |user: &crate::user::User| Mail {

@@ -14,7 +14,9 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
         return Err(operators_only(command.name()).into());
     }
     if context.records.user_by_email(email)?.is_some() {
-        return Err(Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.clone() }.into());
+        return Err(
+            Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.clone() }.into()
+        );
     }
     for identity in identities {
         if context.records.user_by_identity(identity)?.is_some() {

@@ -190,7 +190,9 @@ impl Fields {
     pub fn text(&mut self, path: Path<'_>, text: String, most: usize) -> Option<String> {
         match text.len() {
             0 => self.none(path, format!("is required: 1 to {most} bytes")),
-            length if length > most => self.none(path, format!("has {length} bytes; at most {most} are kept")),
+            length if length > most => {
+                self.none(path, format!("has {length} bytes; at most {most} are kept"))
+            }
             _ if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) => {
                 self.none(path, "holds control characters; leave them out")
             }

@@ -20,7 +20,8 @@ const MAX_TOKEN: usize = 255;
 /// # Errors
 /// Every bad field.
 pub fn invite(message: v1::InviteMemberRequest, id: InvitationId) -> Result<Command, Error> {
-    let v1::InviteMemberRequest { account, email, roles, grants, restrictions, assignments, language } = message;
+    let v1::InviteMemberRequest { account, email, roles, grants, restrictions, assignments, language } =
+        message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let email = identity::email(&mut fields, Path::of("email"), &email);
@@ -73,7 +74,9 @@ fn locale(fields: &mut Fields, tag: &str) -> Option<Option<Locale>> {
     match (tag, Locale::from_tag(tag)) {
         ("", _) => Some(None),
         (_, Some(locale)) => Some(Some(locale)),
-        (_, None) => fields.none(Path::of("language"), "is no language of this service's mail; it writes en and de"),
+        (_, None) => {
+            fields.none(Path::of("language"), "is no language of this service's mail; it writes en and de")
+        }
     }
 }
 
