@@ -46,7 +46,7 @@ pub struct Committed {
 
 /// What one attempt came to.
 enum Attempt {
-    Planned(Tx, Plan, Records),
+    Planned(Box<(Tx, Plan, Records)>),
     /// More has to be locked, in an order that only a new transaction can keep.
     Again,
 }
@@ -103,7 +103,8 @@ impl Store {
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let result = match self.attempt(&mut needs, &mut make).await {
-                Ok(Attempt::Planned(tx, plan, records)) => {
+                Ok(Attempt::Planned(planned)) => {
+                    let (tx, plan, records) = *planned;
                     write(tx, actor, plan, &records, now, self.mail_bell()).await
                 }
                 Ok(Attempt::Again) => continue,
@@ -157,7 +158,7 @@ impl Store {
             needs.extend(more);
             match planned {
                 _ if !goes_on => return Ok(Attempt::Again),
-                Some(plan) => return Ok(Attempt::Planned(tx, plan, records)),
+                Some(plan) => return Ok(Attempt::Planned(Box::new((tx, plan, records)))),
                 None => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use super::call::Outcome;
 use super::stage::Scene;
-use super::{account, authz, identity, membership};
+use super::{account, authz, identity, invitation, mail, membership};
 
 /// What a person needs, as the comments of the protos say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Needs {
     GroupRole,
     /// Nothing helps.
     Nobody,
+    /// Nothing at all, not even a token: the message holds the proof, which here is a wrong one.
+    Public,
 }
 
 /// One case.
@@ -66,7 +68,9 @@ impl Case {
 
 /// Every case, by RPC.
 pub fn cases() -> Vec<Case> {
-    let mut cases = [account::CASES, authz::CASES, identity::CASES, membership::CASES].concat();
+    let mut cases =
+        [account::CASES, authz::CASES, identity::CASES, invitation::CASES, mail::CASES, membership::CASES]
+            .concat();
     cases.sort_by_key(|case| (case.rpc, case.variant));
     cases
 }

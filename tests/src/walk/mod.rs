@@ -9,6 +9,8 @@ mod authz;
 mod call;
 mod case;
 mod identity;
+mod invitation;
+mod mail;
 mod membership;
 pub mod stage;
 

@@ -7,8 +7,8 @@ use mandate_proto::v1::identity_service_client::IdentityServiceClient;
 use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue,
-    CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, CreateUserRequest, NewAssignment,
-    ResourceRef,
+    CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, CreateUserRequest,
+    InviteMemberRequest, NewAssignment, ResourceRef,
 };
 
 use crate::{Authorized, Server};
@@ -104,6 +104,8 @@ pub struct Scene {
     pub newcomer: String,
     /// A group that contains the account.
     pub group: String,
+    /// A pending invitation.
+    pub invitation: String,
     /// The group role to give.
     pub group_role: String,
     /// The role to add somebody with.
@@ -164,6 +166,7 @@ impl Stage<'_> {
             target: self.user("target", serial).await,
             newcomer: self.user("newcomer", serial).await,
             group: NO_GROUP.into(),
+            invitation: String::new(),
             group_role: shape.group_role.clone().unwrap_or_else(|| "manager".into()),
             low_role: shape.low_role.clone(),
             other_role: shape.other_role.clone(),
@@ -175,6 +178,7 @@ impl Stage<'_> {
         if cast.place == Place::Later && !cast.roles.is_empty() {
             self.member(&scene.account, &scene.caller, &cast.roles).await;
         }
+        scene.invitation = self.invitation(&scene).await;
         self.resources(&scene, cast, serial).await;
         if let Some(role) = &shape.group_role {
             scene.group = self.group(&scene.account, &chief).await;
@@ -260,6 +264,17 @@ impl Stage<'_> {
             .assign_resource(request)
             .await
             .expect("an operator assigns");
+    }
+
+    async fn invitation(&self, scene: &Scene) -> String {
+        let request = InviteMemberRequest {
+            account: scene.account.clone(),
+            email: format!("pending-{}@example.com", scene.serial),
+            roles: vec![self.shape.low_role.clone()],
+            ..Default::default()
+        };
+        let answer = MembershipServiceClient::new(self.operator()).invite_member(request).await;
+        answer.expect("an operator invites").into_inner().invitation.expect("the invitation").id
     }
 
     async fn group(&self, account: &str, founder: &str) -> String {

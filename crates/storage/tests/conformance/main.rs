@@ -12,6 +12,7 @@
 mod activity_and_feed;
 mod database;
 mod lists;
+mod invitations;
 mod locks;
 mod opening;
 mod policies;
