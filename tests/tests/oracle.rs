@@ -22,6 +22,8 @@ use tempfile::TempDir;
 
 /// Histories that are played unless the environment says otherwise: about a minute on each engine.
 const CASES: u32 = 100;
+/// Attempts at making a history that fails shorter.
+const SHRINK: u32 = 300;
 /// Histories within which a false belief must be found out.
 const PATIENCE: u32 = 150;
 /// Most writes of a history after its accounts were created.
@@ -35,9 +37,7 @@ fn policy_texts() -> BTreeMap<String, String> {
     let builtin = ["client-area", "company-account", "managed-accounts", "organization", "terminal"];
     let files = builtin.into_iter().map(|name| domain.join("policies").join(format!("{name}.yaml")));
     let files = files.chain([domain.join("tests/policies/everything.yaml")]);
-    let read = |file: PathBuf| {
-        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-    };
+    let read = |file: PathBuf| std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     files.map(read).map(|text| (Policy::read(&text).name, text)).collect()
 }
 
@@ -65,16 +65,16 @@ fn number<T: std::str::FromStr>(variable: &str, otherwise: T) -> T {
     }
 }
 
-/// Plays generated histories in accounts of these policies until one fails, and shrinks that.
+/// Plays generated histories in accounts of these policies until one fails, and shrinks that in so many attempts.
 ///
 /// Errors: what the two disagree about, and after what.
-fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32) -> Result<Seen, String> {
+fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32, shrink: u32) -> Result<Seen, String> {
     static RUN: AtomicU32 = AtomicU32::new(0);
     let seed = number("MANDATE_ORACLE_SEED", SEED);
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 150,
+        max_shrink_iters: shrink,
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(seed),
         ..Config::default()
@@ -95,15 +95,9 @@ fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32
 }
 
 /// Runs [`compare`] on a thread of its own, because a history blocks while it is played.
-async fn compared(
-    arena: &Arc<Arena>,
-    policies: BTreeMap<String, Policy>,
-    cases: u32,
-) -> Result<Seen, String> {
+async fn compared(arena: &Arc<Arena>, policies: BTreeMap<String, Policy>, cases: u32, shrink: u32) -> Result<Seen, String> {
     let arena = Arc::clone(arena);
-    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases))
-        .await
-        .expect("does not panic")
+    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases, shrink)).await.expect("does not panic")
 }
 
 fn read(texts: &BTreeMap<String, String>) -> BTreeMap<String, Policy> {
@@ -128,11 +122,7 @@ const FALSE_BELIEFS: &[(&str, &str, &str)] = &[
     ("managed-accounts", "kept: owner", "kept: [owner, member]"),
     ("organization", "- except users.edit", "- except users.add"),
     ("terminal", "over: [terminal_admin, terminal_user]", "over: [terminal_user]"),
-    (
-        "terminal",
-        "requires: { tier: business, organization_domain: set, access_control: on } }\n  member.get",
-        "requires: {} }\n  member.get",
-    ),
+    ("terminal", "requires: { tier: business, organization_domain: set, access_control: on } }\n  member.get", "requires: {} }\n  member.get"),
     ("everything", "removes: [\"*\", \"except *.view\"]", "removes: [\"*.view\"]"),
     ("everything", "may_on_own: [tools.*, projects.edit, plans.approve]", "may_on_own: [projects.edit]"),
 ];
@@ -142,7 +132,7 @@ on_both_engines! {
     async fn x_03_x_04_x_06_the_service_does_what_the_documents_say(arena: Arena) {
         let arena = Arc::new(arena);
         let cases = number("MANDATE_ORACLE_CASES", CASES);
-        let seen = compared(&arena, read(&arena.texts), cases).await.unwrap_or_else(|failure| panic!("{failure}"));
+        let seen = compared(&arena, read(&arena.texts), cases, SHRINK).await.unwrap_or_else(|failure| panic!("{failure}"));
         println!("{}: {cases} histories, {seen:#?}", arena.server.engine());
         // A history in which nothing interesting happens proves nothing.
         if cases >= CASES {
@@ -160,7 +150,7 @@ on_both_engines! {
             let text = &arena.texts[*policy];
             assert!(text.contains(truth), "{policy} no longer says {truth:?}: choose another belief");
             let believed = Policy::read(&text.replacen(truth, belief, 1));
-            let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE).await;
+            let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE, 0).await;
             let failure = outcome.err().unwrap_or_else(|| panic!("{policy}: nobody noticed {belief:?} in place of {truth:?}"));
             assert!(failure.contains("MANDATE_ORACLE_SEED=") && failure.contains("model"), "{failure}");
         }

@@ -11,8 +11,8 @@
 
 mod activity_and_feed;
 mod database;
-mod lists;
 mod invitations;
+mod lists;
 mod locks;
 mod opening;
 mod policies;
