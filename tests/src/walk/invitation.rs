@@ -30,7 +30,8 @@ pub(super) const CASES: &[Case] = &[
         |scene| {
             ReplaceMemberEmailRequest {
                 account: scene.account.clone(),
-                user: scene.target.clone(),
+                // Nothing is assigned to them that the caller might not assign.
+                user: scene.chief.clone(),
                 email: format!("replaced-{}@example.com", scene.serial),
                 ..Default::default()
             }

@@ -104,6 +104,8 @@ pub struct Scene {
     pub newcomer: String,
     /// A group that contains the account.
     pub group: String,
+    /// The account's first user.
+    pub chief: String,
     /// A pending invitation.
     pub invitation: String,
     /// The group role to give.
@@ -166,6 +168,7 @@ impl Stage<'_> {
             target: self.user("target", serial).await,
             newcomer: self.user("newcomer", serial).await,
             group: NO_GROUP.into(),
+            chief: chief.clone(),
             invitation: String::new(),
             group_role: shape.group_role.clone().unwrap_or_else(|| "manager".into()),
             low_role: shape.low_role.clone(),
