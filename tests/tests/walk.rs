@@ -4,7 +4,7 @@
 //! What each role may do is read from the policy file, not asked of the engine. The tables in `snapshots/` are for
 //! people: one line for each RPC, one column for each caller.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mandate_domain::operation::{Operation, ResourceOperation};
@@ -16,7 +16,7 @@ use mandate_domain::policy::{builtin, compile};
 use mandate_proto::v1::{AttributeValue, attribute_value};
 use mandate_tests::jwt::{TokenKey, claims, minutes_from_now, with};
 use mandate_tests::walk::stage::{Cast, Ids, Kind, Place, Shape};
-use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, call, cases, rpcs};
+use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, Table, call, cases, rpcs};
 use mandate_tests::{Server, on_both_engines};
 
 /// Every scope that a token can carry.
@@ -195,52 +195,6 @@ fn is_spent(case: &Case, outcome: &Outcome) -> bool {
 
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
-}
-
-/// A table of words: a line for each case, a column for each caller.
-#[derive(Default)]
-struct Table {
-    columns: Vec<String>,
-    lines: Vec<(String, BTreeMap<String, String>)>,
-}
-
-impl Table {
-    fn new(cases: &[Case]) -> Self {
-        Self { columns: Vec::new(), lines: cases.iter().map(|case| (case.name(), BTreeMap::new())).collect() }
-    }
-
-    fn put(&mut self, case: &Case, column: &str, word: String) {
-        if !self.columns.iter().any(|known| known == column) {
-            self.columns.push(column.to_owned());
-        }
-        let line =
-            self.lines.iter_mut().find(|(name, _)| *name == case.name()).expect("a line for each case");
-        line.1.insert(column.to_owned(), word);
-    }
-
-    fn text(&self) -> String {
-        let cell =
-            |line: &BTreeMap<String, String>, column: &String| line.get(column).cloned().unwrap_or_default();
-        let width = |column: &String| {
-            self.lines
-                .iter()
-                .map(|(_, line)| cell(line, column).len())
-                .chain([column.len()])
-                .max()
-                .unwrap_or(0)
-        };
-        let first = self.lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        let head =
-            self.columns.iter().map(|column| format!("  {column:<0$}", width(column))).collect::<String>();
-        let mut text = format!("{:<first$}{head}\n", "");
-        for (name, line) in &self.lines {
-            let cells =
-                self.columns.iter().map(|column| format!("  {:<1$}", cell(line, column), width(column)));
-            text.push_str(format!("{name:<first$}{}", cells.collect::<String>()).trim_end());
-            text.push('\n');
-        }
-        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
-    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest,
     DeleteAccountRequest, DeleteResourceRequest, GetAccountRequest, GetResourceRequest, ListAccountsRequest,
-    ListResourcesRequest, ReinstateAccountRequest, RemoveAccountGroupUserRequest, SuspendAccountRequest,
-    UpdateAccountRequest,
+    ListActivityRequest, ListResourcesRequest, ReinstateAccountRequest, RemoveAccountGroupUserRequest,
+    SuspendAccountRequest, UpdateAccountRequest,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
@@ -46,6 +46,9 @@ pub(super) const CASES: &[Case] = &[
     }),
     Case::new("/mandate.v1.AccountService/DeleteAccount", Needs::Operation("account.delete"), &[], |scene| {
         DeleteAccountRequest { account: scene.account.clone() }.encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AccountService/ListActivity", Needs::Operation("activity.list"), READ, |scene| {
+        ListActivityRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/CreateResource", Needs::OnResource("create"), &[], |scene| {
         CreateResourceRequest {

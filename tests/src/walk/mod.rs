@@ -13,7 +13,9 @@ mod invitation;
 mod mail;
 mod membership;
 pub mod stage;
+mod table;
 
 pub use call::{Outcome, call, rpcs};
 pub use case::{Case, Needs, cases};
 pub use stage::{Scene, Stage};
+pub use table::Table;
