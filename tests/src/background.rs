@@ -23,6 +23,11 @@ pub(crate) fn enter() -> EnterGuard<'static> {
     RUNTIME.enter()
 }
 
+/// Runs `future` in the background and does not wait for it.
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    RUNTIME.spawn(future);
+}
+
 /// Runs `future` in the background and blocks until it is done, from within a runtime or without.
 ///
 /// Errors: a text, when `limit` passes or the future panics.

@@ -32,10 +32,12 @@ mod database;
 mod engines;
 pub mod expect;
 pub mod jwt;
+pub mod letter;
 pub mod oracle;
 pub mod poll;
 mod process;
 mod server;
+pub mod smtp;
 pub mod walk;
 pub mod world;
 

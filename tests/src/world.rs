@@ -19,6 +19,7 @@
 mod calls;
 mod contacts;
 mod groups;
+mod invitations;
 mod party;
 mod question;
 
@@ -35,6 +36,7 @@ use tonic::transport::Endpoint;
 
 pub use self::calls::adding;
 pub use self::contacts::contact_named;
+pub use self::invitations::inviting;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};
 use crate::{Bearer, Engine, Fixture, Server};

@@ -62,7 +62,8 @@ on_both_engines! {
         assert_eq!(me.user.map(|user| user.id), Some(ada.id.clone()));
 
         let acme = world.account("organization", &ada).await;
-        as_ada.add(&acme, &eve, &["member"]).await.expect("an admin adds a member");
+        as_ada.invite(&acme, "new@example.com", &["member"]).await.expect("an admin invites a member");
+        world.member(&acme, &eve, &["member"]).await;
         assert_refused(as_eve.account(&acme).await, Code::PermissionDenied, "PERMISSION_MISSING");
         // The same permissions, asked about by the login instead of the user.
         let subject = Some(Subject { subject: Some(subject::Subject::Identity(login_of("auth0|ada"))) });

@@ -18,10 +18,11 @@ use tonic::{Code, Request};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "mandate.v1.AccountService",
     "mandate.v1.AuthzService",
     "mandate.v1.IdentityService",
+    "mandate.v1.MailService",
     "mandate.v1.MembershipService",
 ];
 
@@ -127,7 +128,7 @@ on_both_engines! {
     /// A graceful stop takes no new callers, finishes the call in flight, and nothing is lost.
     async fn a_stop_finishes_the_call_in_flight(mut world: World) {
         let [ada, mia] = world.people(["Ada", "Mia"]).await;
-        let acme = world.account("organization", &ada).await;
+        let acme = world.account("company-account", &ada).await;
         // A call whose client has not finished sending: the stream of its one message stays open.
         let (sender, receiver) = mpsc::channel(1);
         sender.send(adding(&acme, &mia, &["member"])).await.expect("room for one");

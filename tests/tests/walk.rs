@@ -28,6 +28,7 @@ const SCOPES: &[&str] = &[
     "accounts.read",
     "users.read",
     "users.write",
+    "mail.send",
     "people.act",
     "platform.operator",
 ];
@@ -133,7 +134,7 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
         .and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
     let on = |operation: &str| ResourceOperation::from_name(operation).expect("an operation");
     match case.needs {
-        Needs::Known | Needs::Membership => Verdict::May,
+        Needs::Known | Needs::Membership | Needs::Public => Verdict::May,
         Needs::NotOneself => Verdict::MayNot("NOT_ONESELF"),
         Needs::Nobody => Verdict::MayNot("SCOPE_MISSING"),
         Needs::GroupRole | Needs::GroupControl(_) if policy.groups.is_none() || cast.group_role.is_none() => {
@@ -253,7 +254,10 @@ on_both_engines! {
                 let fits = scopes.iter().any(|scope| *scope == "platform.operator" || case.scopes.contains(scope));
                 // What is not for persons at all does not even ask who they are.
                 let nobody = case.needs == Needs::Nobody && *refusal == "CALLER_UNKNOWN" && word == "SCOPE_MISSING";
-                if fits == (word == *refusal) && !nobody || fits && MAY_NOT.contains(&word.as_str()) {
+                let refused = fits == (word == *refusal) && !nobody || fits && MAY_NOT.contains(&word.as_str());
+                // What is public looks at its own proof alone, whoever else comes along.
+                let public = case.needs == Needs::Public;
+                if public && word != "INVITATION_INVALID" || !public && refused {
                     wrong.push(format!("{} with {name}: {word}", case.name()));
                 }
                 table.put(case, name, word);
@@ -332,7 +336,7 @@ on_both_engines! {
         assert!(wrong.is_empty(), "{wrong:#?}");
         // The right person succeeds somewhere, with each call that is for persons.
         let here = cases.iter().filter(|case| case.success == Success::Here);
-        let for_persons = here.filter(|case| !matches!(case.needs, Needs::Nobody | Needs::NotOneself));
+        let for_persons = here.filter(|case| !matches!(case.needs, Needs::Nobody | Needs::NotOneself | Needs::Public));
         let never: Vec<String> = for_persons.map(Case::name).filter(|name| !reached.contains(name)).collect();
         assert!(never.is_empty(), "nobody in any role succeeds with {never:?}");
         for (name, text) in tables {

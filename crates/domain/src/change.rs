@@ -7,6 +7,7 @@ use crate::account::Account;
 use crate::contact::Contact;
 use crate::group::Group;
 use crate::id::{AccountId, ContactId, GroupId, UserId};
+use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::resource::{Assignment, Resource, ResourceRef};
 use crate::user::User;
@@ -65,6 +66,8 @@ pub enum Change {
         /// The group.
         group: GroupId,
     },
+    /// The invitation is this.
+    Invitation(Invitation),
 }
 
 impl Change {
@@ -84,6 +87,7 @@ impl Change {
             Self::ContactRemoved { .. } => "contact_removed",
             Self::Group(_) => "group",
             Self::GroupDeleted { .. } => "group_deleted",
+            Self::Invitation(_) => "invitation",
         }
     }
 
@@ -96,6 +100,7 @@ impl Change {
             Self::Resource(resource) => Some(resource.account),
             Self::Assignment(assignment) => Some(assignment.account),
             Self::Contact(contact) => Some(contact.account),
+            Self::Invitation(invitation) => Some(invitation.account),
             Self::MembershipEnded { account, .. }
             | Self::ResourceDeleted { account, .. }
             | Self::AssignmentEnded { account, .. }

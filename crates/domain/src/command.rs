@@ -1,8 +1,12 @@
 //! What a write asks for: one variant per RPC that changes something, with every field already well formed
 //! (ids parsed, lengths checked) but nothing yet judged against state or policy.
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::{AttributeValue, Origin};
-use crate::id::{AccountId, ContactId, GroupId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
+use crate::invitation::Then;
+use crate::mail::Locale;
 use crate::records::Key;
 use crate::resource::ResourceRef;
 use crate::user::Identity;
@@ -27,6 +31,11 @@ pub enum Actor {
         /// The token's issuer and subject, as `issuer#subject`.
         name: String,
     },
+    /// Whoever holds a link that was mailed: it proves the address, and nothing else about them is known.
+    Link {
+        /// The invitation it is of.
+        invitation: InvitationId,
+    },
 }
 
 impl Actor {
@@ -35,13 +44,13 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Self::Person { user, .. } => Some(*user),
-            Self::Operator { .. } | Self::Service { .. } => None,
+            Self::Operator { .. } | Self::Service { .. } | Self::Link { .. } => None,
         }
     }
 }
 
 /// What an assignment carries beside the resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAssignment {
     /// The resource.
     pub resource: ResourceRef,
@@ -299,6 +308,85 @@ pub enum Command {
         /// The contact.
         contact: ContactId,
     },
+    /// Offers access to an e-mail address (RE-05).
+    InviteMember {
+        /// The new id.
+        id: InvitationId,
+        /// The account.
+        account: AccountId,
+        /// The address, lower-case.
+        email: String,
+        /// Roles, by name.
+        roles: Vec<String>,
+        /// Single permissions, by name.
+        grants: Vec<String>,
+        /// Restrictions, by name.
+        restrictions: Vec<String>,
+        /// Resources to assign in the same step.
+        assignments: Vec<NewAssignment>,
+        /// The language of the mail; `None`: the account's.
+        locale: Option<Locale>,
+    },
+    /// Offers a member's access to another address of theirs (RE-10, IX-11).
+    ReplaceMemberEmail {
+        /// The new invitation's id.
+        id: InvitationId,
+        /// The account.
+        account: AccountId,
+        /// The member.
+        user: UserId,
+        /// The new address, lower-case.
+        email: String,
+        /// What becomes of the member once the new address has accepted.
+        then: Then,
+        /// The language of the mail; `None`: the account's.
+        locale: Option<Locale>,
+    },
+    /// Sends an invitation anew, with another link.
+    ResendInvitation {
+        /// The account.
+        account: AccountId,
+        /// The invitation.
+        invitation: InvitationId,
+    },
+    /// Takes an invitation back.
+    RevokeInvitation {
+        /// The account.
+        account: AccountId,
+        /// The invitation.
+        invitation: InvitationId,
+    },
+    /// Makes whoever follows the link a member.
+    AcceptInvitation {
+        /// The account.
+        account: AccountId,
+        /// The invitation.
+        invitation: InvitationId,
+        /// Which of its links was followed.
+        generation: u32,
+        /// The id they get if the address is unknown.
+        newcomer: UserId,
+        /// What people call them, if the address is unknown.
+        display_name: Option<String>,
+    },
+    /// Turns an invitation down.
+    DeclineInvitation {
+        /// The account.
+        account: AccountId,
+        /// The invitation.
+        invitation: InvitationId,
+        /// Which of its links was followed.
+        generation: u32,
+    },
+    /// Sends a mail to everybody whose role receives billing mail (SH-04).
+    SendBillingMail {
+        /// The account.
+        account: AccountId,
+        /// Its subject line.
+        subject: String,
+        /// Its plain text.
+        text: String,
+    },
 }
 
 /// What becomes of users of a group who do not hold in a new account the role that their place in the group
@@ -353,7 +441,14 @@ impl Command {
             | Self::RemoveGroupAccount { account, .. }
             | Self::CreateContact { account, .. }
             | Self::UpdateContact { account, .. }
-            | Self::DeleteContact { account, .. } => Some(*account),
+            | Self::DeleteContact { account, .. }
+            | Self::InviteMember { account, .. }
+            | Self::ReplaceMemberEmail { account, .. }
+            | Self::ResendInvitation { account, .. }
+            | Self::RevokeInvitation { account, .. }
+            | Self::AcceptInvitation { account, .. }
+            | Self::DeclineInvitation { account, .. }
+            | Self::SendBillingMail { account, .. } => Some(*account),
             Self::CreateAccount { .. }
             | Self::CreateUser { .. }
             | Self::CreateGroup { .. }
@@ -374,6 +469,7 @@ impl Command {
             | Self::RemoveMember { user, .. }
             | Self::Assign { user, .. }
             | Self::Unassign { user, .. }
+            | Self::ReplaceMemberEmail { user, .. }
             | Self::AddGroupUser { user, .. }
             | Self::RemoveGroupUser { user, .. }
             | Self::CreateAccount { first_user: user, .. }
@@ -394,6 +490,12 @@ impl Command {
             | Self::CreateContact { .. }
             | Self::UpdateContact { .. }
             | Self::DeleteContact { .. }
+            | Self::InviteMember { .. }
+            | Self::ResendInvitation { .. }
+            | Self::RevokeInvitation { .. }
+            | Self::AcceptInvitation { .. }
+            | Self::DeclineInvitation { .. }
+            | Self::SendBillingMail { .. }
             | Self::CreateUser { .. } => None,
         }
     }
@@ -440,6 +542,13 @@ impl Command {
             Self::CreateContact { .. } => "contact.create",
             Self::UpdateContact { .. } => "contact.update",
             Self::DeleteContact { .. } => "contact.delete",
+            Self::InviteMember { .. } => "member.invite",
+            Self::ReplaceMemberEmail { .. } => "member.replace_email",
+            Self::ResendInvitation { .. } => "invitation.resend",
+            Self::RevokeInvitation { .. } => "invitation.revoke",
+            Self::AcceptInvitation { .. } => "invitation.accept",
+            Self::DeclineInvitation { .. } => "invitation.decline",
+            Self::SendBillingMail { .. } => "mail.billing",
         }
     }
 }
@@ -460,6 +569,11 @@ impl Command {
             | Self::DeleteContact { contact, .. } => Some(contact.to_string()),
             Self::CreateUser { id, .. } => Some(id.to_string()),
             Self::CreateGroup { id, .. } => Some(id.to_string()),
+            Self::InviteMember { id, .. } => Some(id.to_string()),
+            Self::ResendInvitation { invitation, .. }
+            | Self::RevokeInvitation { invitation, .. }
+            | Self::AcceptInvitation { invitation, .. }
+            | Self::DeclineInvitation { invitation, .. } => Some(invitation.to_string()),
             _ => self.user().map(|user| user.to_string()),
         }
     }

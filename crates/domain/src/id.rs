@@ -122,6 +122,8 @@ ids! {
     ContactId, "con_", "a contact";
     /// The id of an account group.
     GroupId, "grp_", "an account group";
+    /// The id of an invitation.
+    InvitationId, "inv_", "an invitation";
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
 use crate::id::{AccountId, GroupId, UserId};
+use crate::invitation::Invitation;
 use crate::membership::{MemberState, Membership};
 use crate::plan::Policies;
 use crate::policy::model::{Policy, Role};
@@ -41,6 +42,7 @@ pub(crate) fn judge(policies: &Policies, records: &Records, changes: &[Change]) 
     let mut deltas = Deltas::new();
     judge.born(&mut deltas)?;
     judge.members(&mut deltas)?;
+    judge.invitations(&mut deltas)?;
     judge.assignments(&mut deltas)?;
     judge.seats(&mut deltas)?;
     for ((scope, role), delta) in deltas {
@@ -87,6 +89,24 @@ impl<'a> Judge<'a> {
                 let held = |m: Option<&Membership>| m.is_some_and(|m| m.roles.contains(&role.name));
                 let counted = |m| (held(m), held(m) && is_active(m));
                 add(deltas, (scope.clone(), &role.name), counted(before), counted(after));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever was invited counts towards a most, so that all who are invited can accept.
+    fn invitations(&self, deltas: &mut Deltas<'a>) -> Result<(), Stop> {
+        for change in self.changes {
+            let Change::Invitation(after) = change else { continue };
+            let key = Key::Invitation(after.account, after.id);
+            // INVARIANT: a plan that changes an invitation has read it by its id; a new one has no record.
+            let before =
+                if self.records.has(&key) { self.records.invitation(after.account, after.id)? } else { None };
+            let scope = Scope::Account(after.account);
+            for role in limited(self.roles(&scope)?) {
+                let offers = |i: &Invitation| i.counts() && i.roles.contains(&role.name);
+                let step = (before.is_some_and(offers), offers(after));
+                add(deltas, (scope.clone(), &role.name), (step.0, false), (step.1, false));
             }
         }
         Ok(())

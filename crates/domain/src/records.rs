@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use crate::account::Account;
 use crate::contact::Contact;
 use crate::group::Group;
-use crate::id::{AccountId, ContactId, GroupId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
+use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::refusal::Refusal;
 use crate::resource::{Assignment, Resource, ResourceRef};
@@ -68,6 +69,12 @@ pub enum Key {
     MembershipsOfGroup(GroupId, AccountId),
     /// The direct memberships of the group's users in accounts of the group.
     MembershipsThroughGroup(GroupId),
+    /// An invitation.
+    Invitation(AccountId, InvitationId),
+    /// The pending invitation of this e-mail address.
+    PendingInvitation(AccountId, String),
+    /// Every active member who holds this account role, by user id.
+    ActiveHolders(AccountId, String),
 }
 
 /// What was read for a [`Key`]. Absence is something read, too.
@@ -99,6 +106,10 @@ pub enum Record {
     Size(u32),
     /// For `GroupUsers` and `UsersNotHolding`, ascending.
     Users(Vec<UserId>),
+    /// For `Invitation` and `PendingInvitation`.
+    Invitation(Option<Invitation>),
+    /// For `ActiveHolders`.
+    People(Vec<User>),
 }
 
 /// How many hold a role, exactly.
@@ -232,4 +243,13 @@ impl Records {
     lookup!(
         /// The direct memberships of the group's users in accounts of the group.
         memberships_through_group(group: GroupId) -> &[Membership], Key::MembershipsThroughGroup(group), Record::Memberships(all) => all.as_slice());
+    lookup!(
+        /// The invitation of that id.
+        invitation(account: AccountId, id: InvitationId) -> Option<&Invitation>, Key::Invitation(account, id), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// The pending invitation of that e-mail address.
+        pending_invitation(account: AccountId, email: &str) -> Option<&Invitation>, Key::PendingInvitation(account, email.to_owned()), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// The active users who actively hold the account role.
+        active_holders(account: AccountId, role: &str) -> &[User], Key::ActiveHolders(account, role.to_owned()), Record::People(all) => all.as_slice());
 }

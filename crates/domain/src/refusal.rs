@@ -107,6 +107,14 @@ pub enum Refusal {
         /// Holders now, pending and suspended ones included.
         holders: u32,
     },
+    /// The link is of no invitation that can be answered: which of the possible causes it is, is not told.
+    #[error("this link is not valid, not any more, or was followed already; ask for a new invitation")]
+    InvitationInvalid,
+    /// Whoever invited may not offer this any more.
+    #[error(
+        "whoever invited you may not offer this access any more; ask another member of the account for a new invitation"
+    )]
+    InviterMayNot,
     /// What the command is about is in a state in which it cannot be done.
     #[error("{0}")]
     WrongState(String),

@@ -6,6 +6,7 @@
 //!   the person it acts for (scope `people.act`) is that person, and its own scopes do not count.
 //! - What a person needs is in the line, too. Reads are judged by it here; writes are judged by the same operation
 //!   in `mandate_domain::plan`, inside the transaction that carries them out.
+//! - What is public needs no token: whoever calls it proves with a secret of the message who they are.
 //! - Health and reflection are open: they tell nothing about anybody.
 
 use mandate_domain::operation::{Operation, ResourceOperation};
@@ -36,6 +37,8 @@ pub enum PersonRule {
     GroupRole,
     /// Nothing helps: it is not for persons.
     Nobody,
+    /// Nothing at all, not even a token: a link that was mailed is the proof.
+    Public,
 }
 
 /// One line of the list.
@@ -65,7 +68,8 @@ macro_rules! rules {
 }
 
 use self::PersonRule::{
-    GroupRole, Known, Nobody, Oneself, Operation as Needs, OperationByTarget, OperationOrOneself, Resource,
+    GroupRole, Known, Nobody, Oneself, Operation as Needs, OperationByTarget, OperationOrOneself, Public,
+    Resource,
 };
 use Operation as Op;
 use ResourceOperation as On;
@@ -120,6 +124,18 @@ rules! {
     LIST_CONTACTS = "/mandate.v1.MembershipService/ListContacts", &[Scope::AccountsRead], Needs(Op::ContactGet);
     UPDATE_CONTACT = "/mandate.v1.MembershipService/UpdateContact", &[], Needs(Op::ContactUpdate);
     DELETE_CONTACT = "/mandate.v1.MembershipService/DeleteContact", &[], Needs(Op::ContactUpdate);
+    INVITE_MEMBER = "/mandate.v1.MembershipService/InviteMember", &[], Needs(Op::MemberInvite);
+    REPLACE_MEMBER_EMAIL = "/mandate.v1.MembershipService/ReplaceMemberEmail", &[], Needs(Op::MemberReplaceEmail);
+    GET_INVITATION = "/mandate.v1.MembershipService/GetInvitation", &[Scope::AccountsRead], Needs(Op::MemberGet);
+    LIST_INVITATIONS = "/mandate.v1.MembershipService/ListInvitations", &[Scope::AccountsRead], Needs(Op::MemberList);
+    RESEND_INVITATION = "/mandate.v1.MembershipService/ResendInvitation", &[], Needs(Op::MemberInvite);
+    REVOKE_INVITATION = "/mandate.v1.MembershipService/RevokeInvitation", &[], Needs(Op::MemberInvite);
+    ACCEPT_INVITATION = "/mandate.v1.MembershipService/AcceptInvitation", &[], Public;
+    DECLINE_INVITATION = "/mandate.v1.MembershipService/DeclineInvitation", &[], Public;
+
+    SEND_BILLING_MAIL = "/mandate.v1.MailService/SendBillingMail", &[Scope::MailSend], Nobody;
+    LIST_OUTBOX = "/mandate.v1.MailService/ListOutbox", &[], Nobody;
+    RETRY_MAIL = "/mandate.v1.MailService/RetryMail", &[], Nobody;
 
     CREATE_USER = "/mandate.v1.IdentityService/CreateUser", &[Scope::UsersWrite], Nobody;
     GET_USER = "/mandate.v1.IdentityService/GetUser", &[Scope::UsersRead], Oneself;

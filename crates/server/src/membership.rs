@@ -7,6 +7,7 @@ use mandate_domain::command::Command;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::records::{Key, Record};
 use mandate_domain::resource::Assignment;
+use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
 use mandate_storage::{Member, MemberFilter};
@@ -27,13 +28,22 @@ use crate::writer::write;
 #[derive(Clone)]
 pub struct Memberships {
     facts: Arc<Facts>,
+    mail_key: MailKey,
 }
 
 impl Memberships {
-    /// The service on these facts.
+    /// The service on these facts; links that were mailed are recognised by the key.
     #[must_use]
-    pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts }
+    pub fn new(facts: Arc<Facts>, mail_key: MailKey) -> Self {
+        Self { facts, mail_key }
+    }
+
+    pub(crate) fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    pub(crate) fn mail_key(&self) -> &MailKey {
+        &self.mail_key
     }
 
     /// The member, from one snapshot.
@@ -84,11 +94,9 @@ impl Memberships {
         may_read(&self.facts, call.party, access::LIST_MEMBERS.person, account, About::Account).await?;
         exists(&self.facts, call.party, account).await?;
         let filter = MemberFilter { role: role.as_deref(), state };
-        let page = self.facts.store().list_members(account, filter, paging.after, paging.limit).await?;
-        let last = page.items.last().map(|member| member.membership.user);
-        let next_page_token = paging.next(last, page.more.into())?;
-        let members = page.items.into_iter().map(convert::membership::to_message).collect();
-        Ok(v1::ListMembersResponse { members, next_page_token })
+        let (rows, last, more) =
+            self.members_and_invited(account, filter, paging.after, paging.limit).await?;
+        Ok(v1::ListMembersResponse { members: rows, next_page_token: paging.next(last, more)? })
     }
 
     async fn assign(&self, call: &Call, message: v1::AssignResourceRequest) -> Result<Assignment, Error> {
@@ -287,5 +295,76 @@ impl MembershipService for Memberships {
     ) -> Result<Response<v1::DeleteContactResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(contact::delete(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn invite_member(
+        &self,
+        request: Request<v1::InviteMemberRequest>,
+    ) -> Result<Response<v1::InviteMemberResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let invitation = self.invite(&call, request.into_inner()).await?;
+        Ok(Response::new(v1::InviteMemberResponse { invitation }))
+    }
+
+    async fn replace_member_email(
+        &self,
+        request: Request<v1::ReplaceMemberEmailRequest>,
+    ) -> Result<Response<v1::ReplaceMemberEmailResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let invitation = self.replace(&call, request.into_inner()).await?;
+        Ok(Response::new(v1::ReplaceMemberEmailResponse { invitation }))
+    }
+
+    async fn get_invitation(
+        &self,
+        request: Request<v1::GetInvitationRequest>,
+    ) -> Result<Response<v1::GetInvitationResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let invitation = self.one_invitation(&call, request.into_inner()).await?;
+        Ok(Response::new(v1::GetInvitationResponse { invitation }))
+    }
+
+    async fn resend_invitation(
+        &self,
+        request: Request<v1::ResendInvitationRequest>,
+    ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let invitation =
+            self.invitation_after(&call, convert::invitation::resend(request.into_inner())?).await?;
+        Ok(Response::new(v1::ResendInvitationResponse { invitation }))
+    }
+
+    async fn revoke_invitation(
+        &self,
+        request: Request<v1::RevokeInvitationRequest>,
+    ) -> Result<Response<v1::RevokeInvitationResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let invitation =
+            self.invitation_after(&call, convert::invitation::revoke(request.into_inner())?).await?;
+        Ok(Response::new(v1::RevokeInvitationResponse { invitation }))
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<v1::ListInvitationsRequest>,
+    ) -> Result<Response<v1::ListInvitationsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.invitations(&call, request.into_inner()).await?))
+    }
+
+    async fn accept_invitation(
+        &self,
+        request: Request<v1::AcceptInvitationRequest>,
+    ) -> Result<Response<v1::AcceptInvitationResponse>, Status> {
+        let member = self.accept(request.into_inner()).await?;
+        Ok(Response::new(v1::AcceptInvitationResponse { member: Some(member) }))
+    }
+
+    async fn decline_invitation(
+        &self,
+        request: Request<v1::DeclineInvitationRequest>,
+    ) -> Result<Response<v1::DeclineInvitationResponse>, Status> {
+        self.decline(request.into_inner()).await?;
+        Ok(Response::new(v1::DeclineInvitationResponse {}))
     }
 }

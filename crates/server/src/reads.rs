@@ -54,7 +54,7 @@ pub async fn may_read(
         }
         PersonRule::Resource(operation) => by_resource(&known, ask, operation, about),
         PersonRule::Oneself if oneself => Ok(()),
-        PersonRule::Known => Ok(()),
+        PersonRule::Known | PersonRule::Public => Ok(()),
         PersonRule::Oneself | PersonRule::GroupRole | PersonRule::Nobody => {
             Err(AccessError::NotOneself.into())
         }

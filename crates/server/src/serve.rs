@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use mandate_mail::MailKey;
 use mandate_proto::v1::account_service_server::AccountServiceServer;
 use mandate_proto::v1::authz_service_server::AuthzServiceServer;
 use mandate_proto::v1::identity_service_server::IdentityServiceServer;
+use mandate_proto::v1::mail_service_server::MailServiceServer;
 use mandate_proto::v1::membership_service_server::MembershipServiceServer;
 use mandate_storage::{OpenOptions, Store};
 use tokio::sync::oneshot;
@@ -28,6 +30,8 @@ use crate::clock::now_micros;
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
+use crate::mail::Mails;
+use crate::mailer::{MailSettings, Mailer, Post};
 use crate::membership::Memberships;
 use crate::policies;
 
@@ -61,6 +65,9 @@ pub struct Settings {
     /// A file to write the address to once calls are answered, whole or not at all.
     #[arg(long, value_name = "FILE", env = "MANDATE_READY_FILE")]
     pub ready_file: Option<PathBuf>,
+    /// How mail leaves.
+    #[command(flatten)]
+    pub mail: MailSettings,
 }
 
 /// Where the database is. It may hold a password, so it is never shown.
@@ -87,6 +94,7 @@ pub struct Running {
     health: HealthReporter,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    mailer: Mailer,
     _keys: KeyRefresh,
 }
 
@@ -99,6 +107,8 @@ impl Running {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
         let key = SigningKey::load_or_create(&settings.data_dir)?;
+        let mail_key = MailKey::load_or_create(&settings.data_dir)?;
+        let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
         let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
         let policies = policies::sync(&store, &files).await?;
@@ -116,7 +126,7 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        let (health, router) = router(&facts, &verifier).await?;
+        let (health, router) = router(&facts, &verifier, mail_key).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -124,10 +134,11 @@ impl Running {
                 std::future::pending::<()>().await;
             }
         }));
+        let mailer = Mailer::start(store.clone(), post).await?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, serving, _keys: keys })
+        Ok(Self { address, store, health, stop, serving, mailer, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only when the listener fails.
@@ -155,6 +166,7 @@ impl Running {
         if drained.is_err() {
             self.serving.abort();
         }
+        self.mailer.stop().await;
         self.store.close().await;
         match drained {
             Ok(ended) => ended?.context("the server ended"),
@@ -178,16 +190,21 @@ impl Settings {
 }
 
 /// The services that answer to health checks by name.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     AccountServiceServer::<Accounts>::NAME,
     MembershipServiceServer::<Memberships>::NAME,
     AuthzServiceServer::<Authz>::NAME,
     IdentityServiceServer::<Identities>::NAME,
+    MailServiceServer::<Mails>::NAME,
 ];
 
 type Guarded = Router<Stack<GuardLayer, Identity>>;
 
-async fn router(facts: &Arc<Facts>, verifier: &Arc<Verifier>) -> anyhow::Result<(HealthReporter, Guarded)> {
+async fn router(
+    facts: &Arc<Facts>,
+    verifier: &Arc<Verifier>,
+    key: MailKey,
+) -> anyhow::Result<(HealthReporter, Guarded)> {
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -202,9 +219,10 @@ async fn router(facts: &Arc<Facts>, verifier: &Arc<Verifier>) -> anyhow::Result<
     let router = tonic::transport::Server::builder()
         .layer(GuardLayer::new(Arc::clone(verifier)))
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
-        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts))))
+        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts), key)))
         .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
         .add_service(service!(IdentityServiceServer, Identities::new(Arc::clone(facts))))
+        .add_service(service!(MailServiceServer, Mails::new(Arc::clone(facts))))
         .add_service(health_service)
         .add_service(reflection(Reflection::build_v1)?)
         .add_service(reflection(Reflection::build_v1alpha)?);

@@ -21,9 +21,10 @@ pub struct Activity {
     pub at: i64,
     /// The account it happened in, if in one.
     pub account: Option<String>,
-    /// What asked for it: `person`, `service` or `operator`.
+    /// What asked for it: `person`, `service`, `operator`, or `link`.
     pub actor_kind: String,
-    /// The user's id, or the token's issuer and subject as `issuer#subject`.
+    /// The user's id, the token's issuer and subject as `issuer#subject`, or the id of the invitation whose link was
+    /// followed.
     pub actor: String,
     /// The service that acted for the person, as `issuer#subject`.
     pub through: Option<String>,
@@ -44,6 +45,7 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
         Actor::Operator { name } => ("operator", name.clone(), None),
         Actor::Person { user, through } => ("person", user.to_string(), through.as_deref()),
         Actor::Service { name } => ("service", name.clone(), None),
+        Actor::Link { invitation } => ("link", invitation.to_string(), None),
     };
     let changes = plan.changes.iter().map(impersonal).collect::<Result<Vec<_>, _>>()?;
     let changes = encode(&changes)?;
@@ -58,7 +60,7 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
 fn impersonal(change: &Change) -> Result<Value, StoreError> {
     let mut value = serde_json::to_value(change)
         .map_err(|error| StoreError::Other { source: Box::new(sqlx::Error::Encode(error.into())) })?;
-    if let Change::User(_) | Change::Contact(_) = change
+    if let Change::User(_) | Change::Contact(_) | Change::Invitation(_) = change
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
         fact.retain(|name, _| !["email", "display_name", "identities", "details"].contains(&name.as_str()));

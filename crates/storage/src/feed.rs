@@ -73,6 +73,7 @@ fn body(change: &Change) -> Result<String, StoreError> {
             encode(&serde_json::json!({ "account": account, "contact": contact }))
         }
         Change::Group(fact) => encode(fact),
+        Change::Invitation(fact) => encode(fact),
         Change::GroupDeleted { group } => encode(&serde_json::json!({ "group": group })),
     }
 }

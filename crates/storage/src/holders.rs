@@ -3,21 +3,33 @@
 use mandate_domain::id::{AccountId, GroupId, UserId};
 use mandate_domain::records::HolderCount;
 use mandate_domain::resource::ResourceRef;
+use mandate_domain::user::User;
 
 use crate::error::StoreError;
-use crate::json::{decode_column, encode};
+use crate::json::{decode, decode_column, encode};
 use crate::tx::{Tx, on_tx};
 
-/// Members who hold an account role.
+/// Members who hold an account role, and in the total those who are invited to it.
 pub(crate) async fn in_account(
     tx: &mut Tx,
     account: AccountId,
     role: &str,
 ) -> Result<HolderCount, StoreError> {
-    let sql = "SELECT COUNT(*) FILTER (WHERE state = 'active'), COUNT(*) FROM member_names \
-               WHERE account = $1 AND kind = 'role' AND name = $2";
+    let sql = "SELECT COUNT(*) FILTER (WHERE state = 'active'), COUNT(*) + (\
+               SELECT COUNT(*) FROM invitation_roles WHERE account = $1 AND name = $2 AND counts = 1) \
+               FROM member_names WHERE account = $1 AND kind = 'role' AND name = $2";
     let row = on_tx!(tx, c => sqlx::query_as(sql).bind(account.to_string()).bind(role).fetch_one(c).await)?;
     Ok(count(row))
+}
+
+/// The active users among the active members who hold an account role, ascending.
+pub(crate) async fn active(tx: &mut Tx, account: AccountId, role: &str) -> Result<Vec<User>, StoreError> {
+    let sql = "SELECT u.id, u.body FROM member_names n JOIN users u ON u.id = n.user_id \
+               WHERE n.account = $1 AND n.kind = 'role' AND n.name = $2 AND n.state = 'active' \
+               AND u.state = 'active' ORDER BY u.id";
+    let rows: Vec<(String, String)> =
+        on_tx!(tx, c => sqlx::query_as(sql).bind(account.to_string()).bind(role).fetch_all(c).await)?;
+    rows.iter().map(|(id, body)| decode("users", || id.clone(), body)).collect()
 }
 
 /// Members who hold a role of one resource; whether they are active their membership says.

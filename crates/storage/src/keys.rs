@@ -5,7 +5,7 @@ use mandate_domain::records::{Key, Record};
 use crate::error::StoreError;
 use crate::locks::Lock;
 use crate::tx::Tx;
-use crate::{account, assignment, contact, group, holders, membership, resource, user};
+use crate::{account, assignment, contact, group, holders, invitation, membership, resource, user};
 
 /// Reads the keys in the order given, locking rows as `lock` says.
 pub(crate) async fn load(
@@ -102,6 +102,11 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::MembershipsThroughGroup(group) => {
             Record::Memberships(membership::through_group(tx, *group).await?)
         }
+        Key::Invitation(account, id) => Record::Invitation(invitation::load(tx, *account, *id).await?),
+        Key::PendingInvitation(account, email) => {
+            Record::Invitation(invitation::pending(tx, *account, email).await?)
+        }
+        Key::ActiveHolders(account, role) => Record::People(holders::active(tx, *account, role).await?),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A write is [`Store::prepare`] and [`Prepared::commit`]: what the command's rules judge is locked and read,
 //! the plan is made by `mandate_domain`, and its changes go to their tables, to the change feed and to the
-//! activity log in one transaction. Dropping what was prepared leaves nothing behind, which is all that
+//! activity log, and its mail to the outbox, in one transaction. Dropping what was prepared leaves nothing behind, which is all that
 //! `validate_only` needs. A read is one snapshot.
 //!
 //! Both engines run the same SQL; where they differ, a `match` over the engine shows it (`tx.rs` has the
@@ -22,12 +22,14 @@ mod feed;
 mod group;
 mod group_list;
 mod holders;
+mod invitation;
 mod json;
 mod keys;
 mod list;
 mod locks;
 mod membership;
 mod open;
+mod outbox;
 mod policy;
 mod question;
 mod read;
@@ -42,9 +44,11 @@ pub use contact::ContactRecords;
 pub use error::{StoreError, WriteError};
 pub use feed::FeedEntry;
 pub use group_list::{Candidate, GroupUser, GroupsOf, MissingHolder};
+pub use invitation::InvitationFilter;
 pub use list::Page;
 pub use membership::{Member, MemberFilter};
 pub use open::{Exclusive, OpenOptions, Store};
+pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};
 pub use policy::{NameInUse, NameKind, PolicySource, StoredPolicy};
 pub use question::QuestionRecords;
 pub use write::{Committed, Prepared};

@@ -54,6 +54,7 @@ impl Needs {
         match command {
             Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
             Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
+            Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
             Command::CreateGroup { id, founder, accounts, .. } => {
                 needs.hold(Key::Group(*id));
                 needs.hold(Key::User(*founder));
@@ -140,7 +141,10 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::ResourceHolders(account, ..)
         | Key::Contact(account, _)
         | Key::ContactByEmail(account, _)
-        | Key::HeldBy(account, _) => Some((Key::Account(*account), Lock::Exclusive)),
+        | Key::HeldBy(account, _)
+        | Key::Invitation(account, _)
+        | Key::PendingInvitation(account, _)
+        | Key::ActiveHolders(account, _) => Some((Key::Account(*account), Lock::Exclusive)),
         // Two users who lose the role at once change two rows; only the group's lock makes them take turns.
         Key::GroupHolders(group, _) => Some((Key::Group(*group), Lock::Exclusive)),
         // Who and what belongs to a group changes under its exclusive lock alone.
@@ -180,7 +184,8 @@ pub(crate) fn held_for(changes: &[Change], records: &Records) -> Needs {
             | Change::Assignment(_)
             | Change::Contact(_)
             | Change::ContactRemoved { .. }
-            | Change::AssignmentEnded { .. } => {
+            | Change::AssignmentEnded { .. }
+            | Change::Invitation(_) => {
                 needs.keys.extend(change.account().map(Key::Account));
             }
         }

@@ -9,6 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private};
@@ -57,6 +58,7 @@ struct Inner {
     pools: Pools,
     guard: std::sync::Mutex<Option<Guard>>,
     incarnation: String,
+    mail: Arc<Notify>,
 }
 
 impl Store {
@@ -81,7 +83,8 @@ impl Store {
             }
         };
         let incarnation = read_meta(&pools).await?;
-        Ok(Self(Arc::new(Inner { pools, guard: std::sync::Mutex::new(Some(guard)), incarnation })))
+        let (guard, mail) = (std::sync::Mutex::new(Some(guard)), Arc::default());
+        Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail })))
     }
 
     /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
@@ -112,6 +115,10 @@ impl Store {
             guard.check()?;
         }
         Ok(&self.0.pools)
+    }
+
+    pub(crate) fn mail_bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.mail)
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {

@@ -1,15 +1,18 @@
 //! The one way anything is written: lock, read, plan, apply, commit.
 
+use std::sync::Arc;
+
 use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
 use mandate_domain::plan::{Plan, Policies, plan};
 use mandate_domain::records::{Key, Records, Stop};
+use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
 use crate::locks::{Needs, held_for, held_for_record};
 use crate::open::Store;
 use crate::tx::Tx;
-use crate::{activity, apply, feed, keys};
+use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
 /// follows a deadlock that the database resolved.
@@ -26,6 +29,8 @@ pub struct Prepared {
     versions: Vec<i64>,
     position: i64,
     tx: Tx,
+    /// Rung by the commit if there is mail.
+    bell: Arc<Notify>,
 }
 
 /// A write that happened.
@@ -41,7 +46,7 @@ pub struct Committed {
 
 /// What one attempt came to.
 enum Attempt {
-    Planned(Tx, Plan, Records),
+    Planned(Box<(Tx, Plan, Records)>),
     /// More has to be locked, in an order that only a new transaction can keep.
     Again,
 }
@@ -98,7 +103,10 @@ impl Store {
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let result = match self.attempt(&mut needs, &mut make).await {
-                Ok(Attempt::Planned(tx, plan, records)) => write(tx, actor, plan, &records, now).await,
+                Ok(Attempt::Planned(planned)) => {
+                    let (tx, plan, records) = *planned;
+                    write(tx, actor, plan, &records, now, self.mail_bell()).await
+                }
                 Ok(Attempt::Again) => continue,
                 Err(error) => Err(error),
             };
@@ -154,7 +162,7 @@ impl Store {
             needs.extend(more);
             match planned {
                 _ if !goes_on => return Ok(Attempt::Again),
-                Some(plan) => return Ok(Attempt::Planned(tx, plan, records)),
+                Some(plan) => return Ok(Attempt::Planned(Box::new((tx, plan, records)))),
                 None => {}
             }
         }
@@ -184,10 +192,15 @@ async fn write(
     plan: Plan,
     records: &Records,
     now: i64,
+    bell: Arc<Notify>,
 ) -> Result<Prepared, WriteError> {
     if plan.changes.is_empty() {
+        if !plan.mail.is_empty() {
+            outbox::append(&mut tx, &plan.mail, now).await?;
+            activity::append(&mut tx, actor, &plan, now).await?;
+        }
         let position = feed::position(&mut tx).await?;
-        return Ok(Prepared { plan, versions: Vec::new(), position, tx });
+        return Ok(Prepared { plan, versions: Vec::new(), position, tx, bell });
     }
     each_fact_once(&plan.changes)?;
     let versions = feed::append(&mut tx, &plan.changes, now).await?;
@@ -195,8 +208,9 @@ async fn write(
         apply::apply(&mut tx, change, *version, records).await?;
     }
     activity::append(&mut tx, actor, &plan, now).await?;
+    outbox::append(&mut tx, &plan.mail, now).await?;
     let position = versions.last().copied().unwrap_or_default();
-    Ok(Prepared { plan, versions, position, tx })
+    Ok(Prepared { plan, versions, position, tx, bell })
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.
@@ -227,6 +241,7 @@ fn fact(change: &Change) -> Key {
         Change::ContactRemoved { account, contact } => Key::Contact(*account, *contact),
         Change::Group(group) => Key::Group(group.id),
         Change::GroupDeleted { group } => Key::Group(*group),
+        Change::Invitation(invitation) => Key::Invitation(invitation.account, invitation.id),
     }
 }
 
@@ -236,8 +251,11 @@ impl Prepared {
     /// # Errors
     /// [`StoreError::CommitUnknown`] when the database did not answer; any other says that nothing happened.
     pub async fn commit(self) -> Result<Committed, WriteError> {
-        let Self { plan, versions, position, tx } = self;
+        let Self { plan, versions, position, tx, bell } = self;
         tx.commit().await.map_err(StoreError::of_commit)?;
+        if !plan.mail.is_empty() {
+            bell.notify_one();
+        }
         Ok(Committed { plan, versions, position })
     }
 

@@ -2,7 +2,7 @@
 
 use super::call::Outcome;
 use super::stage::Scene;
-use super::{account, authz, group, identity, membership};
+use super::{account, authz, group, identity, invitation, mail, membership};
 
 /// What a person needs, as the comments of the protos say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Needs {
     GroupControl(&'static str),
     /// Nothing helps.
     Nobody,
+    /// Nothing at all, not even a token: the message holds the proof, which here is a wrong one.
+    Public,
 }
 
 /// One case.
@@ -84,7 +86,16 @@ impl Case {
 
 /// Every case, by RPC.
 pub fn cases() -> Vec<Case> {
-    let mut cases = [account::CASES, authz::CASES, group::CASES, identity::CASES, membership::CASES].concat();
+    let mut cases = [
+        account::CASES,
+        authz::CASES,
+        group::CASES,
+        identity::CASES,
+        invitation::CASES,
+        mail::CASES,
+        membership::CASES,
+    ]
+    .concat();
     cases.sort_by_key(|case| (case.rpc, case.variant));
     cases
 }

@@ -10,6 +10,8 @@ mod call;
 mod case;
 mod group;
 mod identity;
+mod invitation;
+mod mail;
 mod membership;
 pub mod stage;
 mod table;

@@ -8,7 +8,7 @@ use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue,
     CreateAccountGroupRequest, CreateAccountRequest, CreateContactRequest, CreateResourceRequest,
-    CreateUserRequest, NewAssignment, ResourceRef,
+    CreateUserRequest, InviteMemberRequest, NewAssignment, ResourceRef,
 };
 
 use crate::{Authorized, Server};
@@ -120,6 +120,10 @@ pub struct Scene {
     pub group: String,
     /// An account of the group's founder outside of the group.
     pub spare: String,
+    /// The account's first user.
+    pub chief: String,
+    /// A pending invitation.
+    pub invitation: String,
     /// The group role to give.
     pub group_role: String,
     /// The role to add somebody with.
@@ -184,6 +188,8 @@ impl Stage<'_> {
             contact: NO_CONTACT.into(),
             group: NO_GROUP.into(),
             spare: NO_ACCOUNT.into(),
+            chief: chief.clone(),
+            invitation: String::new(),
             group_role: shape.group_role.clone().unwrap_or_else(|| "manager".into()),
             low_role: shape.low_role.clone(),
             other_role: shape.other_role.clone(),
@@ -195,6 +201,7 @@ impl Stage<'_> {
         if cast.place == Place::Later && !cast.roles.is_empty() {
             self.member(&scene.account, &scene.caller, &cast.roles).await;
         }
+        scene.invitation = self.invitation(&scene).await;
         self.resources(&scene, cast, serial).await;
         if shape.contacts == Contacts::Some {
             scene.contact = self.contact(&scene.account).await;
@@ -296,6 +303,17 @@ impl Stage<'_> {
         };
         let answer = MembershipServiceClient::new(self.operator()).create_contact(request).await;
         answer.expect("an operator creates a contact").into_inner().contact.expect("the contact").id
+    }
+
+    async fn invitation(&self, scene: &Scene) -> String {
+        let request = InviteMemberRequest {
+            account: scene.account.clone(),
+            email: format!("pending-{}@example.com", scene.serial),
+            roles: vec![self.shape.low_role.clone()],
+            ..Default::default()
+        };
+        let answer = MembershipServiceClient::new(self.operator()).invite_member(request).await;
+        answer.expect("an operator invites").into_inner().invitation.expect("the invitation").id
     }
 
     async fn group(&self, accounts: &[&str], founder: &str) -> String {

@@ -10,7 +10,7 @@ use crate::Authorized;
 /// A person, a backend or an operator with a token; the calls of the scenarios are its methods.
 #[derive(Clone)]
 pub struct Party {
-    channel: Authorized,
+    pub(super) channel: Authorized,
 }
 
 impl Party {

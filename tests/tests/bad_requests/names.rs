@@ -37,7 +37,7 @@ on_both_engines! {
         assert!(status.message().contains("did you mean \"user\"?"), "{status:?}");
         assert!(status.message().contains("did you mean \"invoices.view\"?"), "{status:?}");
         let told = complaint(
-            by.set_roles(&acme, &eve, &["admn"]).await.or(by.add(&acme, &eve, &["admn"]).await),
+            by.invite(&acme, &eve.email, &["admn"]).await,
             "roles[0]",
         );
         assert!(told.contains("did you mean \"admin\"?"), "{told}");

@@ -3,8 +3,8 @@
 mod roles;
 mod users;
 
-use mandate_proto::v1::{Account, AddMemberRequest, User};
-use mandate_tests::world::{adding, assignment, resource};
+use mandate_proto::v1::{Account, User};
+use mandate_tests::world::{assignment, resource};
 use mandate_tests::{Engine, Fixture, World};
 
 /// An organization with one person in each role and two workspaces, of which Mia is assigned one.
@@ -56,18 +56,5 @@ impl Organization {
         let user = self.world.person(name).await;
         self.world.member(&self.acme, &user, &[role]).await;
         user
-    }
-
-    async fn workspaces(&self, prefix: &str, count: usize) -> Vec<String> {
-        let ids: Vec<String> = (0..count).map(|number| format!("{prefix}{number}")).collect();
-        for id in &ids {
-            self.world.resource(&self.acme, "workspace", id).await;
-        }
-        ids
-    }
-
-    fn adding_with_workspaces(&self, user: &User, ids: &[String]) -> AddMemberRequest {
-        let assignments = ids.iter().map(|id| assignment(&resource("workspace", id), &[], &[])).collect();
-        AddMemberRequest { assignments, ..adding(&self.acme, user, &["member"]) }
     }
 }

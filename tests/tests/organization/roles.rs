@@ -101,11 +101,11 @@ on_both_engines! {
     async fn re_02_a_user_admin_adds_members_only(org: Organization) {
         let new = org.world.person("Nick").await;
         for role in ["admin", "billing_admin", "user_admin"] {
-            let added = org.world.by(&org.uma).add(&org.acme, &new, &[role]).await;
+            let added = org.world.by(&org.uma).invite(&org.acme, &new.email, &[role]).await;
             assert_refused(added, Code::PermissionDenied, "DELEGATION_DENIED");
         }
         assert_eq!(org.world.membership(&new, &org.acme).await, None);
-        org.world.by(&org.uma).add(&org.acme, &new, &["member"]).await.expect("a new member");
+        org.world.by(&org.uma).invite(&org.acme, &new.email, &["member"]).await.expect("invited");
     }
 
     /// "Jede Organisation benötigt mindestens einen Organisationsadministrator", by whatever path.

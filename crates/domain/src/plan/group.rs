@@ -259,7 +259,7 @@ fn group_rule<'a>(context: Context<'a>, operation: &str, id: GroupId) -> Result<
     });
     Ok(found.ok_or_else(|| match context.actor {
         Actor::Person { .. } => denied(operation, Reason::NotAMember),
-        Actor::Operator { .. } | Actor::Service { .. } => {
+        Actor::Operator { .. } | Actor::Service { .. } | Actor::Link { .. } => {
             Refusal::NotFound { what: "account group", id: id.to_string() }
         }
     })?)

@@ -40,10 +40,16 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
 }
 
 /// What a member is to hold, by name.
-struct Names<'a> {
-    roles: &'a [String],
-    grants: &'a [String],
-    restrictions: &'a [String],
+pub(super) struct Names<'a> {
+    pub(super) roles: &'a [String],
+    pub(super) grants: &'a [String],
+    pub(super) restrictions: &'a [String],
+}
+
+/// What a newcomer is to get, judged by the rules: a membership and what is assigned with it.
+pub(super) struct Offer {
+    pub(super) membership: Membership,
+    pub(super) assignments: Vec<Change>,
 }
 
 /// What a member is to hold, resolved.
@@ -72,20 +78,36 @@ fn add(
     if context.records.membership(account, user)?.is_some() {
         return Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into());
     }
+    let Offer { membership, assignments } = offer(&scene, user, names, assignments)?;
+    Ok(std::iter::once(Change::Membership(membership)).chain(assignments).collect())
+}
+
+/// What the actor may give somebody who is no member yet, added or invited.
+pub(super) fn offer(
+    scene: &Scene<'_>,
+    user: UserId,
+    names: &Names<'_>,
+    assignments: &[NewAssignment],
+) -> Result<Offer, Stop> {
     let held = resolve(scene.policy, names, scene.fact.unmet)?;
     let wish = Wish { give: held.roles, grant: held.grants, restrict: held.restrictions, ..Wish::default() };
-    delegate(&scene, scene.towards(user, None), &wish)?;
-    let member = membership(&scene, user, held, None);
-    let mut changes = vec![Change::Membership(member)];
-    for (index, assignment) in (0..).zip(assignments) {
+    delegate(scene, scene.towards(user, None), &wish)?;
+    let mut assigned = Vec::new();
+    for (index, assignment) in (0_usize..).zip(assignments) {
         let path = format!("assignments[{index}].");
-        changes.extend(resource::assign(&scene, user, None, assignment, &path)?);
+        assigned.extend(resource::assign(scene, user, None, assignment, &path)?);
     }
-    Ok(changes)
+    Ok(Offer { membership: membership(scene, user, held, None), assignments: assigned })
+}
+
+/// Whether the actor could give a newcomer these roles, as far as the policy still knows them.
+pub(super) fn may_give_roles(scene: &Scene<'_>, roles: &[String]) -> Result<(), Refusal> {
+    let give = roles.iter().filter_map(|name| scene.policy.role_id(name)).map(|id| id.0).collect();
+    delegate(scene, Towards::Member(Mask::EMPTY), &Wish { give, ..Wish::default() })
 }
 
 /// RE-06: an operation may cap how many resources of a type one call assigns.
-fn cap_assignments(
+pub(super) fn cap_assignments(
     policy: &Policy,
     rule: Option<&OperationRule>,
     assignments: &[NewAssignment],
@@ -153,9 +175,19 @@ fn set_state(
 }
 
 fn remove(context: Context<'_>, account: AccountId, user: UserId) -> Result<Vec<Change>, Stop> {
-    let oneself = context.actor.user() == Some(user);
-    let operation = if oneself { Operation::MemberLeave } else { Operation::MemberRemove };
-    let scene = Scene::of(context, operation.name(), account)?;
+    let scene = Scene::of(context, leaving(context, user).name(), account)?;
+    may_end(&scene, user)?;
+    end(context, account, user)
+}
+
+fn leaving(context: Context<'_>, user: UserId) -> Operation {
+    if context.actor.user() == Some(user) { Operation::MemberLeave } else { Operation::MemberRemove }
+}
+
+/// The membership, if the actor may end it.
+pub(super) fn may_end<'a>(scene: &Scene<'a>, user: UserId) -> Result<&'a Membership, Stop> {
+    let operation = leaving(scene.context, user);
+    let oneself = operation == Operation::MemberLeave;
     match scene.authorize(operation) {
         // RE-08: where the policy has no rule for leaving, nobody removes themself.
         Err(Stop::Refused(Refusal::Denied { reason: Reason::NotGranted, permission: None, .. }))
@@ -167,9 +199,9 @@ fn remove(context: Context<'_>, account: AccountId, user: UserId) -> Result<Vec<
     };
     let before = scene.member(user)?;
     if !oneself {
-        may_remove(&scene, before, "remove")?;
+        may_remove(scene, before, "remove")?;
     }
-    end(context, account, user)
+    Ok(before)
 }
 
 /// Ends a membership and everything assigned to it (RE-09).

@@ -9,6 +9,8 @@ mod group;
 mod group_accounts;
 mod group_guard;
 mod holder;
+mod invitation;
+mod mail;
 mod member;
 mod names;
 mod ownership;
@@ -23,6 +25,7 @@ use crate::change::Change;
 use crate::command::{Actor, Command};
 use crate::id::AccountId;
 use crate::limits;
+use crate::mail::Mail;
 use crate::policy::model::Policy;
 use crate::records::{Records, Stop};
 
@@ -60,6 +63,8 @@ pub struct Plan {
     pub subject: Option<String>,
     /// What is different from now on, in an order in which it can be applied. Empty: nothing is.
     pub changes: Vec<Change>,
+    /// What has to be mailed, to whom; it commits with the changes.
+    pub mail: Vec<Mail>,
 }
 
 /// What every rule of a plan can see.
@@ -89,7 +94,8 @@ pub fn plan(
     limits::judge(policies, records, &changes)?;
     group_guard::guard(context, &changes)?;
     let account = changes.iter().find_map(Change::account).or_else(|| command.account());
-    Ok(Plan { operation: command.name(), account, subject, changes })
+    let mail = mail::of(context, command, &changes)?;
+    Ok(Plan { operation: command.name(), account, subject, changes, mail })
 }
 
 type Draft = (Option<String>, Vec<Change>);
@@ -125,6 +131,14 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         Command::CreateContact { .. } | Command::UpdateContact { .. } | Command::DeleteContact { .. } => {
             contact::draft(context, command)?
         }
+        Command::InviteMember { .. }
+        | Command::ReplaceMemberEmail { .. }
+        | Command::ResendInvitation { .. }
+        | Command::RevokeInvitation { .. }
+        | Command::AcceptInvitation { .. }
+        | Command::DeclineInvitation { .. } => invitation::draft(context, command)?,
+        // It changes nothing; its mail is made below like all other.
+        Command::SendBillingMail { .. } => Vec::new(),
     };
     Ok((command.subject(), changes))
 }

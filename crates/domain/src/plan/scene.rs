@@ -47,7 +47,7 @@ impl<'a> Scene<'a> {
         let actor = match context.actor {
             Actor::Person { user, .. } => Some(*user),
             Actor::Operator { .. } => None,
-            Actor::Service { .. } => return Err(operators_only(operation).into()),
+            Actor::Service { .. } | Actor::Link { .. } => return Err(operators_only(operation).into()),
         };
         let account = context.records.account(id)?;
         let account = account.ok_or_else(|| match actor {

@@ -10,7 +10,7 @@ use crate::user::{User, UserState};
 
 pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Change>, Stop> {
     let Command::CreateUser { id, email, display_name, identities } = command else { return Ok(Vec::new()) };
-    if let Actor::Person { .. } = context.actor {
+    if let Actor::Person { .. } | Actor::Link { .. } = context.actor {
         return Err(operators_only(command.name()).into());
     }
     if context.records.user_by_email(email)?.is_some() {

@@ -168,8 +168,17 @@ pub struct Role {
     pub holders: Holders,
     /// Requirements the account must meet for the role to be given or to count.
     pub requires: Mask,
+    /// Mail that its holders receive beside what concerns themselves (SH-04).
+    pub receives: Vec<MailTopic>,
     /// What its holders may hand out and take back. The union of the rules of all roles counts.
     pub delegation: Vec<Delegation>,
+}
+
+/// A kind of mail that a backend sends to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTopic {
+    /// Invoices and the like.
+    Billing,
 }
 
 /// How many active holders a role has at every instant.

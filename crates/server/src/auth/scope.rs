@@ -26,6 +26,8 @@ pub enum Scope {
     UsersRead,
     /// `users.write`: create and change any user.
     UsersWrite,
+    /// `mail.send`: send mail to those in any account who receive that kind.
+    MailSend,
     /// `people.act`: act for the person that the call names, with that person's permissions and no more.
     PeopleAct,
     /// `platform.operator`: the caller runs this installation.
@@ -34,7 +36,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AuthzCheck,
         Self::AuthzRead,
         Self::AuthzWatch,
@@ -42,6 +44,7 @@ impl Scope {
         Self::AccountsRead,
         Self::UsersRead,
         Self::UsersWrite,
+        Self::MailSend,
         Self::PeopleAct,
         Self::PlatformOperator,
     ];
@@ -57,6 +60,7 @@ impl Scope {
             Self::AccountsRead => "accounts.read",
             Self::UsersRead => "users.read",
             Self::UsersWrite => "users.write",
+            Self::MailSend => "mail.send",
             Self::PeopleAct => "people.act",
             Self::PlatformOperator => "platform.operator",
         }

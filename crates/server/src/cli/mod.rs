@@ -26,7 +26,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the server until it is told to stop (SIGTERM or Ctrl-C); calls in flight are finished first.
-    Serve(Settings),
+    Serve(Box<Settings>),
     /// Mints a token with the server's own key and prints it, and nothing else, on stdout.
     ///
     /// Without a scope it is a person's, whose user id is the subject; with platform.operator it is an operator's;

@@ -66,6 +66,7 @@ fn to_actor(kind: &str, name: String, through: Option<String>) -> v1::ActivityAc
     let actor = match kind {
         "person" => Actor::User(name),
         "service" => Actor::Service(name),
+        "link" => Actor::Invitation(name),
         _ => Actor::Operator(name),
     };
     v1::ActivityActor { actor: Some(actor), through: through.unwrap_or_default() }

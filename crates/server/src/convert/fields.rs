@@ -186,6 +186,20 @@ impl Fields {
         }
     }
 
+    /// A text of several lines: 1 to `most` bytes. Required.
+    pub fn text(&mut self, path: Path<'_>, text: String, most: usize) -> Option<String> {
+        match text.len() {
+            0 => self.none(path, format!("is required: 1 to {most} bytes")),
+            length if length > most => {
+                self.none(path, format!("has {length} bytes; at most {most} are kept"))
+            }
+            _ if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) => {
+                self.none(path, "holds control characters; leave them out")
+            }
+            _ => Some(text),
+        }
+    }
+
     /// Control characters cannot be shown to anybody, and one of them cannot be stored everywhere.
     fn printable(&mut self, path: Path<'_>, text: String) -> Option<String> {
         if text.contains(char::is_control) {

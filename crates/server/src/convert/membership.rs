@@ -1,20 +1,21 @@
 //! Members of accounts.
 
 use mandate_domain::command::Command;
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, InvitationId, UserId};
 use mandate_domain::membership::{MemberState, Membership};
 use mandate_proto::v1;
 use mandate_storage::Member;
 use prost_types::FieldMask;
+use serde::{Deserialize, Serialize};
 
 use super::page::{Paging, Query};
 use super::{Fields, Path, resource, timestamp};
 use crate::error::Error;
 
 /// Most roles, and most restrictions, of one member.
-const MAX_ROLES: usize = 64;
+pub(super) const MAX_ROLES: usize = 64;
 /// Most single permissions of one member.
-const MAX_GRANTS: usize = 512;
+pub(super) const MAX_GRANTS: usize = 512;
 
 /// An account and a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +145,16 @@ pub fn remove(message: v1::RemoveMemberRequest) -> Result<Command, Error> {
     Ok(Command::RemoveMember { account, user })
 }
 
+/// A row of a list of members: those who are, by user, and then those who are invited, by invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberKey {
+    /// A member.
+    Member(UserId),
+    /// A pending invitation; `None`: none yet.
+    Invited(Option<InvitationId>),
+}
+
 /// A page of an account's members.
 #[derive(Debug, Clone)]
 pub struct ListMembers {
@@ -153,8 +164,8 @@ pub struct ListMembers {
     pub role: Option<String>,
     /// Only those in this state.
     pub state: Option<MemberState>,
-    /// Which page; its key is the last user of the page before.
-    pub paging: Paging<UserId>,
+    /// Which page; its key is the last row of the page before.
+    pub paging: Paging<MemberKey>,
 }
 
 /// Reads a `ListMembersRequest`.
@@ -182,7 +193,7 @@ fn from_state(state: v1::MemberState) -> Option<MemberState> {
     }
 }
 
-fn to_state(state: MemberState) -> v1::MemberState {
+pub(super) fn to_state(state: MemberState) -> v1::MemberState {
     match state {
         MemberState::Active => v1::MemberState::Active,
         MemberState::Pending => v1::MemberState::Pending,
@@ -206,5 +217,6 @@ pub fn to_message(member: Member) -> v1::Member {
         restrictions,
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
+        invitation: String::new(),
     }
 }

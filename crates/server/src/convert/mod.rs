@@ -14,6 +14,8 @@ mod fields;
 pub mod group;
 pub mod group_list;
 pub mod identity;
+pub mod invitation;
+pub mod mail;
 pub mod membership;
 pub mod ownership;
 pub mod page;

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use mandate_proto::v1::{
-    AccountOrigin, AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue,
-    CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, NewAssignment,
-    RemoveAccountGroupUserRequest, RemoveMemberRequest, ResourceRef, UnassignResourceRequest,
-    UpdateAccountRequest, UpdateMemberRequest, account_origin, attribute_value,
+    AcceptInvitationRequest, AccountOrigin, AddAccountGroupUserRequest, AddMemberRequest,
+    AssignResourceRequest, AttributeValue, CreateAccountGroupRequest, CreateAccountRequest,
+    CreateResourceRequest, InviteMemberRequest, NewAssignment, RemoveAccountGroupUserRequest,
+    RemoveMemberRequest, ResourceRef, UnassignResourceRequest, UpdateAccountRequest, UpdateMemberRequest,
+    account_origin, attribute_value,
 };
 use prost_types::FieldMask;
 use tonic::Status;
 
 use super::cast::Cast;
-use super::client::{Client, with};
+use super::client::{Client, address, with};
+use super::letters;
 use super::story::{Act, Newcomer, Setting, Thing};
 
 /// What came of an act: the id of the account or group it made, if it made one, or the server's refusal.
@@ -37,6 +39,7 @@ impl Scene<'_> {
             Act::Create { .. } | Act::Set { .. } | Act::Register(_) => self.on_account(act).await?,
             Act::Found { .. } | Act::Seat { .. } | Act::Unseat { .. } => self.on_group(act).await?,
             Act::Add(newcomer) => self.add(newcomer).await?,
+            Act::Invite(newcomer) => self.invite(newcomer).await?,
             Act::Roles { of, roles } => self.update(of, roles, &[], "roles").await?,
             Act::Grants { of, grants } => self.update(of, &[], grants, "grants").await?,
             Act::Remove { .. } | Act::Assign { .. } | Act::Unassign { .. } => self.on_member(act).await?,
@@ -133,20 +136,34 @@ impl Scene<'_> {
     }
 
     async fn add(&self, newcomer: Newcomer) -> anyhow::Result<Outcome> {
-        let assignments = newcomer.things.iter().map(|thing| NewAssignment {
-            resource: Some(resource(*thing)),
-            roles: Vec::new(),
-            permissions: Vec::new(),
-        });
         let request = AddMemberRequest {
             account: self.cast.id_of(self.at)?,
             user: self.cast.user(newcomer.name)?,
             roles: owned(newcomer.roles),
             grants: owned(newcomer.grants),
             restrictions: Vec::new(),
-            assignments: assignments.collect(),
+            assignments: assigned(newcomer.things),
         };
         Ok(self.client.members().add_member(with(self.token, request)?).await.map(|_| None))
+    }
+
+    /// Invites somebody by e-mail, and follows the link in the mail.
+    async fn invite(&self, newcomer: Newcomer) -> anyhow::Result<Outcome> {
+        let request = InviteMemberRequest {
+            account: self.cast.id_of(self.at)?,
+            email: address(newcomer.name),
+            roles: owned(newcomer.roles),
+            grants: owned(newcomer.grants),
+            assignments: assigned(newcomer.things),
+            ..InviteMemberRequest::default()
+        };
+        let invited = match self.client.members().invite_member(with(self.token, request)?).await {
+            Ok(answer) => answer.into_inner().invitation.context("an answer without the invitation")?,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let token = letters::token(&self.client.mail, &invited.id).await?;
+        let request = AcceptInvitationRequest { token, display_name: newcomer.name.to_owned() };
+        Ok(self.client.members().accept_invitation(request).await.map(|_| None))
     }
 
     async fn update(&self, of: &str, roles: &[&str], grants: &[&str], path: &str) -> anyhow::Result<Outcome> {
@@ -173,6 +190,12 @@ pub(super) fn told(act: Act) -> String {
         Act::Add(Newcomer { name, roles, things, .. }) => {
             format!("add {name} as {} with {} resource(s)", roles.join(" + "), things.len())
         }
+        Act::Invite(Newcomer { name, roles, things: &[], .. }) => {
+            format!("invite {name} as {}", roles.join(" + "))
+        }
+        Act::Invite(Newcomer { name, roles, things, .. }) => {
+            format!("invite {name} as {} with {} resource(s)", roles.join(" + "), things.len())
+        }
         Act::Roles { of, roles } => format!("make {of} {}", roles.join(" + ")),
         Act::Grants { of, grants } => format!("let {of} have {}", grants.join(" + ")),
         Act::Remove { whom } => format!("remove {whom}"),
@@ -183,6 +206,15 @@ pub(super) fn told(act: Act) -> String {
         Act::Seat { to, role } => format!("make {to} {role}"),
         Act::Unseat { whom } => format!("remove {whom}"),
     }
+}
+
+fn assigned(things: &[Thing]) -> Vec<NewAssignment> {
+    let bare = |thing: &Thing| NewAssignment {
+        resource: Some(resource(*thing)),
+        roles: Vec::new(),
+        permissions: Vec::new(),
+    };
+    things.iter().map(bare).collect()
 }
 
 /// A resource as the API names it.

@@ -1,7 +1,7 @@
 //! The client side: one connection over the socket, and a token with each call.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -31,6 +31,8 @@ pub(super) struct Client {
     pub(super) backend: String,
     /// A token of a platform operator.
     pub(super) operator: String,
+    /// The folder into which the server writes mail.
+    pub(super) mail: PathBuf,
 }
 
 impl Client {
@@ -42,7 +44,7 @@ impl Client {
         let backend = [Scope::AuthzCheck, Scope::AuthzRead, Scope::AccountsRead];
         let backend = mint(&key, "demo-backend", backend.into_iter().collect())?;
         let operator = mint(&key, "demo-operator", ScopeSet::EMPTY.with(Scope::PlatformOperator))?;
-        Ok(Self { channel, key, backend, operator })
+        Ok(Self { channel, key, backend, operator, mail: data.join("mail") })
     }
 
     /// A token of a person.
@@ -60,8 +62,8 @@ impl Client {
 
     /// Makes a person known, as the operator, and returns the user's id.
     pub(super) async fn create_user(&self, name: &str) -> anyhow::Result<String> {
-        let email = format!("{}@example.com", name.to_lowercase());
-        let request = CreateUserRequest { email, display_name: name.to_owned(), identities: Vec::new() };
+        let request =
+            CreateUserRequest { email: address(name), display_name: name.to_owned(), identities: Vec::new() };
         let answer = IdentityServiceClient::new(self.channel.clone())
             .create_user(with(&self.operator, request)?)
             .await
@@ -85,6 +87,11 @@ impl Client {
         let answer = AuthzServiceClient::new(self.channel.clone()).batch_check(request).await?;
         Ok(answer.into_inner().results)
     }
+}
+
+/// The e-mail address of a person of the stories.
+pub(super) fn address(name: &str) -> String {
+    format!("{}@example.com", name.to_lowercase())
 }
 
 /// A call with this token.

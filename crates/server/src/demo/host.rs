@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::mailer::MailSettings;
 use crate::serve::{Running, Settings};
 
 /// A running server; its folder goes with it.
@@ -34,6 +35,7 @@ impl Host {
             policies: None,
             issuers: None,
             ready_file: None,
+            mail: MailSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })

@@ -7,6 +7,7 @@ mod acts;
 mod cast;
 mod client;
 mod host;
+mod letters;
 mod paste;
 mod stage;
 mod stories;

@@ -66,6 +66,8 @@ pub(super) enum Act {
     Set { attribute: &'static str, to: Setting },
     /// Adds a member.
     Add(Newcomer),
+    /// Invites somebody, who follows the link of the mail.
+    Invite(Newcomer),
     /// Replaces a member's roles.
     Roles { of: &'static str, roles: &'static [&'static str] },
     /// Replaces a member's single permissions.

@@ -44,6 +44,12 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
         Refusal::LimitMost { role, scope, most, holders } => {
             limited(ErrorReason::LimitMost, &message, role, scope).with("most", most).with("holders", holders)
         }
+        Refusal::InvitationInvalid => {
+            Answer::new(Code::FailedPrecondition, ErrorReason::InvitationInvalid, message)
+        }
+        Refusal::InviterMayNot => {
+            Answer::new(Code::FailedPrecondition, ErrorReason::InviterNotAllowed, message)
+        }
         Refusal::WrongState(_) => Answer::new(Code::FailedPrecondition, ErrorReason::WrongState, message),
     }
 }

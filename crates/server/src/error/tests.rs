@@ -54,6 +54,8 @@ fn refusals() -> Vec<Error> {
         Refusal::LimitLeast { role: role.clone(), scope: scope.clone(), least: 1, holders: 1, left: 0 },
         Refusal::LimitMost { role, scope, most: 1, holders: 1 },
         Refusal::WrongState("the account is deleted".into()),
+        Refusal::InvitationInvalid,
+        Refusal::InviterMayNot,
     ];
     all.map(Error::Refused).into()
 }

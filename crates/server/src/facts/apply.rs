@@ -67,7 +67,8 @@ impl Facts {
                 let _ = self.caches.contacts.replace((*account, *contact), None, true);
             }
             // Which accounts a group contains stands on the accounts, who belongs to it on the users.
-            Change::Group(_) | Change::GroupDeleted { .. } => {}
+            // An invitation allows nothing until it has become a membership.
+            Change::Group(_) | Change::GroupDeleted { .. } | Change::Invitation(_) => {}
         }
     }
 

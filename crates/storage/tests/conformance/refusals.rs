@@ -100,7 +100,7 @@ on_every_engine! {
         let twin = mandate_domain::user::User { id: user(2), ..ada };
         let plan = move |_: &_| {
             let changes = vec![mandate_domain::change::Change::User(twin.clone())];
-            Ok(Plan { operation: "user.create", account: None, subject: None, changes })
+            Ok(Plan { operation: "user.create", account: None, subject: None, changes, mail: Vec::new() })
         };
         let keys = vec![Key::User(user(2))];
         let result = world.store.prepare_with(&operator(), keys, NOW, plan).await;
@@ -122,7 +122,7 @@ on_every_engine! {
         let fact = world.store.user(ada).await.expect("reads").expect("is there");
         let plan = move |_: &_| {
             let changes = vec![mandate_domain::change::Change::User(fact.clone()); 2];
-            Ok(Plan { operation: "user.update", account: None, subject: None, changes })
+            Ok(Plan { operation: "user.update", account: None, subject: None, changes, mail: Vec::new() })
         };
         let result = world.store.prepare_with(&operator(), vec![Key::User(ada)], NOW, plan).await;
         let error = result.map(|_| ()).expect_err("is refused");

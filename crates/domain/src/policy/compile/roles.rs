@@ -2,7 +2,7 @@
 
 use super::patterns::Room;
 use super::{Compiler, label};
-use crate::policy::model::{Holders, Role};
+use crate::policy::model::{Holders, MailTopic, Role};
 use crate::policy::reader::Fields;
 use crate::policy::set::{MAX_NAMES, Mask, PermissionSet, ResourceTypeId};
 use crate::policy::yaml::Node;
@@ -39,7 +39,7 @@ const COMMON: &[&str] = &[
     "requires",
     "delegation",
 ];
-const ACCOUNT: &[&str] = &["may_on_assigned", "may_on_own", "grantable", "restrictable"];
+const ACCOUNT: &[&str] = &["may_on_assigned", "may_on_own", "grantable", "restrictable", "receives"];
 pub(super) const GROUP: &[&str] = &["must_hold", "made_by_operator", "controls", "gives", "takes"];
 /// The slot of roles that are `exclusive: true`.
 const COMMON_SLOT: &str = "role";
@@ -125,6 +125,26 @@ impl Compiler<'_, '_> {
         if let Some(list) = fields.get("restrictable") {
             role.restrictable = self.restrictions(list);
         }
+        if let Some(list) = fields.get("receives") {
+            role.receives = self.topics(list);
+        }
+    }
+
+    /// The kinds of mail that a list names.
+    fn topics(&mut self, list: &Node) -> Vec<MailTopic> {
+        const TOPICS: [(&str, MailTopic); 1] = [("billing", MailTopic::Billing)];
+        let mut topics = Vec::new();
+        for item in self.reader.items(list) {
+            let index = self.reader.one_of(item, "kind of mail", TOPICS.iter().map(|(name, _)| *name));
+            match index.and_then(|index| TOPICS.get(index)) {
+                Some((name, topic)) if topics.contains(topic) => {
+                    self.reader.error(item, format!("`{name}` is given twice"));
+                }
+                Some((_, topic)) => topics.push(*topic),
+                None => {}
+            }
+        }
+        topics
     }
 
     /// Permissions held on a resource of that type and on what is in it.
@@ -261,6 +281,7 @@ pub(super) fn blank(name: &str) -> Role {
         given_by_operator: false,
         holders: Holders::default(),
         requires: Mask::EMPTY,
+        receives: Vec::new(),
         delegation: Vec::new(),
     }
 }

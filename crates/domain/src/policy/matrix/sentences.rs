@@ -6,7 +6,7 @@ use super::{Section, type_names};
 use crate::account::AttributeValue;
 use crate::operation::{Operation, ResourceOperation};
 use crate::policy::model::{
-    AttributeKind, BoardingWay, GroupControl, Needs, OperationRule, Policy, ResourceIds, Role,
+    AttributeKind, BoardingWay, GroupControl, MailTopic, Needs, OperationRule, Policy, ResourceIds, Role,
 };
 use crate::policy::set::{Mask, PermissionId, RoleId};
 
@@ -86,6 +86,9 @@ fn role_facts(policy: &Policy, role: &Role, table: &[&Role]) -> Vec<String> {
     if role.given_by_operator {
         facts.push("made by platform operators".to_owned());
     }
+    facts.extend(role.receives.iter().map(|topic| match topic {
+        MailTopic::Billing => "receives billing mail".to_owned(),
+    }));
     facts.extend(requires(policy, role.requires));
     if !role.grantable.is_empty() {
         facts.push(format!("may be granted {}", permissions(policy, &role.grantable)));

@@ -40,10 +40,10 @@ pub(super) const STORY: Story = Story {
         by("Amir", ORG).first(Act::Create { order: None }),
         by("Amir", ORG).first(Act::Register(BERLIN)),
         by("Amir", ORG).first(Act::Register(VIENNA)),
-        by("Amir", ORG).first(Act::Add(newcomer("Bianca", &["billing_admin"]))),
-        by("Amir", ORG).first(Act::Add(newcomer("Cem", &["user_admin"]))),
+        by("Amir", ORG).first(Act::Invite(newcomer("Bianca", &["billing_admin"]))),
+        by("Amir", ORG).first(Act::Invite(newcomer("Cem", &["user_admin"]))),
         by("Cem", ORG).does(
-            Act::Add(newcomer("Dana", &["member"]).assigned(&[BERLIN])),
+            Act::Invite(newcomer("Dana", &["member"]).assigned(&[BERLIN])),
             "A user admin adds members and assigns workspaces.",
         ),
         by("Amir", ORG).asks("subscription.cancel", Role, "Admin: cancel the subscription."),
@@ -81,7 +81,7 @@ pub(super) const STORY: Story = Story {
             "A member has no access to the organization settings.",
         ),
         by("Cem", ORG).may_not(
-            Act::Add(newcomer("Edda", &["admin"])),
+            Act::Invite(newcomer("Edda", &["admin"])),
             DelegationDenied,
             "User admins add users with member access only.",
         ),
@@ -96,12 +96,12 @@ pub(super) const STORY: Story = Story {
             "They delete users with member access only.",
         ),
         by("Bianca", ORG).may_not(
-            Act::Add(newcomer("Edda", &["member"])),
+            Act::Invite(newcomer("Edda", &["member"])),
             PermissionMissing,
             "Adding users is for admins and user admins alone.",
         ),
         by("Amir", ORG).may_not(
-            Act::Add(newcomer("Edda", &["member"]).assigned(ELEVEN)),
+            Act::Invite(newcomer("Edda", &["member"]).assigned(ELEVEN)),
             InvalidFields,
             "Only 10 workspaces can be assigned at this point.",
         ),

@@ -1,0 +1,327 @@
+//! Plans that offer access to an e-mail address, and that make a member of whoever follows the link (RE-05, RE-10).
+//!
+//! What is offered is judged twice by the same rules: when the invitation is made, and when it is accepted,
+//! by the inviter's rights of that moment.
+
+use super::Context;
+use super::member::{self, Names, Offer};
+use super::names::Fields;
+use super::scene::{Scene, active_user};
+use crate::change::Change;
+use crate::command::{Command, NewAssignment};
+use crate::id::{AccountId, InvitationId, UserId};
+use crate::invitation::{Invitation, InvitationState, Inviter, Replaced, Then};
+use crate::mail::Locale;
+use crate::operation::Operation;
+use crate::policy::model::{BoardingWay, ResourceIds};
+use crate::records::Stop;
+use crate::refusal::Refusal;
+use crate::user::{User, UserState};
+
+/// Microseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Change>, Stop> {
+    match command {
+        Command::InviteMember { id, account, email, roles, grants, restrictions, assignments, locale } => {
+            let names = Names { roles, grants, restrictions };
+            let scene = Scene::of(context, Operation::MemberInvite.name(), *account)?;
+            let letter = Letter { id: *id, email, locale: *locale, replaces: None };
+            invite(&scene, &letter, &names, assignments)
+        }
+        Command::ReplaceMemberEmail { id, account, user, email, then, locale } => {
+            let scene = Scene::of(context, Operation::MemberReplaceEmail.name(), *account)?;
+            let replaces = Some(Replaced { user: *user, then: *then });
+            replace(&scene, &Letter { id: *id, email, locale: *locale, replaces })
+        }
+        Command::ResendInvitation { account, invitation } => resend(context, *account, *invitation),
+        Command::RevokeInvitation { account, invitation } => revoke(context, *account, *invitation),
+        Command::AcceptInvitation { account, invitation, generation, newcomer, display_name } => {
+            let invitation = open(context, *account, *invitation, *generation)?;
+            accept(context, invitation, *newcomer, display_name.as_ref())
+        }
+        Command::DeclineInvitation { account, invitation, generation } => {
+            let invitation = open(context, *account, *invitation, *generation)?;
+            Ok(vec![ended(context, invitation, InvitationState::Declined)])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What is new about an invitation beside the access it offers.
+struct Letter<'a> {
+    id: InvitationId,
+    email: &'a str,
+    locale: Option<Locale>,
+    replaces: Option<Replaced>,
+}
+
+impl Letter<'_> {
+    /// The operation that makes it, and that its inviter must still be allowed when it is accepted.
+    fn operation(&self) -> Operation {
+        operation(self.replaces)
+    }
+}
+
+fn operation(replaces: Option<Replaced>) -> Operation {
+    if replaces.is_some() { Operation::MemberReplaceEmail } else { Operation::MemberInvite }
+}
+
+/// Nobody is behind the address yet: rules see them as a newcomer.
+fn nobody(id: InvitationId) -> UserId {
+    UserId::from_bits(id.bits())
+}
+
+fn invite(
+    scene: &Scene<'_>,
+    letter: &Letter<'_>,
+    names: &Names<'_>,
+    assignments: &[NewAssignment],
+) -> Result<Vec<Change>, Stop> {
+    let (context, account) = (scene.context, scene.account.id);
+    let rule = scene.authorize(letter.operation())?;
+    member::cap_assignments(scene.policy, rule, assignments)?;
+    if context.actor.user().is_some() && !scene.policy.boarding.ways.contains(&BoardingWay::Link) {
+        let message =
+            "under this account's policy nobody comes aboard by a link; add them as a member instead";
+        return Err(Refusal::WrongState(message.to_owned()).into());
+    }
+    let Offer { membership, .. } = member::offer(scene, nobody(letter.id), names, assignments)?;
+    if let Some(replaced) = letter.replaces {
+        may_replace(scene, replaced)?;
+    }
+    not_there_yet(scene, letter.email)?;
+    let mut changes = Vec::new();
+    if let Some(pending) = context.records.pending_invitation(account, letter.email)? {
+        if pending.is_open(context.now) {
+            return Err(Refusal::AlreadyExists {
+                what: "a pending invitation, ",
+                id: pending.id.to_string(),
+            }
+            .into());
+        }
+        // Read by its id, too, so that the limits know it as one that counted until now.
+        let pending = context.records.invitation(account, pending.id)?.unwrap_or(pending);
+        changes.push(ended(context, pending, InvitationState::Revoked));
+    }
+    let inviter =
+        Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only(letter.operation().name()))?;
+    changes.push(Change::Invitation(Invitation {
+        id: letter.id,
+        account,
+        email: letter.email.to_owned(),
+        roles: membership.roles,
+        grants: membership.grants,
+        restrictions: membership.restrictions,
+        assignments: assignments.to_vec(),
+        invited_by: inviter,
+        state: InvitationState::Pending,
+        generation: 1,
+        expires_at: expiry(scene),
+        locale: letter.locale.unwrap_or_else(|| Locale::of(scene.policy, scene.account)),
+        replaces: letter.replaces,
+        created_at: context.now,
+        updated_at: context.now,
+    }));
+    Ok(changes)
+}
+
+/// Those who may see the members learn that somebody is one; the others invite in vain.
+fn not_there_yet(scene: &Scene<'_>, email: &str) -> Result<(), Stop> {
+    let records = scene.context.records;
+    let Some(user) = records.user_by_email(email)?.map(|user| user.id) else { return Ok(()) };
+    if records.membership(scene.account.id, user)?.is_none() {
+        return Ok(());
+    }
+    match scene.authorize(Operation::MemberList) {
+        Ok(_) => Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into()),
+        Err(Stop::Refused(_)) => Ok(()),
+        Err(stop) => Err(stop),
+    }
+}
+
+fn expiry(scene: &Scene<'_>) -> i64 {
+    scene.context.now.saturating_add(i64::from(scene.policy.boarding.link_days).saturating_mul(DAY))
+}
+
+/// RE-10: the same access for another address of a member.
+fn replace(scene: &Scene<'_>, letter: &Letter<'_>) -> Result<Vec<Change>, Stop> {
+    scene.authorize(Operation::MemberReplaceEmail)?;
+    let Some(Replaced { user, .. }) = letter.replaces else { return Ok(Vec::new()) };
+    let before = scene.member(user)?;
+    let names = Names { roles: &before.roles, grants: &before.grants, restrictions: &before.restrictions };
+    let assigned = scene.context.records.assignments_of(scene.account.id, user)?.iter();
+    let assignments: Vec<NewAssignment> = assigned
+        .map(|a| NewAssignment {
+            resource: a.resource.clone(),
+            roles: a.roles.clone(),
+            permissions: a.permissions.clone(),
+        })
+        .collect();
+    invite(scene, letter, &names, &assignments)
+}
+
+/// RE-08: whoever has a member replaced must be able to remove them.
+fn may_replace(scene: &Scene<'_>, replaced: Replaced) -> Result<(), Stop> {
+    match replaced.then {
+        Then::Keep => Ok(()),
+        Then::Remove => member::may_end(scene, replaced.user).map(drop),
+    }
+}
+
+/// The pending invitation, for an actor who might have made it.
+fn pending<'a>(scene: &Scene<'a>, id: InvitationId) -> Result<&'a Invitation, Stop> {
+    let found = scene.context.records.invitation(scene.account.id, id)?;
+    let found = found.ok_or_else(|| Refusal::NotFound { what: "invitation", id: id.to_string() })?;
+    if found.state != InvitationState::Pending {
+        let message = format!("the invitation was {} already; invite the address anew", found.state.name());
+        return Err(Refusal::WrongState(message).into());
+    }
+    Ok(found)
+}
+
+/// A new link for what the actor could offer themself; from now on it rests on their rights.
+fn resend(context: Context<'_>, account: AccountId, id: InvitationId) -> Result<Vec<Change>, Stop> {
+    let scene = Scene::of(context, Operation::MemberInvite.name(), account)?;
+    scene.authorize(Operation::MemberInvite)?;
+    let before = pending(&scene, id)?;
+    scene.authorize(operation(before.replaces))?;
+    offered(&scene, before, nobody(id))?;
+    if let Some(replaced) = before.replaces {
+        may_replace(&scene, replaced)?;
+    }
+    let inviter =
+        Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only("invitation.resend"))?;
+    Ok(vec![Change::Invitation(Invitation {
+        invited_by: inviter,
+        generation: before.generation.saturating_add(1),
+        expires_at: expiry(&scene),
+        updated_at: context.now,
+        ..before.clone()
+    })])
+}
+
+/// Who could offer it may take it back.
+fn revoke(context: Context<'_>, account: AccountId, id: InvitationId) -> Result<Vec<Change>, Stop> {
+    let scene = Scene::of(context, Operation::MemberInvite.name(), account)?;
+    scene.authorize(Operation::MemberInvite)?;
+    let before = pending(&scene, id)?;
+    member::may_give_roles(&scene, &before.roles)?;
+    Ok(vec![ended(context, before, InvitationState::Revoked)])
+}
+
+/// The invitation a link is of. INVARIANT: whatever is wrong with the link, the answer is one and the same.
+fn open(
+    context: Context<'_>,
+    account: AccountId,
+    id: InvitationId,
+    generation: u32,
+) -> Result<&Invitation, Stop> {
+    let found = context.records.invitation(account, id)?;
+    let found =
+        found.filter(|invitation| invitation.is_open(context.now) && invitation.generation == generation);
+    Ok(found.ok_or(Refusal::InvitationInvalid)?)
+}
+
+fn accept(
+    context: Context<'_>,
+    invitation: &Invitation,
+    newcomer: UserId,
+    display_name: Option<&String>,
+) -> Result<Vec<Change>, Stop> {
+    let account = invitation.account;
+    let (user, mut changes) = accepting(context, invitation, newcomer, display_name)?;
+    if context.records.membership(account, user)?.is_some() {
+        return Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into());
+    }
+    let inviter = invitation.invited_by.actor();
+    let as_inviter = Context { actor: &inviter, ..context };
+    let (offer, leaves) = by_inviter(as_inviter, invitation, user).map_err(|stop| match stop {
+        Stop::Refused(Refusal::Denied { .. } | Refusal::DelegationDenied(_) | Refusal::SelfRemoval) => {
+            Refusal::InviterMayNot.into()
+        }
+        stop => stop,
+    })?;
+    changes.push(ended(context, invitation, InvitationState::Accepted));
+    changes.push(Change::Membership(offer.membership));
+    changes.extend(offer.assignments);
+    if let Some(user) = leaves {
+        changes.extend(member::end(context, account, user)?);
+    }
+    Ok(changes)
+}
+
+/// Who accepts, and the change that makes them known if they are not: the link proves the address.
+fn accepting(
+    context: Context<'_>,
+    invitation: &Invitation,
+    newcomer: UserId,
+    display_name: Option<&String>,
+) -> Result<(UserId, Vec<Change>), Stop> {
+    if let Some(known) = context.records.user_by_email(&invitation.email)? {
+        return Ok((active_user(context, known.id)?.id, Vec::new()));
+    }
+    let mut fields = Fields::default();
+    if display_name.is_none() {
+        fields.reject(
+            "display_name",
+            "is required: 1 to 200 characters by which the account's members will know you",
+        );
+    }
+    fields.finish()?;
+    let user = User {
+        id: newcomer,
+        email: invitation.email.clone(),
+        display_name: display_name.cloned().unwrap_or_default(),
+        state: UserState::Active,
+        identities: Vec::new(),
+        seats: Vec::new(),
+        created_at: context.now,
+    };
+    Ok((newcomer, vec![Change::User(user)]))
+}
+
+/// What the inviter may still offer, and who leaves for it.
+fn by_inviter(
+    context: Context<'_>,
+    invitation: &Invitation,
+    user: UserId,
+) -> Result<(Offer, Option<UserId>), Stop> {
+    let operation = operation(invitation.replaces);
+    let scene = Scene::of(context, operation.name(), invitation.account)?;
+    scene.authorize(operation)?;
+    let offer = offered(&scene, invitation, user)?;
+    let leaves = match invitation.replaces {
+        Some(Replaced { user: old, then: Then::Remove })
+            if old != user && context.records.membership(invitation.account, old)?.is_some() =>
+        {
+            Some(member::may_end(&scene, old)?.user)
+        }
+        Some(_) | None => None,
+    };
+    Ok((offer, leaves))
+}
+
+/// What an invitation offers, judged anew. A resource that was deleted meanwhile is left out.
+fn offered(scene: &Scene<'_>, invitation: &Invitation, user: UserId) -> Result<Offer, Stop> {
+    let names = Names {
+        roles: &invitation.roles,
+        grants: &invitation.grants,
+        restrictions: &invitation.restrictions,
+    };
+    let mut assignments = Vec::new();
+    for assignment in &invitation.assignments {
+        let kind = scene.policy.resource_type_id(&assignment.resource.kind);
+        let registered = kind
+            .and_then(|id| scene.policy.resource_type(id))
+            .is_some_and(|k| k.ids == ResourceIds::Registered);
+        if !registered || scene.context.records.resource(scene.account.id, &assignment.resource)?.is_some() {
+            assignments.push(assignment.clone());
+        }
+    }
+    member::offer(scene, user, &names, &assignments)
+}
+
+fn ended(context: Context<'_>, before: &Invitation, state: InvitationState) -> Change {
+    Change::Invitation(Invitation { state, updated_at: context.now, ..before.clone() })
+}

@@ -1,0 +1,139 @@
+//! Invitations, and the roles that pending ones offer.
+
+use mandate_domain::id::{AccountId, InvitationId};
+use mandate_domain::invitation::{Invitation, InvitationState};
+
+use crate::error::{StoreError, WriteError, taken};
+use crate::json::{decode, encode};
+use crate::list::{Page, rows_for};
+use crate::open::Store;
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
+
+/// The invitation of that id in the account.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    account: AccountId,
+    id: InvitationId,
+) -> Result<Option<Invitation>, StoreError> {
+    let sql = "SELECT id, body FROM invitations WHERE account = $1 AND id = $2";
+    let row: Option<(String, String)> = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(id.to_string()).fetch_optional(c).await
+    })?;
+    row.map(read).transpose()
+}
+
+/// The pending invitation of the address in the account.
+pub(crate) async fn pending(
+    tx: &mut Tx,
+    account: AccountId,
+    email: &str,
+) -> Result<Option<Invitation>, StoreError> {
+    let sql = "SELECT id, body FROM invitations WHERE account = $1 AND email = $2 AND state = 'pending'";
+    let row: Option<(String, String)> = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(email).fetch_optional(c).await
+    })?;
+    row.map(read).transpose()
+}
+
+fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
+    decode("invitations", || id, &body)
+}
+
+/// Makes the invitation this.
+pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> Result<(), WriteError> {
+    let sql = "INSERT INTO invitations (id, account, email, state, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
+               version = excluded.version";
+    let (id, account) = (invitation.id.to_string(), invitation.account.to_string());
+    let body = encode(invitation)?;
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name()).bind(body)
+            .bind(version).execute(c).await.map(drop)
+    })
+    .map_err(|error| taken(error, "a pending invitation of", || invitation.email.clone()))?;
+    let sql = "DELETE FROM invitation_roles WHERE invitation = $1";
+    on_tx!(tx, c => sqlx::query(sql).bind(&id).execute(c).await.map(drop))?;
+    if invitation.state != InvitationState::Pending {
+        return Ok(());
+    }
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO invitation_roles (account, invitation, counts, name) SELECT $1, $2, $3, value ->> 'name' FROM",
+        "$4",
+        ""
+    );
+    let rows: Vec<_> = invitation.roles.iter().map(|name| serde_json::json!({ "name": name })).collect();
+    let (rows, counts) = (encode(&rows)?, i64::from(invitation.counts()));
+    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&id).bind(counts).bind(rows).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// One text for each filter, so that each is bound to the index that fits it.
+macro_rules! invitations {
+    ($from:literal, $where:literal) => {
+        concat!(
+            "SELECT i.id, i.body FROM ",
+            $from,
+            " WHERE i.account = $1 AND i.id > $2",
+            $where,
+            " ORDER BY i.id LIMIT $3"
+        )
+    };
+}
+
+/// Which invitations to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvitationFilter<'a> {
+    /// All of them.
+    All,
+    /// Those in this state.
+    State(InvitationState),
+    /// Pending ones that offer this account role.
+    PendingWithRole(&'a str),
+}
+
+impl Store {
+    /// A page of an account's invitations, ascending by id, which is in the order they were made in.
+    ///
+    /// `after` is the last one of the page before, `limit` the most of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or a row is corrupt.
+    pub async fn list_invitations(
+        &self,
+        account: AccountId,
+        filter: InvitationFilter<'_>,
+        after: Option<InvitationId>,
+        limit: u32,
+    ) -> Result<Page<Invitation>, StoreError> {
+        let (sql, condition) = match filter {
+            InvitationFilter::All => (invitations!("invitations i", ""), None),
+            InvitationFilter::State(state) => {
+                (invitations!("invitations i", " AND i.state = $4"), Some(state.name()))
+            }
+            InvitationFilter::PendingWithRole(role) => (
+                invitations!(
+                    "invitation_roles r JOIN invitations i ON i.id = r.invitation",
+                    " AND r.account = $1 AND r.name = $4"
+                ),
+                Some(role),
+            ),
+        };
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
+            let query = sqlx::query_as(sql).bind(account.to_string()).bind(&after).bind(rows_for(limit));
+            condition.into_iter().fold(query, |query, value| query.bind(value)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, read)
+    }
+
+    /// The invitation of that id, in whatever account.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or the row is corrupt.
+    pub async fn invitation(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+        let sql = "SELECT id, body FROM invitations WHERE id = $1";
+        let row: Option<(String, String)> = on_readers!(self.pools()?, c => sqlx::query_as(sql).bind(id.to_string()).fetch_optional(c).await)?;
+        row.map(read).transpose()
+    }
+}
