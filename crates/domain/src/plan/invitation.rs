@@ -1,12 +1,11 @@
-//! Plans that offer access to an e-mail address, and that make a member of whoever follows the link (RE-05, RE-10).
+//! Plans that offer access to an e-mail address (RE-05, RE-10). `acceptance.rs` makes a member of whoever follows the link.
 //!
 //! What is offered is judged twice by the same rules: when the invitation is made, and when it is accepted,
 //! by the inviter's rights of that moment.
 
-use super::Context;
 use super::member::{self, Names, Offer};
-use super::names::Fields;
-use super::scene::{Scene, active_user};
+use super::scene::Scene;
+use super::{Context, acceptance};
 use crate::change::Change;
 use crate::command::{Command, NewAssignment};
 use crate::id::{AccountId, InvitationId, UserId};
@@ -16,7 +15,6 @@ use crate::operation::Operation;
 use crate::policy::model::{BoardingWay, ResourceIds};
 use crate::records::Stop;
 use crate::refusal::Refusal;
-use crate::user::{User, UserState};
 
 /// Microseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -38,7 +36,7 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
         Command::RevokeInvitation { account, invitation } => revoke(context, *account, *invitation),
         Command::AcceptInvitation { account, invitation, generation, newcomer, display_name } => {
             let invitation = open(context, *account, *invitation, *generation)?;
-            accept(context, invitation, *newcomer, display_name.as_ref())
+            acceptance::accept(context, invitation, *newcomer, display_name.as_ref())
         }
         Command::DeclineInvitation { account, invitation, generation } => {
             let invitation = open(context, *account, *invitation, *generation)?;
@@ -63,7 +61,8 @@ impl Letter<'_> {
     }
 }
 
-fn operation(replaces: Option<Replaced>) -> Operation {
+/// The operation that makes such an invitation.
+pub(super) fn operation(replaces: Option<Replaced>) -> Operation {
     if replaces.is_some() { Operation::MemberReplaceEmail } else { Operation::MemberInvite }
 }
 
@@ -223,87 +222,8 @@ fn open(
     Ok(found.ok_or(Refusal::InvitationInvalid)?)
 }
 
-fn accept(
-    context: Context<'_>,
-    invitation: &Invitation,
-    newcomer: UserId,
-    display_name: Option<&String>,
-) -> Result<Vec<Change>, Stop> {
-    let account = invitation.account;
-    let (user, mut changes) = accepting(context, invitation, newcomer, display_name)?;
-    if context.records.membership(account, user)?.is_some() {
-        return Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into());
-    }
-    let inviter = invitation.invited_by.actor();
-    let as_inviter = Context { actor: &inviter, ..context };
-    let (offer, leaves) = by_inviter(as_inviter, invitation, user).map_err(|stop| match stop {
-        Stop::Refused(Refusal::Denied { .. } | Refusal::DelegationDenied(_) | Refusal::SelfRemoval) => {
-            Refusal::InviterMayNot.into()
-        }
-        stop => stop,
-    })?;
-    changes.push(ended(context, invitation, InvitationState::Accepted));
-    changes.push(Change::Membership(offer.membership));
-    changes.extend(offer.assignments);
-    if let Some(user) = leaves {
-        changes.extend(member::end(context, account, user)?);
-    }
-    Ok(changes)
-}
-
-/// Who accepts, and the change that makes them known if they are not: the link proves the address.
-fn accepting(
-    context: Context<'_>,
-    invitation: &Invitation,
-    newcomer: UserId,
-    display_name: Option<&String>,
-) -> Result<(UserId, Vec<Change>), Stop> {
-    if let Some(known) = context.records.user_by_email(&invitation.email)? {
-        return Ok((active_user(context, known.id)?.id, Vec::new()));
-    }
-    let mut fields = Fields::default();
-    if display_name.is_none() {
-        fields.reject(
-            "display_name",
-            "is required: 1 to 200 characters by which the account's members will know you",
-        );
-    }
-    fields.finish()?;
-    let user = User {
-        id: newcomer,
-        email: invitation.email.clone(),
-        display_name: display_name.cloned().unwrap_or_default(),
-        state: UserState::Active,
-        identities: Vec::new(),
-        seats: Vec::new(),
-        created_at: context.now,
-    };
-    Ok((newcomer, vec![Change::User(user)]))
-}
-
-/// What the inviter may still offer, and who leaves for it.
-fn by_inviter(
-    context: Context<'_>,
-    invitation: &Invitation,
-    user: UserId,
-) -> Result<(Offer, Option<UserId>), Stop> {
-    let operation = operation(invitation.replaces);
-    let scene = Scene::of(context, operation.name(), invitation.account)?;
-    scene.authorize(operation)?;
-    let offer = offered(&scene, invitation, user)?;
-    let leaves = match invitation.replaces {
-        Some(Replaced { user: old, then: Then::Remove })
-            if old != user && context.records.membership(invitation.account, old)?.is_some() =>
-        {
-            Some(member::may_end(&scene, old)?.user)
-        }
-        Some(_) | None => None,
-    };
-    Ok((offer, leaves))
-}
-
 /// What an invitation offers, judged anew. A resource that was deleted meanwhile is left out.
-fn offered(scene: &Scene<'_>, invitation: &Invitation, user: UserId) -> Result<Offer, Stop> {
+pub(super) fn offered(scene: &Scene<'_>, invitation: &Invitation, user: UserId) -> Result<Offer, Stop> {
     let names = Names {
         roles: &invitation.roles,
         grants: &invitation.grants,
@@ -322,6 +242,7 @@ fn offered(scene: &Scene<'_>, invitation: &Invitation, user: UserId) -> Result<O
     member::offer(scene, user, &names, &assignments)
 }
 
-fn ended(context: Context<'_>, before: &Invitation, state: InvitationState) -> Change {
+/// The invitation in its last state.
+pub(super) fn ended(context: Context<'_>, before: &Invitation, state: InvitationState) -> Change {
     Change::Invitation(Invitation { state, updated_at: context.now, ..before.clone() })
 }

@@ -3,6 +3,7 @@
 //! [`authorize`](crate::authorize) (may the actor do this at all), [`delegation`](crate::delegation) (to this
 //! member, with these roles), [`limits`](crate::limits) (would a role have too few or too many holders).
 
+mod acceptance;
 mod account;
 mod contact;
 mod group;

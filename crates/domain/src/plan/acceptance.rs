@@ -1,0 +1,94 @@
+//! The plan that makes a member of whoever follows the link of an invitation (RE-05, RE-10), by the rights that the
+//! inviter has at that moment.
+
+use super::Context;
+use super::invitation::{ended, offered, operation};
+use super::member::{self, Offer};
+use super::names::Fields;
+use super::scene::{Scene, active_user};
+use crate::change::Change;
+use crate::id::UserId;
+use crate::invitation::{Invitation, InvitationState, Replaced, Then};
+use crate::records::Stop;
+use crate::refusal::Refusal;
+use crate::user::{User, UserState};
+
+/// Makes a member of whoever followed the link of an open invitation.
+pub(super) fn accept(
+    context: Context<'_>,
+    invitation: &Invitation,
+    newcomer: UserId,
+    display_name: Option<&String>,
+) -> Result<Vec<Change>, Stop> {
+    let account = invitation.account;
+    let (user, mut changes) = accepting(context, invitation, newcomer, display_name)?;
+    if context.records.membership(account, user)?.is_some() {
+        return Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into());
+    }
+    let inviter = invitation.invited_by.actor();
+    let as_inviter = Context { actor: &inviter, ..context };
+    let (offer, leaves) = by_inviter(as_inviter, invitation, user).map_err(|stop| match stop {
+        Stop::Refused(Refusal::Denied { .. } | Refusal::DelegationDenied(_) | Refusal::SelfRemoval) => {
+            Refusal::InviterMayNot.into()
+        }
+        stop => stop,
+    })?;
+    changes.push(ended(context, invitation, InvitationState::Accepted));
+    changes.push(Change::Membership(offer.membership));
+    changes.extend(offer.assignments);
+    if let Some(user) = leaves {
+        changes.extend(member::end(context, account, user)?);
+    }
+    Ok(changes)
+}
+
+/// Who accepts, and the change that makes them known if they are not: the link proves the address.
+fn accepting(
+    context: Context<'_>,
+    invitation: &Invitation,
+    newcomer: UserId,
+    display_name: Option<&String>,
+) -> Result<(UserId, Vec<Change>), Stop> {
+    if let Some(known) = context.records.user_by_email(&invitation.email)? {
+        return Ok((active_user(context, known.id)?.id, Vec::new()));
+    }
+    let mut fields = Fields::default();
+    if display_name.is_none() {
+        fields.reject(
+            "display_name",
+            "is required: 1 to 200 characters by which the account's members will know you",
+        );
+    }
+    fields.finish()?;
+    let user = User {
+        id: newcomer,
+        email: invitation.email.clone(),
+        display_name: display_name.cloned().unwrap_or_default(),
+        state: UserState::Active,
+        identities: Vec::new(),
+        seats: Vec::new(),
+        created_at: context.now,
+    };
+    Ok((newcomer, vec![Change::User(user)]))
+}
+
+/// What the inviter may still offer, and who leaves for it.
+fn by_inviter(
+    context: Context<'_>,
+    invitation: &Invitation,
+    user: UserId,
+) -> Result<(Offer, Option<UserId>), Stop> {
+    let operation = operation(invitation.replaces);
+    let scene = Scene::of(context, operation.name(), invitation.account)?;
+    scene.authorize(operation)?;
+    let offer = offered(&scene, invitation, user)?;
+    let leaves = match invitation.replaces {
+        Some(Replaced { user: old, then: Then::Remove })
+            if old != user && context.records.membership(invitation.account, old)?.is_some() =>
+        {
+            Some(member::may_end(&scene, old)?.user)
+        }
+        Some(_) | None => None,
+    };
+    Ok((offer, leaves))
+}
