@@ -36,6 +36,7 @@ const KINDS: &[(&str, &str)] = &[
     ("con_", "a contact"),
     ("grp_", "an account group"),
     ("inv_", "an invitation"),
+    ("ses_", "a session"),
 ];
 
 fn parse(text: &str, prefix: &'static str, wanted: &'static str) -> Result<u128, IdError> {
@@ -120,6 +121,8 @@ ids! {
     ContactId, "con_", "a contact";
     /// The id of an account group.
     GroupId, "grp_", "an account group";
+    /// The id of a session.
+    SessionId, "ses_", "a session";
 }
 
 #[cfg(test)]

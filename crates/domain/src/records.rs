@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 
 use crate::account::Account;
+use crate::credential::Credential;
 use crate::group::Group;
-use crate::id::{AccountId, GroupId, UserId};
+use crate::id::{AccountId, GroupId, SessionId, UserId};
 use crate::membership::Membership;
 use crate::refusal::Refusal;
 use crate::resource::{Assignment, Resource, ResourceRef};
+use crate::session::Session;
 use crate::user::{Identity, User};
 
 /// Names one thing to read. The order of the variants is the order in which rows are locked.
@@ -49,6 +51,14 @@ pub enum Key {
     MembershipsInGroup(GroupId, UserId),
     /// Accounts of the group in which the user does not actively hold this account role: the first 20 by id.
     AccountsNotHeld(GroupId, UserId, String),
+    /// Every membership of a user, whose accounts are locked with it.
+    MembershipsOf(UserId),
+    /// A user's password.
+    Credential(UserId),
+    /// One session.
+    Session(SessionId),
+    /// Every session of a user.
+    SessionsOf(UserId),
 }
 
 /// What was read for a [`Key`]. Absence is something read, too.
@@ -70,10 +80,16 @@ pub enum Record {
     Assignments(Vec<Assignment>),
     /// For `Holders`, `ResourceHolders` and `GroupHolders`.
     Count(HolderCount),
-    /// For `MembershipsInGroup`.
+    /// For `MembershipsInGroup` and `MembershipsOf`.
     Memberships(Vec<Membership>),
     /// For `AccountsNotHeld`.
     Accounts(Vec<AccountId>),
+    /// For `Credential`.
+    Credential(Option<Credential>),
+    /// For `Session`.
+    Session(Option<Session>),
+    /// For `SessionsOf`.
+    Sessions(Vec<Session>),
 }
 
 /// How many hold a role, exactly.
@@ -180,4 +196,13 @@ impl Records {
     lookup!(
         /// Accounts of the group in which the user does not actively hold the account role: the first 20.
         accounts_not_held(group: GroupId, user: UserId, role: &str) -> &[AccountId], Key::AccountsNotHeld(group, user, role.to_owned()), Record::Accounts(all) => all.as_slice());
+    lookup!(
+        /// Every membership of the user.
+        memberships_of(user: UserId) -> &[Membership], Key::MembershipsOf(user), Record::Memberships(all) => all.as_slice());
+    lookup!(
+        /// The user's password.
+        credential(user: UserId) -> Option<&Credential>, Key::Credential(user), Record::Credential(found) => found.as_ref());
+    lookup!(
+        /// Every session of the user.
+        sessions_of(user: UserId) -> &[Session], Key::SessionsOf(user), Record::Sessions(all) => all.as_slice());
 }

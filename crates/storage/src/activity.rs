@@ -61,7 +61,7 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
     if let Change::User(_) = change
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
-        fact.retain(|name, _| !["email", "display_name", "identities"].contains(&name.as_str()));
+        fact.retain(|name, _| !["email", "display_name", "locale", "identities"].contains(&name.as_str()));
     }
     Ok(value)
 }

@@ -5,7 +5,7 @@ use mandate_domain::records::{Key, Record};
 use crate::error::StoreError;
 use crate::locks::Lock;
 use crate::tx::Tx;
-use crate::{account, assignment, group, holders, membership, resource, user};
+use crate::{account, assignment, credential, group, holders, membership, resource, session, user};
 
 /// Reads the keys in the order given, locking rows as `lock` says.
 pub(crate) async fn load(
@@ -87,6 +87,10 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::AccountsNotHeld(group, user, role) => {
             Record::Accounts(holders::accounts_not_held(tx, *group, *user, role).await?)
         }
+        Key::MembershipsOf(user) => Record::Memberships(membership::of(tx, *user).await?),
+        Key::Credential(user) => Record::Credential(credential::load(tx, *user).await?),
+        Key::Session(id) => Record::Session(session::load(tx, *id).await?),
+        Key::SessionsOf(user) => Record::Sessions(session::of(tx, *user).await?),
     })
 }
 

@@ -183,6 +183,10 @@ pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop
             Change::MembershipEnded { account, user } => (*account, *user, None),
             _ => continue,
         };
+        // Whoever is erased leaves the group in the same step.
+        if changes.iter().any(|c| matches!(c, Change::UserErased { user: erased, .. } if *erased == user)) {
+            continue;
+        }
         // A membership in an account that this plan creates cannot lose anything.
         if changes.iter().any(|c| matches!(c, Change::Account(a) if a.id == account)) {
             continue;

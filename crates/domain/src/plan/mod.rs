@@ -4,6 +4,7 @@
 //! member, with these roles), [`limits`](crate::limits) (would a role have too few or too many holders).
 
 mod account;
+mod credential;
 mod group;
 mod member;
 mod names;
@@ -84,7 +85,11 @@ pub fn plan(
     // INVARIANT: no changes leave here unjudged, whichever command made them.
     limits::judge(policies, records, &changes)?;
     group::guard(context, &changes)?;
-    let account = changes.iter().find_map(Change::account).or_else(|| command.account());
+    let account = match command {
+        // What ends in one account with it is none of another account's business (GW-06).
+        Command::EraseUser { .. } => None,
+        _ => changes.iter().find_map(Change::account).or_else(|| command.account()),
+    };
     Ok(Plan { operation: command.name(), account, subject, changes })
 }
 
@@ -108,7 +113,15 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::Assign { .. }
         | Command::Unassign { .. } => resource::draft(context, command)?,
         Command::TransferOwnership { account, from, to } => ownership::transfer(context, *account, *from, *to)?,
-        Command::CreateUser { .. } => user::draft(context, command)?,
+        Command::CreateUser { .. }
+        | Command::UpdateUser { .. }
+        | Command::SuspendUser { .. }
+        | Command::ReinstateUser { .. }
+        | Command::EraseUser { .. } => user::draft(context, command)?,
+        Command::SetInitialPassword { .. }
+        | Command::SetPassword { .. }
+        | Command::BeginSession { .. }
+        | Command::EndSessions { .. } => credential::draft(context, command)?,
         Command::CreateGroup { .. } | Command::AddGroupUser { .. } | Command::RemoveGroupUser { .. } => {
             group::draft(context, command)?
         }
