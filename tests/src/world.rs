@@ -21,18 +21,20 @@ mod party;
 mod question;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mandate_proto::v1::{
-    AccessLevel, Account, AttributeValue, CreateAccountRequest, CreateUserRequest, Identity, LookupPermissionsRequest,
-    LookupPermissionsResponse, Member, NewAssignment, Resource, ResourceRef, Subject, User,
-    attribute_value, subject,
+    AccessLevel, Account, AttributeValue, CreateAccountRequest, CreateUserRequest, Identity,
+    LookupPermissionsRequest, LookupPermissionsResponse, Member, NewAssignment, Resource, ResourceRef,
+    Subject, User, attribute_value, subject,
 };
 use tonic::Code;
+use tonic::transport::Endpoint;
 
 pub use self::calls::adding;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};
-use crate::{Engine, Fixture, Server};
+use crate::{Bearer, Engine, Fixture, Server};
 
 /// A running service and what a story says about it: its people and accounts.
 ///
@@ -99,8 +101,11 @@ impl World {
     /// A terminal account in which everything is set up that its access control center requires (IX-03, 04, 06).
     pub async fn ready_terminal(&self, owner: &User) -> Account {
         let account = self.account("terminal", owner).await;
-        let values =
-            [("tier", text("business")), ("organization_domain", text("acme.example")), ("access_control", flag(true))];
+        let values = [
+            ("tier", text("business")),
+            ("organization_domain", text("acme.example")),
+            ("access_control", flag(true)),
+        ];
         for (name, value) in values {
             self.operator().set(&account, name, value).await.expect("an attribute that is set");
         }
@@ -120,6 +125,22 @@ impl World {
     /// Somebody who calls with a token of their own.
     pub fn by(&self, person: &User) -> Party {
         Party::new(self.server.calling_as(&person.id, &[]))
+    }
+
+    /// The same on a connection of its own, for races between clients.
+    pub fn by_another_client(&self, person: &User) -> Party {
+        self.another_client(&self.server.token(&person.id, &[]))
+    }
+
+    /// A platform operator on a connection of its own, for races between clients.
+    pub fn another_operator(&self) -> Party {
+        self.another_client(&self.server.token("backend", &["platform.operator"]))
+    }
+
+    fn another_client(&self, token: &str) -> Party {
+        let url = format!("http://{}", self.server.address());
+        let endpoint = Endpoint::from_shared(url).expect("the URL of an address");
+        Party::new(Bearer::new(token).on(endpoint.timeout(Duration::from_secs(30)).connect_lazy()))
     }
 
     /// A platform operator.
@@ -185,11 +206,7 @@ pub fn resource(kind: &str, id: &str) -> ResourceRef {
 
 /// An assignment of a resource that carries these roles and permissions of its own.
 pub fn assignment(resource: &ResourceRef, roles: &[&str], permissions: &[&str]) -> NewAssignment {
-    NewAssignment {
-        resource: Some(resource.clone()),
-        roles: names(roles),
-        permissions: names(permissions),
-    }
+    NewAssignment { resource: Some(resource.clone()), roles: names(roles), permissions: names(permissions) }
 }
 
 /// Names as the messages carry them.

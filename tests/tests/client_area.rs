@@ -91,7 +91,10 @@ on_both_engines! {
         world.by(olga).rename(shop, "Olga's shop").await.expect("the account's details");
         world.by(olga).set_grants(shop, bob, &GIVEN).await.expect("every permission");
         let held = world.permissions(bob, shop).await;
-        assert!(GIVEN.iter().all(|given| held.iter().any(|held| held == given)) && held.len() == GIVEN.len(), "{held:?}");
+        assert!(
+            GIVEN.iter().all(|given| held.iter().any(|held| held == given)) && held.len() == GIVEN.len(),
+            "{held:?}"
+        );
     }
 
     /// An account comes with an order, or with a registration ahead of any; either is recorded.
@@ -146,7 +149,14 @@ on_both_engines! {
         world.by(olga).set_grants(shop, bob, &GIVEN).await.expect("every permission that can be given");
         world.by(olga).add(shop, &cleo, &["user"]).await.expect("another user");
 
-        for missing in ["users.add", "users.edit", "users.remove", "contacts.create", "contacts.edit", "account.transfer"] {
+        for missing in [
+            "users.add",
+            "users.edit",
+            "users.remove",
+            "contacts.create",
+            "contacts.edit",
+            "account.transfer",
+        ] {
             world.may(bob, shop, missing).await.denied_for(Reason::NotGranted);
             // The owner could not even give it away.
             assert_invalid(world.by(olga).set_grants(shop, bob, &[missing]).await, &["grants"]);
@@ -186,7 +196,8 @@ on_both_engines! {
             world.may(stranger, account, "domains.view").await.denied_for(Reason::NotAMember);
         }
         let listed = world.by(bob).accounts().list_accounts(ListAccountsRequest::default()).await;
-        let mut listed: Vec<_> = listed.expect("listed").into_inner().accounts.into_iter().map(|a| a.id).collect();
+        let mut listed: Vec<_> =
+            listed.expect("listed").into_inner().accounts.into_iter().map(|a| a.id).collect();
         let mut expected = vec![shop.id.clone(), studio.id.clone(), blog.id.clone()];
         listed.sort();
         expected.sort();
@@ -205,8 +216,14 @@ on_both_engines! {
             (by.rename(&hidden, "x").await.map(|_| ()), by.rename(&nowhere, "x").await.map(|_| ())),
             (by.members(&hidden, "").await.map(|_| ()), by.members(&nowhere, "").await.map(|_| ())),
             (by.member(&hidden, bob).await.map(|_| ()), by.member(&nowhere, bob).await.map(|_| ())),
-            (by.add(&hidden, olga, &["user"]).await.map(|_| ()), by.add(&nowhere, olga, &["user"]).await.map(|_| ())),
-            (by.add(&hidden, olga, &["typo"]).await.map(|_| ()), by.add(&nowhere, olga, &["typo"]).await.map(|_| ())),
+            (
+                by.add(&hidden, olga, &["user"]).await.map(|_| ()),
+                by.add(&nowhere, olga, &["user"]).await.map(|_| ()),
+            ),
+            (
+                by.add(&hidden, olga, &["typo"]).await.map(|_| ()),
+                by.add(&nowhere, olga, &["typo"]).await.map(|_| ()),
+            ),
             (by.remove(&hidden, bob).await.map(|_| ()), by.remove(&nowhere, bob).await.map(|_| ())),
             (by.remove(&hidden, olga).await.map(|_| ()), by.remove(&nowhere, olga).await.map(|_| ())),
             (by.assigned_to(&hidden, bob).await.map(|_| ()), by.assigned_to(&nowhere, bob).await.map(|_| ())),
@@ -215,7 +232,8 @@ on_both_engines! {
             let not_there = assert_refused(not_there, Code::PermissionDenied, "NOT_A_MEMBER");
             assert_eq!(told(&there), told(&not_there));
         }
-        let listed = by.accounts().list_accounts(ListAccountsRequest::default()).await.expect("listed").into_inner();
+        let listed =
+            by.accounts().list_accounts(ListAccountsRequest::default()).await.expect("listed").into_inner();
         assert_eq!(listed.accounts.iter().map(|account| &account.id).collect::<Vec<_>>(), [&shop.id]);
     }
 }

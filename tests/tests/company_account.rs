@@ -16,7 +16,8 @@ struct Company {
 }
 
 /// "die Kontodetails, Benutzerverwaltung, Dokumente, Zolleinstellungen und Aktivitäts-Feed".
-const COMPANY_TAB: [&str; 5] = ["company.view", "users.view", "documents.view", "customs.view", "activity.view"];
+const COMPANY_TAB: [&str; 5] =
+    ["company.view", "users.view", "documents.view", "customs.view", "activity.view"];
 
 impl Fixture for Company {
     async fn prepare(engine: Engine) -> Self {
@@ -56,7 +57,11 @@ on_both_engines! {
     /// "Standardmäßig muss jedes Firmenkonto mindestens einen Admin haben."
     async fn sh_01_at_least_one_admin_at_every_instant(company: Company) {
         let Company { world, acme, ada, max, .. } = &company;
-        world.by(ada).set_roles(acme, max, &["manager", "billing_contact"]).await.expect("a second billing contact");
+        world
+            .by(ada)
+            .set_roles(acme, max, &["manager", "billing_contact"])
+            .await
+            .expect("a second billing contact");
         for by in [world.by(ada), world.operator()] {
             let demoted = by.set_roles(acme, ada, &["member", "billing_contact"]).await;
             let status = assert_refused(demoted, Code::FailedPrecondition, "LIMIT_LEAST");
@@ -99,8 +104,16 @@ on_both_engines! {
         let nora = world.person("Nora").await;
         let by = world.by(max);
         assert_refused(by.add(acme, &nora, &["member"]).await, Code::PermissionDenied, "PERMISSION_MISSING");
-        assert_refused(by.set_roles(acme, mia, &["manager"]).await, Code::PermissionDenied, "PERMISSION_MISSING");
-        assert_refused(by.set_roles(acme, max, &["admin"]).await, Code::PermissionDenied, "PERMISSION_MISSING");
+        assert_refused(
+            by.set_roles(acme, mia, &["manager"]).await,
+            Code::PermissionDenied,
+            "PERMISSION_MISSING",
+        );
+        assert_refused(
+            by.set_roles(acme, max, &["admin"]).await,
+            Code::PermissionDenied,
+            "PERMISSION_MISSING",
+        );
         assert_refused(by.suspend(acme, mia).await, Code::PermissionDenied, "PERMISSION_MISSING");
         assert_refused(by.remove(acme, mia).await, Code::PermissionDenied, "PERMISSION_MISSING");
         assert_eq!(world.roles(mia, acme).await, ["member"]);
@@ -160,7 +173,8 @@ on_both_engines! {
         let Company { world, acme, ada, max, mia } = &company;
         for (person, role) in [(max, "manager"), (mia, "member")] {
             let before = world.permissions(person, acme).await;
-            let after = world.by(ada).set_roles(acme, person, &[role, "billing_contact"]).await.expect("combined");
+            let after =
+                world.by(ada).set_roles(acme, person, &[role, "billing_contact"]).await.expect("combined");
             assert_eq!(after.roles, ["billing_contact", role]);
             assert_eq!(world.permissions(person, acme).await, before, "it grants no permission");
         }
@@ -169,7 +183,10 @@ on_both_engines! {
         let nora = world.person("Nora").await;
         let alone = world.by(ada).add(acme, &nora, &["billing_contact"]).await;
         let status = assert_invalid(alone, &["roles"]);
-        assert!(status.message().contains("admin, manager, member"), "says which roles stand alone: {status:?}");
+        assert!(
+            status.message().contains("admin, manager, member"),
+            "says which roles stand alone: {status:?}"
+        );
         assert_invalid(world.by(ada).set_roles(acme, mia, &["billing_contact"]).await, &["roles"]);
     }
 

@@ -1,8 +1,6 @@
 //! Callers of a login service elsewhere: configured issuers, and how far their tokens reach.
 
-use mandate_proto::v1::{
-    CheckRequest, DecisionReason as Reason, GetUserRequest, Identity, Subject, subject,
-};
+use mandate_proto::v1::{CheckRequest, DecisionReason as Reason, GetUserRequest, Identity, Subject, subject};
 use mandate_tests::expect::assert_refused;
 use mandate_tests::jwt::{TokenKey, claims, with};
 use mandate_tests::world::Party;
@@ -68,8 +66,14 @@ on_both_engines! {
         assert_refused(as_eve.account(&acme).await, Code::PermissionDenied, "PERMISSION_MISSING");
         // The same permissions, asked about by the login instead of the user.
         let subject = Some(Subject { subject: Some(subject::Subject::Identity(login_of("auth0|ada"))) });
-        let request = CheckRequest { account: acme.id.clone(), subject, permission: "users.add".to_owned(), resource: None };
-        let answer = world.service(&["authz.check"]).authz().check(request).await.expect("answered").into_inner();
+        let request = CheckRequest {
+            account: acme.id.clone(),
+            subject,
+            permission: "users.add".to_owned(),
+            resource: None,
+        };
+        let answer =
+            world.service(&["authz.check"]).authz().check(request).await.expect("answered").into_inner();
         assert_eq!(answer.reason(), Reason::Role);
     }
 

@@ -56,11 +56,15 @@ on_both_engines! {
         let foreign = world.account("managed-accounts", max).await;
         world.by(max).add(&foreign, ada, &["member"]).await.expect("a member, not an owner");
 
-        let status = assert_invalid(world.by(ada).found_group("Too much", &[&brands[0], &foreign]).await, &["accounts[1]"]);
+        let status = assert_invalid(
+            world.by(ada).found_group("Too much", &[&brands[0], &foreign]).await,
+            &["accounts[1]"],
+        );
         assert!(status.message().contains("owner"), "{status:?}");
         assert_invalid(world.by(ada).found_group("Nothing", &[]).await, &["accounts"]);
 
-        let group = world.by(ada).found_group("All of mine", &[&brands[0], &brands[2]]).await.expect("owner of all");
+        let group =
+            world.by(ada).found_group("All of mine", &[&brands[0], &brands[2]]).await.expect("owner of all");
         world.by(ada).add_to_group(&group, max, "manager").await.expect("its administrator adds users");
         for brand in brands {
             assert_eq!(world.roles(ada, brand).await, ["owner"], "stays owner of each account");
@@ -81,7 +85,9 @@ on_both_engines! {
 
         // Everything but team management, ownership and deletion.
         let owners = world.permissions(ada, &brands[0]).await;
-        let expected = owners.into_iter().filter(|name| !["team", "ownership", "deletion"].contains(&name.split('.').next().unwrap()));
+        let expected = owners
+            .into_iter()
+            .filter(|name| !["team", "ownership", "deletion"].contains(&name.split('.').next().unwrap()));
         assert_eq!(world.permissions(max, &brands[0]).await, expected.collect::<Vec<_>>());
 
         // Other memberships add theirs.
@@ -124,9 +130,17 @@ on_both_engines! {
             world.may(manager, &brands[1], "reports.view").await.allowed_by(Reason::Group);
         }
         let gus = world.person("Gus").await;
-        assert_refused(world.by(max).add_to_group(group, &gus, "manager").await, Code::PermissionDenied, "DELEGATION_DENIED");
+        assert_refused(
+            world.by(max).add_to_group(group, &gus, "manager").await,
+            Code::PermissionDenied,
+            "DELEGATION_DENIED",
+        );
         let backend = world.service(&["accounts.create", "accounts.read", "users.write"]);
-        assert_refused(backend.add_to_group(group, &gus, "manager").await, Code::PermissionDenied, "SCOPE_MISSING");
+        assert_refused(
+            backend.add_to_group(group, &gus, "manager").await,
+            Code::PermissionDenied,
+            "SCOPE_MISSING",
+        );
     }
 
     /// "wenn er nicht Teil eines anderen Managerkontos ist, das dasselbe Unternehmen enthält".

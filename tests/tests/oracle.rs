@@ -62,13 +62,13 @@ fn number<T: std::str::FromStr>(variable: &str, otherwise: T) -> T {
 /// Plays generated histories in accounts of these policies until one fails, and shrinks that.
 ///
 /// Errors: what the two disagree about, and after what.
-fn compare(server: &Server, policies: &BTreeMap<String, Policy>, cases: u32) -> Result<Seen, String> {
+fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32) -> Result<Seen, String> {
     static RUN: AtomicU32 = AtomicU32::new(0);
     let seed = number("MANDATE_ORACLE_SEED", SEED);
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 400,
+        max_shrink_iters: 150,
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(seed),
         ..Config::default()
@@ -91,7 +91,7 @@ fn compare(server: &Server, policies: &BTreeMap<String, Policy>, cases: u32) -> 
 /// Runs [`compare`] on a thread of its own, because a history blocks while it is played.
 async fn compared(arena: &Arc<Arena>, policies: BTreeMap<String, Policy>, cases: u32) -> Result<Seen, String> {
     let arena = Arc::clone(arena);
-    tokio::task::spawn_blocking(move || compare(&arena.server, &policies, cases)).await.expect("does not panic")
+    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases)).await.expect("does not panic")
 }
 
 fn read(texts: &BTreeMap<String, String>) -> BTreeMap<String, Policy> {

@@ -408,7 +408,7 @@ impl Scope {
     }
 }
 
-fn limited<'a>(roles: Vec<&'a Role>) -> impl Iterator<Item = &'a Role> {
+fn limited(roles: Vec<&Role>) -> impl Iterator<Item = &Role> {
     roles.into_iter().filter(|role| role.holders.least > 0 || role.holders.most.is_some())
 }
 

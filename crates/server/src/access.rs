@@ -82,6 +82,7 @@ rules! {
     SUSPEND_ACCOUNT = "/mandate.v1.AccountService/SuspendAccount", &[], Nobody;
     REINSTATE_ACCOUNT = "/mandate.v1.AccountService/ReinstateAccount", &[], Nobody;
     DELETE_ACCOUNT = "/mandate.v1.AccountService/DeleteAccount", &[], Needs(Op::AccountDelete);
+    LIST_ACTIVITY = "/mandate.v1.AccountService/ListActivity", &[Scope::AccountsRead], Needs(Op::ActivityList);
     CREATE_RESOURCE = "/mandate.v1.AccountService/CreateResource", &[], Resource(On::Create);
     GET_RESOURCE = "/mandate.v1.AccountService/GetResource", &[Scope::AccountsRead], Resource(On::View);
     LIST_RESOURCES = "/mandate.v1.AccountService/ListResources", &[Scope::AccountsRead], Resource(On::View);
@@ -128,7 +129,10 @@ pub enum AccessError {
         for_persons: bool,
     },
     /// A person asks about somebody else.
-    #[error("you can ask this about yourself only; name your own user id, or have a service with the scope ask")]
+    #[error(
+        "you can ask this about yourself only; name your own user id as the subject, or have a service ask \
+         whose token has the scope"
+    )]
     NotOneself,
     /// The token is a person's whom this service does not know, or it acts for one.
     #[error(
@@ -145,7 +149,11 @@ impl Rule {
     /// [`AccessError::ScopeMissing`].
     pub fn admit(&self, caller: &Caller, as_person: AsPerson) -> Result<(), AccessError> {
         let for_persons = self.person != Nobody;
-        let refused = |needed| Err(AccessError::ScopeMissing { needed, for_persons });
+        let refused = |needed| {
+            // Whoever names a person already needs no hint that they could.
+            let for_persons = for_persons && needed != Scope::PeopleAct;
+            Err(AccessError::ScopeMissing { needed, for_persons })
+        };
         match (caller.kind, as_person) {
             (CallerKind::Operator, AsPerson::No) => Ok(()),
             (CallerKind::Service, AsPerson::No) => match self.scopes {
@@ -155,7 +163,9 @@ impl Rule {
             },
             // A person who names another one must not be taken for either of them.
             (CallerKind::Person, AsPerson::Yes) => refused(Scope::PeopleAct),
-            (CallerKind::Service, AsPerson::Yes) if !caller.has_scope(Scope::PeopleAct) => refused(Scope::PeopleAct),
+            (CallerKind::Service, AsPerson::Yes) if !caller.has_scope(Scope::PeopleAct) => {
+                refused(Scope::PeopleAct)
+            }
             (CallerKind::Person | CallerKind::Service | CallerKind::Operator, _) if for_persons => Ok(()),
             (CallerKind::Person | CallerKind::Service | CallerKind::Operator, _) => {
                 refused(self.scopes.first().copied().unwrap_or(Scope::PlatformOperator))
@@ -219,8 +229,9 @@ mod tests {
     #[test]
     fn acting_for_a_person_needs_its_own_scope_and_makes_the_caller_that_person() {
         let needed = Scope::PeopleAct;
-        let refused = Err(AccessError::ScopeMissing { needed, for_persons: true });
+        let refused = Err(AccessError::ScopeMissing { needed, for_persons: false });
         assert_eq!(CHECK.admit(&caller(&[Scope::AuthzCheck]), AsPerson::Yes), refused);
+        assert_eq!(CHECK.admit(&caller(&[]), AsPerson::Yes), refused, "a person is nobody else");
         assert_eq!(ADD_MEMBER.admit(&caller(&[Scope::PeopleAct]), AsPerson::Yes), Ok(()));
         let both = caller(&[Scope::PeopleAct, Scope::UsersWrite]);
         assert!(CREATE_USER.admit(&both, AsPerson::Yes).is_err(), "a person creates no users");

@@ -1,4 +1,5 @@
-//! `AccountService`: accounts and the resources inside them. Groups are in [`group`](crate::group).
+//! `AccountService`: accounts. Its RPCs about the resources inside them are in [`resource`](crate::resource),
+//! those about account groups in [`group`](crate::group).
 
 use std::sync::Arc;
 
@@ -8,7 +9,6 @@ use mandate_domain::command::Command;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::membership::MemberState;
 use mandate_domain::records::{Key, Record};
-use mandate_domain::resource::{Resource, ResourceRef};
 use mandate_proto::v1;
 use mandate_proto::v1::account_service_server::AccountService;
 use mandate_storage::AccountsOf;
@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::facts::{Ask, Facts};
 use crate::reads::{About, may_read};
 use crate::writer::write;
-use crate::group;
+use crate::{group, resource};
 
 /// The service.
 #[derive(Clone)]
@@ -44,6 +44,14 @@ impl Accounts {
         let id = AccountId::from_bits(new_id_bits()?);
         let command = Command::CreateAccount { id, policy, display_name, first_user, origin, attributes };
         self.write_account(call, id, command).await
+    }
+
+    /// Carries out a command on an account that is there.
+    async fn change(&self, call: &Call, command: Command) -> Result<Option<v1::Account>, Error> {
+        let no_account = || Error::Defect(format!("{} names no account", command.name()));
+        let id = command.account().ok_or_else(no_account)?;
+        let account = self.write_account(call, id, command).await?;
+        Ok(Some(convert::account::to_message(account)))
     }
 
     /// Carries out a command that leaves the account there, and returns it as it is then.
@@ -68,7 +76,11 @@ impl Accounts {
         account.ok_or_else(|| Error::not_found("account", id))
     }
 
-    async fn list(&self, call: &Call, message: v1::ListAccountsRequest) -> Result<v1::ListAccountsResponse, Error> {
+    async fn list(
+        &self,
+        call: &Call,
+        message: v1::ListAccountsRequest,
+    ) -> Result<v1::ListAccountsResponse, Error> {
         let person = call.party.person();
         let paging = convert::account::list(message, person)?;
         let of = person.map_or(AccountsOf::Everybody, AccountsOf::User);
@@ -89,49 +101,6 @@ impl Accounts {
         let Some(user) = person else { return Ok(true) };
         let known = self.facts.of(Ask { account, user, resource: None }).await?;
         Ok(known.member.is_some_and(|member| member.state == MemberState::Active))
-    }
-
-    async fn create_resource(&self, call: &Call, message: v1::CreateResourceRequest) -> Result<Resource, Error> {
-        let command = convert::resource::create(message, call.party.person())?;
-        let committed = write(&self.facts, call.actor(), command).await?;
-        let created = committed.plan.changes.into_iter().find_map(|change| match change {
-            Change::Resource(resource) => Some(resource),
-            _ => None,
-        });
-        created.ok_or_else(|| Error::Defect("a resource was created without a change that says so".to_owned()))
-    }
-
-    async fn resource(&self, call: &Call, message: v1::GetResourceRequest) -> Result<Resource, Error> {
-        let convert::resource::ResourceIn { account, resource } = convert::resource::get(message)?;
-        let rule = access::GET_RESOURCE.person;
-        may_read(&self.facts, call.party, rule, account, About::Resource(&resource)).await?;
-        let keys = [Key::Account(account), Key::Resource(account, resource.clone())];
-        let mut found = None;
-        for (_, record) in self.facts.store().read(&keys).await? {
-            match record {
-                Record::Account(None) => return Err(Error::not_found("account", account)),
-                Record::Resource(stored) => found = stored,
-                _ => {}
-            }
-        }
-        found.ok_or_else(|| Error::not_found("resource", &resource))
-    }
-
-    async fn list_resources(
-        &self,
-        call: &Call,
-        message: v1::ListResourcesRequest,
-    ) -> Result<v1::ListResourcesResponse, Error> {
-        let convert::resource::ListResources { account, kind, paging } = convert::resource::list(message)?;
-        may_read(&self.facts, call.party, access::LIST_RESOURCES.person, account, About::Type(&kind)).await?;
-        exists(&self.facts, call.party, account).await?;
-        let after = paging.after.clone().map(|id| ResourceRef { kind: kind.clone(), id });
-        let page =
-            self.facts.store().list_resources(account, Some(&kind), after.as_ref(), paging.limit).await?;
-        let last = page.items.last().map(|resource| resource.resource.id.clone());
-        let next_page_token = paging.next(last, page.more.into())?;
-        let resources = page.items.into_iter().map(convert::resource::to_message).collect();
-        Ok(v1::ListResourcesResponse { resources, next_page_token })
     }
 }
 
@@ -172,6 +141,14 @@ impl AccountService for Accounts {
         may_read(&self.facts, call.party, access::GET_ACCOUNT.person, id, About::Account).await?;
         let account = convert::account::to_message(self.stored(id).await?);
         Ok(Response::new(v1::GetAccountResponse { account: Some(account) }))
+    }
+
+    async fn list_activity(
+        &self,
+        request: Request<v1::ListActivityRequest>,
+    ) -> Result<Response<v1::ListActivityResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(crate::activity::list(&self.facts, &call, request.into_inner()).await?))
     }
 
     async fn list_accounts(
@@ -223,7 +200,7 @@ impl AccountService for Accounts {
         request: Request<v1::CreateResourceRequest>,
     ) -> Result<Response<v1::CreateResourceResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        let resource = self.create_resource(&call, request.into_inner()).await?;
+        let resource = resource::create(&self.facts, &call, request.into_inner()).await?;
         let resource = Some(convert::resource::to_message(resource));
         Ok(Response::new(v1::CreateResourceResponse { resource }))
     }
@@ -233,7 +210,7 @@ impl AccountService for Accounts {
         request: Request<v1::GetResourceRequest>,
     ) -> Result<Response<v1::GetResourceResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        let resource = self.resource(&call, request.into_inner()).await?;
+        let resource = resource::get(&self.facts, &call, request.into_inner()).await?;
         let resource = Some(convert::resource::to_message(resource));
         Ok(Response::new(v1::GetResourceResponse { resource }))
     }
@@ -243,7 +220,7 @@ impl AccountService for Accounts {
         request: Request<v1::ListResourcesRequest>,
     ) -> Result<Response<v1::ListResourcesResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.list_resources(&call, request.into_inner()).await?))
+        Ok(Response::new(resource::list(&self.facts, &call, request.into_inner()).await?))
     }
 
     async fn delete_resource(
@@ -278,15 +255,5 @@ impl AccountService for Accounts {
     ) -> Result<Response<v1::RemoveAccountGroupUserResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(group::remove_user(&self.facts, &call, request.into_inner()).await?))
-    }
-}
-
-impl Accounts {
-    /// Carries out a command on an account that is there.
-    async fn change(&self, call: &Call, command: Command) -> Result<Option<v1::Account>, Error> {
-        let no_account = || Error::Defect(format!("{} names no account", command.name()));
-        let id = command.account().ok_or_else(no_account)?;
-        let account = self.write_account(call, id, command).await?;
-        Ok(Some(convert::account::to_message(account)))
     }
 }

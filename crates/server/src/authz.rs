@@ -139,10 +139,7 @@ fn modules(policy: &Policy, held: &PermissionSet, partly: &PermissionSet) -> Vec
 
 #[tonic::async_trait]
 impl AuthzService for Authz {
-    async fn check(
-        &self,
-        request: Request<v1::CheckRequest>,
-    ) -> Result<Response<v1::CheckResponse>, Status> {
+    async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::CheckResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(Authz::check(self, call.party, request.into_inner()).await?))
     }

@@ -135,3 +135,92 @@ fn explained(response: Response<Body>) -> Response<Body> {
     };
     Status::from(error).into_http()
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::auth::{Issuers, SigningKey};
+    use crate::auth::{Scope, ScopeSet};
+    use crate::clock::now_micros;
+
+    /// What a service behind the guard answers to a call of this path with this token.
+    async fn answer<F>(
+        path: &str,
+        token: Option<&str>,
+        verifier: Verifier,
+        inner: fn(Request<Body>) -> F,
+    ) -> Status
+    where
+        F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+    {
+        let mut request = Request::builder().uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut guarded = GuardLayer::new(Arc::new(verifier)).layer(service_fn(inner));
+        let response = guarded.call(request.body(Body::empty()).unwrap()).await.unwrap();
+        Status::from_header_map(response.headers()).unwrap_or_else(|| Status::ok(""))
+    }
+
+    fn key() -> (Verifier, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::load_or_create(folder.path()).unwrap();
+        let scopes = ScopeSet::EMPTY.with(Scope::AuthzCheck);
+        let token = key.mint("tester", scopes, std::time::Duration::from_secs(60), now_micros()).unwrap();
+        (Verifier::new(Issuers::default().with_embedded(&key), now_micros), token)
+    }
+
+    fn reason(status: &Status) -> String {
+        status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    }
+
+    async fn fine(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+        Ok(Response::new(Body::empty()))
+    }
+
+    async fn panics(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+        panic!("a defect")
+    }
+
+    async fn bare(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+        Ok(Status::out_of_range("too large").into_http())
+    }
+
+    const CHECK: &str = "/mandate.v1.AuthzService/Check";
+
+    #[tokio::test]
+    async fn nobody_reaches_a_service_of_ours_without_a_token() {
+        for path in [CHECK, "/mandate.v1.AuthzService/NoSuchCall", "/mandate.v1.NoSuchService/Call"] {
+            let status = answer(path, None, key().0, fine).await;
+            assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"));
+        }
+        assert_eq!(answer("/grpc.health.v1.Health/Check", None, key().0, fine).await.code(), Code::Ok);
+    }
+
+    #[tokio::test]
+    async fn a_scope_opens_what_the_list_says() {
+        let (verifier, token) = key();
+        assert_eq!(answer(CHECK, Some(&token), verifier, fine).await.code(), Code::Ok);
+        let (verifier, token) = key();
+        let status = answer("/mandate.v1.IdentityService/CreateUser", Some(&token), verifier, fine).await;
+        assert_eq!(reason(&status), "SCOPE_MISSING");
+        assert_eq!(status.get_details_error_info().unwrap().metadata["scope"], "users.write");
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_an_internal_error() {
+        let (verifier, token) = key();
+        let status = answer(CHECK, Some(&token), verifier, panics).await;
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Internal, "INTERNAL"));
+    }
+
+    #[tokio::test]
+    async fn what_the_transport_answers_gets_a_reason() {
+        let (verifier, token) = key();
+        let status = answer(CHECK, Some(&token), verifier, bare).await;
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    }
+}

@@ -32,7 +32,8 @@ impl Identities {
     }
 
     async fn create(&self, call: &Call, message: v1::CreateUserRequest) -> Result<User, Error> {
-        let convert::identity::CreateUser { email, display_name, identities } = convert::identity::create(message)?;
+        let convert::identity::CreateUser { email, display_name, identities } =
+            convert::identity::create(message)?;
         let id = UserId::from_bits(new_id_bits()?);
         let command = Command::CreateUser { id, email, display_name, identities };
         let committed = write(&self.facts, call.actor(), command).await?;

@@ -1,8 +1,8 @@
 //! The Mandate service as a library, so that tests reach its parts.
 //!
 //! A call passes [`guard`] (who calls, and the list in [`access`]), becomes a [`caller::Call`], and reaches the
-//! service of its noun: [`account`] with [`group`], [`membership`], [`authz`], [`identity`]. These are thin: they
-//! turn the message into domain types in [`convert`], and then
+//! service of its noun: [`account`] with [`resource`] and [`group`], [`membership`], [`authz`], [`identity`].
+//! These are thin: they turn the message into domain types in [`convert`], and then
 //!
 //! - a question is decided on [`facts`] in memory,
 //! - a read is authorised by [`reads`] on the same facts and served by the store,
@@ -15,12 +15,14 @@
 
 pub mod access;
 pub mod account;
+pub mod activity;
 pub mod auth;
 pub mod authz;
 pub mod caller;
 pub mod cli;
 pub mod clock;
 pub mod convert;
+pub mod demo;
 pub mod error;
 pub mod facts;
 pub mod group;
@@ -29,5 +31,6 @@ pub mod identity;
 pub mod membership;
 pub mod policies;
 pub mod reads;
+pub mod resource;
 pub mod serve;
 pub mod writer;

@@ -73,8 +73,13 @@ impl Memberships {
         Ok(Some(convert::membership::to_message(member)))
     }
 
-    async fn list(&self, call: &Call, message: v1::ListMembersRequest) -> Result<v1::ListMembersResponse, Error> {
-        let convert::membership::ListMembers { account, role, state, paging } = convert::membership::list(message)?;
+    async fn list(
+        &self,
+        call: &Call,
+        message: v1::ListMembersRequest,
+    ) -> Result<v1::ListMembersResponse, Error> {
+        let convert::membership::ListMembers { account, role, state, paging } =
+            convert::membership::list(message)?;
         may_read(&self.facts, call.party, access::LIST_MEMBERS.person, account, About::Account).await?;
         exists(&self.facts, call.party, account).await?;
         let filter = MemberFilter { role: role.as_deref(), state };
@@ -118,7 +123,8 @@ impl Memberships {
             ListAssignments::Of { user, paging } => {
                 let rule = access::LIST_ASSIGNMENTS.person;
                 may_read(&self.facts, call.party, rule, account, About::User(user)).await?;
-                let page = store.list_assignments_of(account, user, paging.after.as_ref(), paging.limit).await?;
+                let page =
+                    store.list_assignments_of(account, user, paging.after.as_ref(), paging.limit).await?;
                 let last = page.items.last().map(|assignment| assignment.resource.clone());
                 let token = paging.next(last, page.more.into())?;
                 (page, token)

@@ -55,7 +55,9 @@ pub async fn may_read(
         PersonRule::Resource(operation) => by_resource(&known, ask, operation, about),
         PersonRule::Oneself if oneself => Ok(()),
         PersonRule::Known => Ok(()),
-        PersonRule::Oneself | PersonRule::GroupRole | PersonRule::Nobody => Err(AccessError::NotOneself.into()),
+        PersonRule::Oneself | PersonRule::GroupRole | PersonRule::Nobody => {
+            Err(AccessError::NotOneself.into())
+        }
     }
 }
 
@@ -92,7 +94,10 @@ fn by_resource(
     let kind = policy.resource_type_id(name).and_then(|id| policy.resource_type(id));
     let Some(kind) = kind else {
         let names: Vec<&str> = policy.resource_types.iter().map(|kind| kind.name.as_str()).collect();
-        return Err(Error::field(path, format!("no such type in this account's policy; it has: {}", names.join(", "))));
+        return Err(Error::field(
+            path,
+            format!("no such type in this account's policy; it has: {}", names.join(", ")),
+        ));
     };
     // Of a resource that was not registered, whoever may see all of its type learns that there is none.
     let unknown = kind.ids == ResourceIds::Registered && known.resource.is_none();

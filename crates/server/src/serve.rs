@@ -1,5 +1,6 @@
 //! A running server: from the settings to an open socket, and back to a closed store.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the file mandate.db in the data folder.
     #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
-    pub database: Option<String>,
+    pub database: Option<DatabaseUrl>,
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
@@ -60,6 +61,22 @@ pub struct Settings {
     /// A file to write the address to once calls are answered, whole or not at all.
     #[arg(long, value_name = "FILE", env = "MANDATE_READY_FILE")]
     pub ready_file: Option<PathBuf>,
+}
+
+/// Where the database is. It may hold a password, so it is never shown.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] leaves it running until its runtime ends.
@@ -128,6 +145,9 @@ impl Running {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         for name in SERVICES.iter().copied().chain([""]) {
             self.health.set_service_status(name, ServingStatus::NotServing).await;
+            // Ends the streams of those who watch it, after they have read this: no call in flight is worth
+            // waiting for there.
+            self.health.clear_service_status(name).await;
         }
         // It cannot be told to stop any more when it has ended already.
         let _ = self.stop.send(());
@@ -138,18 +158,21 @@ impl Running {
         self.store.close().await;
         match drained {
             Ok(ended) => ended?.context("the server ended"),
-            Err(_) => Err(anyhow!("calls were still running after {} seconds and were broken off", DRAIN.as_secs())),
+            Err(_) => {
+                Err(anyhow!("calls were still running after {} seconds and were broken off", DRAIN.as_secs()))
+            }
         }
     }
 }
 
 impl Settings {
     fn database_url(&self) -> anyhow::Result<String> {
-        if let Some(url) = &self.database {
+        if let Some(DatabaseUrl(url)) = &self.database {
             return Ok(url.clone());
         }
         let file = self.data_dir.join("mandate.db");
-        let path = file.to_str().ok_or_else(|| anyhow!("the path of --data-dir is not UTF-8; choose another"))?;
+        let path =
+            file.to_str().ok_or_else(|| anyhow!("the path of --data-dir is not UTF-8; choose another"))?;
         Ok(format!("sqlite:{path}"))
     }
 }

@@ -72,23 +72,36 @@ type Row = (i64, i64, String, String, Option<String>, String, Option<String>, St
 impl Store {
     /// A page of what happened in an account, latest first.
     ///
-    /// `before` is the last place of the page before, `limit` the most entries of this one.
+    /// `subject` leaves only what concerned it, `before` is the last place of the page before, `limit` the most
+    /// entries of this one.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read or an entry is corrupt.
     pub async fn list_activity(
         &self,
         account: AccountId,
+        subject: Option<&str>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Page<Activity>, StoreError> {
-        let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
-                   WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
         let account = account.to_string();
-        let rows: Vec<Row> = on_readers!(self.pools()?, c => {
-            sqlx::query_as(sql).bind(&account).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit))
-                .fetch_all(c).await
-        })?;
+        let (before, limit_rows) = (before.unwrap_or(i64::MAX), rows_for(limit));
+        let rows: Vec<Row> = match subject {
+            None => {
+                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+                           WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+                on_readers!(self.pools()?, c => {
+                    sqlx::query_as(sql).bind(&account).bind(before).bind(limit_rows).fetch_all(c).await
+                })?
+            }
+            Some(subject) => {
+                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+                           WHERE account = $1 AND subject = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4";
+                on_readers!(self.pools()?, c => {
+                    sqlx::query_as(sql).bind(&account).bind(subject).bind(before).bind(limit_rows).fetch_all(c).await
+                })?
+            }
+        };
         Page::of(rows, limit, |(seq, at, actor_kind, actor, through, operation, subject, changes)| {
             let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
             let account = Some(account.clone());

@@ -112,14 +112,16 @@ impl Needs {
 
     /// Whether everything the other holds is held here at least as firmly.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        other.keys.is_subset(&self.keys) && other.exclusive.is_subset(&self.exclusive)
+        other.keys.is_subset(&self.keys)
+            && other.exclusive.iter().all(|key| self.lock(key) == Lock::Exclusive)
     }
 
     /// Whether a transaction that holds these may go on to lock more: none that it holds more weakly, none
     /// before one that it holds, and none at all when its plan is made already.
     pub(crate) fn may_add(&self, more: &Self, planned: bool) -> bool {
         let last = self.keys.range(..Key::UserByEmail(String::new())).next_back();
-        let firm = more.exclusive.iter().all(|key| self.exclusive.contains(key) || !self.keys.contains(key));
+        let firm =
+            more.exclusive.iter().all(|key| self.lock(key) == Lock::Exclusive || !self.keys.contains(key));
         let mut new = more.keys.iter().filter(|key| locks(key) && !self.keys.contains(key));
         firm && new.all(|key| !planned && last.is_none_or(|last| key > last))
     }

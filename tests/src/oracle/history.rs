@@ -34,6 +34,12 @@ pub struct Birth {
     pub first: u8,
     /// Its attributes.
     pub attributes: Attributes,
+    /// What those hold who come aboard first.
+    pub members: Vec<Holding>,
+    /// Who creates the first resources of each type.
+    pub resources: Vec<u8>,
+    /// Who joins a group that contains it, and as what, where its policy knows groups.
+    pub group: Option<(u8, u8)>,
 }
 
 /// Which attributes an account begins with.
@@ -132,7 +138,12 @@ fn birth(policies: u8) -> impl Strategy<Value = Birth> {
         4 => Just(Attributes::Ready),
         1 => pairs(1..4).prop_map(Attributes::Any),
     ];
-    (0..policies, number(), attributes).prop_map(|(policy, first, attributes)| Birth { policy, first, attributes })
+    // Some policies say more than others: they come more often.
+    let policy = prop_oneof![4 => 0..policies, 2 => Just(2), 1 => Just(3)];
+    let group = option::of((number(), name()));
+    (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..4), group).prop_map(
+        |(policy, first, attributes, members, resources, group)| Birth { policy, first, attributes, members, resources, group },
+    )
 }
 
 fn step(policies: u8) -> impl Strategy<Value = Step> {
@@ -144,13 +155,13 @@ fn what(policies: u8) -> impl Strategy<Value = What> {
     prop_oneof![
         1 => number().prop_map(|email| What::CreateUser { email }),
         1 => birth(policies).prop_map(What::CreateAccount),
-        3 => pairs(1..3).prop_map(What::SetAttributes),
-        1 => Just(What::SuspendAccount),
-        2 => Just(What::ReinstateAccount),
+        8 => pairs(1..3).prop_map(What::SetAttributes),
+        2 => Just(What::SuspendAccount),
+        6 => Just(What::ReinstateAccount),
         1 => Just(What::DeleteAccount),
-        20 => members(),
-        15 => resources(),
-        6 => groups(),
+        50 => members(),
+        40 => resources(),
+        18 => groups(),
     ]
 }
 
@@ -162,7 +173,7 @@ fn members() -> impl Strategy<Value = What> {
             .prop_map(|(user, roles, grants, restrictions)| What::UpdateMember { user, roles, grants, restrictions }),
         2 => number().prop_map(|user| What::SuspendMember { user }),
         2 => number().prop_map(|user| What::ReinstateMember { user }),
-        3 => number().prop_map(|user| What::RemoveMember { user }),
+        2 => number().prop_map(|user| What::RemoveMember { user }),
     ]
 }
 
@@ -195,7 +206,7 @@ fn carrying() -> impl Strategy<Value = Carrying> {
 
 /// Mostly one role: most exclude each other.
 fn roles() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![5 => vec(name(), 1), 2 => vec(name(), 2), 1 => vec(name(), 0..4)]
+    prop_oneof![5 => vec(name(), 1), 2 => vec(name(), 2), 1 => vec(name(), 1..4)]
 }
 
 fn names(how_many: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {

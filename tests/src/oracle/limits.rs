@@ -15,9 +15,10 @@ type Place = (String, String);
 pub(super) fn worsened(before: &World, after: &World) -> Faults {
     let (then, now) = (holders(before), holders(after));
     let mut faults = Faults::new();
-    for (place, (active, all, role)) in &now {
-        let (active_then, all_then) = then.get(place).map_or((usize::MAX, 0), |(active, all, _)| (*active, *all));
-        if (*active < role.least && *active < active_then) || (*all > role.most && *all > all_then) {
+    for (place, ((active, all), (least, most))) in now {
+        // What is new must meet every least at once.
+        let (active_then, all_then) = then.get(&place).map_or((usize::MAX, 0), |(count, _)| *count);
+        if (active < least && active < active_then) || (all > most && all > all_then) {
             faults.insert(Class::Limit);
         }
     }
@@ -27,20 +28,21 @@ pub(super) fn worsened(before: &World, after: &World) -> Faults {
     faults
 }
 
-/// The holders of every role everywhere.
-fn holders(world: &World) -> BTreeMap<Place, (usize, usize, Role)> {
+/// The holders of every role everywhere, and its least and most.
+fn holders(world: &World) -> BTreeMap<Place, (Count, Count)> {
+    let limits = |role: &Role| (role.least, role.most);
     let mut found = BTreeMap::new();
     for account in &world.accounts {
         let policy = world.policy(account);
         for (name, role) in &policy.roles {
             let count = in_account(account, name);
-            found.insert((account.id.clone(), name.clone()), (count.0, count.1, role.clone()));
+            found.insert((account.id.clone(), name.clone()), (count, limits(role)));
         }
         for resource in &account.resources {
             for (name, role) in &policy.types[&resource.name.0].roles {
                 let count = on_resource(account, &resource.name, name);
                 let place = format!("{}/{}/{}", account.id, resource.name.0, resource.name.1);
-                found.insert((place, name.clone()), (count.0, count.1, role.clone()));
+                found.insert((place, name.clone()), (count, limits(role)));
             }
         }
     }
@@ -48,7 +50,7 @@ fn holders(world: &World) -> BTreeMap<Place, (usize, usize, Role)> {
         for (name, role) in world.policies[policy].groups.iter().flat_map(|groups| &groups.roles) {
             let held = |user: &&super::world::User| user.seats.contains(&(group.clone(), name.clone()));
             let count = world.users.iter().filter(held).count();
-            found.insert((group.clone(), name.clone()), (count, count, role.clone()));
+            found.insert((group.clone(), name.clone()), ((count, count), limits(role)));
         }
     }
     found

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::client::Client;
 use super::history::{Attributes, Birth, Carrying, History, NOBODY, RESOURCES, Step, USERS, What, Who};
@@ -25,12 +26,12 @@ pub struct Seen {
 /// Plays a history; the policies are those that the model believes in, by name.
 ///
 /// Errors: what was done, step by step, and what the two disagree about at the last one.
-pub async fn play(server: &Server, policies: &BTreeMap<String, Policy>, history: &History, run: &str, seen: &mut Seen) -> Result<(), String> {
-    let world = World { policies: policies.clone(), ..World::default() };
+pub async fn play(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, history: &History, run: &str, seen: &mut Seen) -> Result<(), String> {
+    let world = World { policies: Arc::clone(policies), ..World::default() };
     let mut game = Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
     match game.play(history).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(format!("{}{error}\n", game.log)),
+        Err(error) => Err(game.readable(&error)),
     }
 }
 
@@ -54,12 +55,30 @@ impl Game<'_, '_> {
         for birth in &history.births {
             let write = self.birth(birth, None);
             let id = self.make(&Actor::Operator, write).await?;
-            self.accounts.extend(id);
+            self.accounts.extend(id.clone());
+            if let Some(account) = id.and_then(|id| self.world.account(&id)).cloned() {
+                self.settle(&account, birth).await?;
+            }
         }
         for step in &history.steps {
             self.step(step).await?;
         }
         Ok(())
+    }
+
+    /// The log and what was wrong, with names in place of ids.
+    fn readable(&self, error: &str) -> String {
+        let mut text = format!("{}{error}\n", self.log);
+        for user in &self.world.users {
+            text = text.replace(&user.id, user.email.split('-').next().unwrap_or_default());
+        }
+        for (number, account) in self.world.accounts.iter().enumerate() {
+            text = text.replace(&account.id, &format!("account {number}"));
+        }
+        for (number, (group, _)) in self.world.groups.iter().enumerate() {
+            text = text.replace(group, &format!("group {number}"));
+        }
+        text
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -74,6 +93,43 @@ impl Game<'_, '_> {
         let about = self.world.account(&account.id).expect("accounts stay");
         for reason in questions::agree(&self.client, &self.world, about, step.look).await? {
             *self.seen.answers.entry(reason).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Everybody else comes aboard, and there is something to work on.
+    async fn settle(&mut self, account: &Account, birth: &Birth) -> Result<(), String> {
+        for (number, holding) in (0_u8..).zip(&birth.members) {
+            let what = What::AddMember { user: number, holding: holding.clone(), assignments: Vec::new() };
+            let write = self.write(&Actor::Operator, account, &what);
+            if let Some(Write::AddMember { account: id, member, assignments }) = write {
+                let member = fitting(self.world.policy(account), member);
+                self.make(&Actor::Operator, Write::AddMember { account: id, member, assignments }).await?;
+            }
+        }
+        if let (Some((user, role)), true) = (birth.group, self.world.policy(account).groups.is_some()) {
+            let write = Write::CreateGroup { accounts: vec![account.id.clone()], founder: account.members[0].user.clone() };
+            self.make(&Actor::Operator, write).await?;
+            let newest = u8::try_from(self.world.groups.len()).expect("a few").saturating_sub(1);
+            if let Some(write) = self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role }) {
+                self.make(&Actor::Operator, write).await?;
+            }
+        }
+        for (kind, creator) in (0_u8..).zip(&birth.resources) {
+            for id in 0..2 {
+                let actor = Actor::Person(self.user(*creator));
+                let what = What::CreateResource { kind, id, parent: id, creator: 1 };
+                if let Some(write) = self.write(&actor, account, &what) {
+                    let write = match write {
+                        // Their own, whoever may create one here.
+                        Write::CreateResource { account, name, parent, .. } => {
+                            Write::CreateResource { account, name, parent, creator: actor.user().map(str::to_owned) }
+                        }
+                        other => other,
+                    };
+                    self.make(&Actor::Operator, write).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -190,6 +246,8 @@ impl Game<'_, '_> {
             What::Unassign { user, kind, id: number } => {
                 Write::Unassign { account: id, user: self.user(*user), resource: resource(policy, *kind, *number)? }
             }
+            // Where there are no groups, now and then is often enough.
+            What::CreateGroup { founder, .. } if policy.groups.is_none() && founder % 4 != 0 => return None,
             What::CreateGroup { accounts, founder } => {
                 let picked: BTreeSet<String> = accounts.iter().map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone()).collect();
                 let founder = actor.user().filter(|_| founder % 5 != 0).map_or_else(|| self.user(*founder), str::to_owned);
@@ -225,6 +283,20 @@ fn names<'a>(known: impl Iterator<Item = &'a String>, picks: &[u8]) -> Vec<Strin
     names.into_iter().collect()
 }
 
+/// The member without what does not go together.
+fn fitting(policy: &Policy, member: Member) -> Member {
+    let alone = policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
+    let first = member.roles.first().filter(|name| policy.roles.get(*name).is_some_and(|role| role.stands_alone));
+    let role = first.or(alone.min()).cloned().unwrap_or_default();
+    let fits = policy.roles[&role].clone();
+    Member {
+        grants: member.grants.into_iter().filter(|name| fits.grantable.contains(name)).collect(),
+        restrictions: member.restrictions.into_iter().filter(|name| fits.restrictable.contains(name)).collect(),
+        roles: vec![role],
+        ..member
+    }
+}
+
 /// Mostly permissions that can be granted beside one of the roles.
 fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
     let beside: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.grantable.clone()).collect();
@@ -251,7 +323,7 @@ fn resource(policy: &Policy, kind: u8, id: u8) -> Option<Ref> {
 
 fn parent_of(policy: &Policy, kind: &str, pick: u8) -> Option<Ref> {
     let wanted = policy.types[kind].parent.clone();
-    let wanted = if pick % 16 == 0 { policy.types.keys().next().cloned() } else { wanted };
+    let wanted = if pick % 16 == 15 { policy.types.keys().next().cloned() } else { wanted };
     wanted.map(|kind| (kind, format!("r{}", usize::from(pick) % RESOURCES)))
 }
 

@@ -30,7 +30,8 @@ impl Dice {
     }
 
     fn of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        list.get(self.below(list.len()))
+        let index = self.below(list.len());
+        list.get(index)
     }
 }
 
@@ -65,26 +66,32 @@ pub(super) async fn agree(client: &Client<'_>, world: &World, account: &Account,
 
 fn question(dice: &mut Dice, world: &World, account: &Account) -> Question {
     let policy = world.policy(account);
-    let user = dice.of(&world.users).map_or_else(String::new, |user| user.id.clone());
+    let anybody = dice.of(&world.users).map_or_else(String::new, |user| user.id.clone());
+    let member = dice.of(&account.members).map(|member| member.user.clone());
+    let user = member.filter(|_| dice.below(4) > 0).unwrap_or(anybody);
     let user = if dice.below(60) == 0 { "usr_00000000000000000000000000".to_owned() } else { user };
     let found = dice.of(&policy.permissions).cloned().unwrap_or_default();
     let permission = if dice.below(40) == 0 { "nothing.like_it".to_owned() } else { found };
-    let resource = resource(dice, policy, &permission);
+    let resource = resource(dice, policy, account, &permission);
     let id = if dice.below(60) == 0 { "acc_00000000000000000000000000".to_owned() } else { account.id.clone() };
     Question { account: id, user, permission, resource }
 }
 
-/// Mostly one that the permission is about.
-fn resource(dice: &mut Dice, policy: &Policy, permission: &str) -> Option<Ref> {
+/// Mostly one that is there and that the permission is about.
+fn resource(dice: &mut Dice, policy: &Policy, account: &Account, permission: &str) -> Option<Ref> {
     let about = policy.about.get(permission).filter(|about| !about.is_empty());
     let kinds: Vec<String> = policy.types.keys().cloned().collect();
     let kind = match dice.below(10) {
-        0 => "submarine".to_owned(),
-        1 => dice.of(&kinds)?.clone(),
-        2 | 3 => return None,
+        0 if dice.below(4) == 0 => "submarine".to_owned(),
+        0 => dice.of(&kinds)?.clone(),
+        1 | 2 => return None,
         _ => dice.of(about?)?.clone(),
     };
-    Some((kind, format!("r{}", dice.below(RESOURCES))))
+    let assigned = account.assignments.iter().map(|assignment| &assignment.resource);
+    let there = account.resources.iter().map(|found| &found.name).chain(assigned);
+    let there: Vec<Ref> = there.filter(|name| name.0 == kind).cloned().collect();
+    let picked = dice.of(&there).cloned().filter(|_| dice.below(3) > 0);
+    Some(picked.unwrap_or_else(|| (kind, format!("r{}", dice.below(RESOURCES)))))
 }
 
 impl Question {

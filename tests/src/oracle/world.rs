@@ -1,6 +1,7 @@
 //! Everything there is, in plain lists.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::policy::{Policy, Value};
 
@@ -8,7 +9,7 @@ use super::policy::{Policy, Value};
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The policies, by name.
-    pub policies: BTreeMap<String, Policy>,
+    pub policies: Arc<BTreeMap<String, Policy>>,
     /// The people.
     pub users: Vec<User>,
     /// The accounts.

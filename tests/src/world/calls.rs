@@ -2,10 +2,11 @@
 
 use mandate_proto::v1::{
     Account, AccountGroup, AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, Assignment,
-    AttributeValue, CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, GetAccountRequest,
-    GetMemberRequest, ListAssignmentsRequest, ListMembersRequest, Member, NewAssignment, ReinstateMemberRequest,
-    RemoveAccountGroupUserRequest, RemoveMemberRequest, Resource, ResourceRef, SuspendMemberRequest,
-    UnassignResourceRequest, UpdateAccountRequest, UpdateMemberRequest, User, list_assignments_request,
+    AttributeValue, CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest,
+    GetAccountRequest, GetMemberRequest, ListAssignmentsRequest, ListMembersRequest, Member, NewAssignment,
+    ReinstateMemberRequest, RemoveAccountGroupUserRequest, RemoveMemberRequest, Resource, ResourceRef,
+    SuspendMemberRequest, UnassignResourceRequest, UpdateAccountRequest, UpdateMemberRequest, User,
+    list_assignments_request,
 };
 use prost_types::FieldMask;
 use tonic::Status;
@@ -140,13 +141,20 @@ impl Party {
     /// Replaces a member's roles.
     pub async fn set_roles(&self, account: &Account, user: &User, roles: &[&str]) -> Result<Member, Status> {
         let roles = names(roles);
-        self.update(account, user, "roles", UpdateMemberRequest { roles, ..UpdateMemberRequest::default() }).await
+        self.update(account, user, "roles", UpdateMemberRequest { roles, ..UpdateMemberRequest::default() })
+            .await
     }
 
     /// Replaces a member's single permissions.
-    pub async fn set_grants(&self, account: &Account, user: &User, grants: &[&str]) -> Result<Member, Status> {
+    pub async fn set_grants(
+        &self,
+        account: &Account,
+        user: &User,
+        grants: &[&str],
+    ) -> Result<Member, Status> {
         let grants = names(grants);
-        self.update(account, user, "grants", UpdateMemberRequest { grants, ..UpdateMemberRequest::default() }).await
+        self.update(account, user, "grants", UpdateMemberRequest { grants, ..UpdateMemberRequest::default() })
+            .await
     }
 
     async fn update(
@@ -199,7 +207,12 @@ impl Party {
     }
 
     /// Ends an assignment.
-    pub async fn unassign(&self, account: &Account, user: &User, resource: &ResourceRef) -> Result<(), Status> {
+    pub async fn unassign(
+        &self,
+        account: &Account,
+        user: &User,
+        resource: &ResourceRef,
+    ) -> Result<(), Status> {
         let (account, user) = (account.id.clone(), user.id.clone());
         let request = UnassignResourceRequest { account, user, resource: Some(resource.clone()) };
         self.memberships().unassign_resource(request).await.map(|_| ())
@@ -211,7 +224,11 @@ impl Party {
     }
 
     /// The first page of those to whom a resource is assigned.
-    pub async fn assignees(&self, account: &Account, resource: &ResourceRef) -> Result<Vec<Assignment>, Status> {
+    pub async fn assignees(
+        &self,
+        account: &Account,
+        resource: &ResourceRef,
+    ) -> Result<Vec<Assignment>, Status> {
         self.assignments(account, list_assignments_request::Of::Resource(resource.clone())).await
     }
 

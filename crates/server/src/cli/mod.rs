@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::demo::{self, Demo};
 use crate::serve::Settings;
 
 /// Accounts, memberships and permission checks for a SaaS platform, in one service.
@@ -34,6 +35,8 @@ enum Command {
     /// Checks and shows policies.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Plays five products' articles about accounts and roles on a server of its own, and keeps it running.
+    Demo(Demo),
 }
 
 impl Cli {
@@ -44,6 +47,7 @@ impl Cli {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
             Command::Policy(command) => command.run(),
+            Command::Demo(options) => demo::run(&options).await,
         };
         result.unwrap_or_else(|error| {
             tell(&format!("mandate: {error:#}"));
@@ -69,11 +73,13 @@ fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Prints a result.
+/// Prints a result. A reader who has seen enough (`mandate policy show … | head`) is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
     use io::Write as _;
-    writeln!(io::stdout(), "{text}")?;
-    Ok(())
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 #[cfg(test)]

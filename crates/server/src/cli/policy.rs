@@ -60,7 +60,10 @@ fn show(name: &str) -> anyhow::Result<ExitCode> {
         None if Path::new(name).exists() => (name.to_owned(), read(Path::new(name))?),
         None => {
             let names: Vec<&str> = policy::builtin().iter().map(|(name, _)| *name).collect();
-            return Err(anyhow!("no policy and no file {name}; the built-in policies are {}", names.join(", ")));
+            return Err(anyhow!(
+                "no policy and no file {name}; the built-in policies are {}",
+                names.join(", ")
+            ));
         }
     };
     print(policy::matrix(&compile(&file, &source)?).to_string().trim_end())?;

@@ -31,6 +31,8 @@ pub struct CreateAccount {
     pub attributes: Vec<(String, AttributeValue)>,
 }
 
+/// Reads a `CreateAccountRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateAccountRequest) -> Result<CreateAccount, Error> {
@@ -94,17 +96,25 @@ fn attributes(
     read.into_iter().collect()
 }
 
-fn attribute(fields: &mut Fields, path: Path<'_>, message: v1::AttributeValue) -> Option<Option<AttributeValue>> {
+fn attribute(
+    fields: &mut Fields,
+    path: Path<'_>,
+    message: v1::AttributeValue,
+) -> Option<Option<AttributeValue>> {
     use v1::attribute_value::Value;
     let v1::AttributeValue { value } = message;
     Some(match value {
         None => None,
         Some(Value::Flag(on)) => Some(AttributeValue::Flag(on)),
         Some(Value::Number(number)) => Some(AttributeValue::Number(number)),
-        Some(Value::Text(text)) => Some(AttributeValue::Text(fields.opaque(path.field("text"), text, MAX_TEXT)?)),
+        Some(Value::Text(text)) => {
+            Some(AttributeValue::Text(fields.opaque(path.field("text"), text, MAX_TEXT)?))
+        }
     })
 }
 
+/// Reads a `UpdateAccountRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateAccountRequest) -> Result<Command, Error> {
@@ -116,15 +126,19 @@ pub fn update(message: v1::UpdateAccountRequest) -> Result<Command, Error> {
     let mut changed = Attributes::new();
     for (index, path) in super::membership::mask(&mut fields, update_mask).into_iter().enumerate() {
         match path.strip_prefix("attributes.") {
-            _ if path == "display_name" => name = fields.title(Path::of("display_name"), display_name.clone()),
+            _ if path == "display_name" => {
+                name = fields.title(Path::of("display_name"), display_name.clone())
+            }
             _ if path == "attributes" => changed.extend(given.iter().cloned()),
             Some(attribute) => {
-                let value = given.iter().find(|(name, _)| name == attribute).and_then(|(_, value)| value.clone());
+                let value =
+                    given.iter().find(|(name, _)| name == attribute).and_then(|(_, value)| value.clone());
                 changed.push((attribute.to_owned(), value));
             }
             None => {
                 let at = Path::of("update_mask");
-                let message = format!("\"{path}\" cannot be changed; name display_name, attributes or attributes.NAME");
+                let message =
+                    format!("\"{path}\" cannot be changed; name display_name, attributes or attributes.NAME");
                 fields.reject(at.field("paths").index(index), message);
             }
         }
@@ -132,7 +146,8 @@ pub fn update(message: v1::UpdateAccountRequest) -> Result<Command, Error> {
     // A path that is there twice changes the same thing once.
     changed.sort_by(|(a, _), (b, _)| a.cmp(b));
     changed.dedup_by(|(a, _), (b, _)| a == b);
-    let command = account.map(|account| Command::UpdateAccount { account, display_name: name, attributes: changed });
+    let command =
+        account.map(|account| Command::UpdateAccount { account, display_name: name, attributes: changed });
     fields.finish(command)
 }
 
@@ -143,6 +158,8 @@ fn only(account: &str) -> Result<AccountId, Error> {
     fields.finish(account)
 }
 
+/// Reads a `GetAccountRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn get(message: v1::GetAccountRequest) -> Result<AccountId, Error> {
@@ -150,6 +167,8 @@ pub fn get(message: v1::GetAccountRequest) -> Result<AccountId, Error> {
     only(&account)
 }
 
+/// Reads a `SuspendAccountRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn suspend(message: v1::SuspendAccountRequest) -> Result<Command, Error> {
@@ -157,6 +176,8 @@ pub fn suspend(message: v1::SuspendAccountRequest) -> Result<Command, Error> {
     Ok(Command::SuspendAccount { account: only(&account)? })
 }
 
+/// Reads a `ReinstateAccountRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn reinstate(message: v1::ReinstateAccountRequest) -> Result<Command, Error> {
@@ -164,6 +185,8 @@ pub fn reinstate(message: v1::ReinstateAccountRequest) -> Result<Command, Error>
     Ok(Command::ReinstateAccount { account: only(&account)? })
 }
 
+/// Reads a `DeleteAccountRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn delete(message: v1::DeleteAccountRequest) -> Result<Command, Error> {
@@ -172,6 +195,8 @@ pub fn delete(message: v1::DeleteAccountRequest) -> Result<Command, Error> {
 }
 
 /// Which page of accounts: of a person's (given by their id), or of all. The key is the last account's id.
+///
+/// Reads a `ListAccountsRequest`.
 ///
 /// # Errors
 /// Every bad field.

@@ -38,6 +38,8 @@ pub struct Check {
     pub resource: Option<ResourceRef>,
 }
 
+/// Reads a `CheckRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn check(message: v1::CheckRequest) -> Result<Check, Error> {
@@ -59,7 +61,9 @@ fn permission(fields: &mut Fields, path: Path<'_>, text: String) -> Option<Strin
     match text.len() {
         0 => fields.none(path, "is required: module.action"),
         1..=MAX_PERMISSION => Some(text),
-        length => fields.none(path, format!("has {length} bytes; no permission has more than {MAX_PERMISSION}")),
+        length => {
+            fields.none(path, format!("has {length} bytes; no permission has more than {MAX_PERMISSION}"))
+        }
     }
 }
 
@@ -83,7 +87,10 @@ pub fn batch(message: v1::BatchCheckRequest) -> Result<Vec<v1::CheckRequest>, Er
     match checks.len() {
         0 => Err(Error::field("checks", format!("is required: 1 to {MAX_BATCH} questions"))),
         1..=MAX_BATCH => Ok(checks),
-        length => Err(Error::field("checks", format!("has {length} questions; send at most {MAX_BATCH} in one call"))),
+        length => Err(Error::field(
+            "checks",
+            format!("has {length} questions; send at most {MAX_BATCH} in one call"),
+        )),
     }
 }
 
@@ -98,6 +105,8 @@ pub struct Lookup {
     pub resource: Option<ResourceRef>,
 }
 
+/// Reads a `LookupPermissionsRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn lookup(message: v1::LookupPermissionsRequest) -> Result<Lookup, Error> {

@@ -83,7 +83,9 @@ impl Fields {
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
-            None if self.0.is_empty() => Err(Error::Defect("a field was refused without a reason".to_owned())),
+            None if self.0.is_empty() => {
+                Err(Error::Defect("a field was refused without a reason".to_owned()))
+            }
             _ => Err(Refusal::Invalid(self.0).into()),
         }
     }
@@ -98,7 +100,11 @@ impl Fields {
     }
 
     /// An id, or `Some(None)` when it was left out.
-    pub fn optional_id<T: FromStr<Err = IdError>>(&mut self, path: Path<'_>, text: &str) -> Option<Option<T>> {
+    pub fn optional_id<T: FromStr<Err = IdError>>(
+        &mut self,
+        path: Path<'_>,
+        text: &str,
+    ) -> Option<Option<T>> {
         if text.is_empty() { Some(None) } else { self.id(path, text).map(Some) }
     }
 
@@ -123,7 +129,9 @@ impl Fields {
     pub fn opaque(&mut self, path: Path<'_>, text: String, most: usize) -> Option<String> {
         match text.len() {
             0 => self.none(path, format!("is required: 1 to {most} bytes")),
-            length if length > most => self.none(path, format!("has {length} bytes; at most {most} are kept")),
+            length if length > most => {
+                self.none(path, format!("has {length} bytes; at most {most} are kept"))
+            }
             _ => self.printable(path, text),
         }
     }
@@ -172,7 +180,9 @@ impl Fields {
     {
         match E::try_from(number).ok().and_then(of) {
             Some(value) => Some(value),
-            None => self.none(path, format!("{number} is no value of this enum that can be sent; see the protos")),
+            None => {
+                self.none(path, format!("{number} is no value of this enum that can be sent; see the protos"))
+            }
         }
     }
 

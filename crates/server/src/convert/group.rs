@@ -22,6 +22,8 @@ pub struct CreateGroup {
     pub founder: Option<UserId>,
 }
 
+/// Reads a `CreateAccountGroupRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateAccountGroupRequest) -> Result<CreateGroup, Error> {
@@ -30,9 +32,8 @@ pub fn create(message: v1::CreateAccountGroupRequest) -> Result<CreateGroup, Err
     let display_name = fields.title(Path::of("display_name"), display_name);
     let accounts = self::accounts(&mut fields, Path::of("accounts"), &accounts);
     let founder = fields.optional_id(Path::of("founder"), &founder);
-    let create = (|| {
-        Some(CreateGroup { display_name: display_name?, accounts: accounts?, founder: founder? })
-    })();
+    let create =
+        (|| Some(CreateGroup { display_name: display_name?, accounts: accounts?, founder: founder? }))();
     fields.finish(create)
 }
 
@@ -41,10 +42,13 @@ fn accounts(fields: &mut Fields, path: Path<'_>, texts: &[String]) -> Option<Vec
         return fields.none(path, format!("is required: 1 to {MAX_ACCOUNTS} accounts"));
     }
     fields.at_most(path, texts.len(), MAX_ACCOUNTS)?;
-    let read: Vec<_> = texts.iter().enumerate().map(|(index, text)| fields.id(path.index(index), text)).collect();
+    let read: Vec<_> =
+        texts.iter().enumerate().map(|(index, text)| fields.id(path.index(index), text)).collect();
     read.into_iter().collect()
 }
 
+/// Reads a `AddAccountGroupUserRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn add_user(message: v1::AddAccountGroupUserRequest) -> Result<Command, Error> {
@@ -57,6 +61,8 @@ pub fn add_user(message: v1::AddAccountGroupUserRequest) -> Result<Command, Erro
     fields.finish(command)
 }
 
+/// Reads a `RemoveAccountGroupUserRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn remove_user(message: v1::RemoveAccountGroupUserRequest) -> Result<Command, Error> {

@@ -26,6 +26,8 @@ pub struct CreateUser {
     pub identities: Vec<Identity>,
 }
 
+/// Reads a `CreateUserRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateUserRequest) -> Result<CreateUser, Error> {
@@ -34,9 +36,8 @@ pub fn create(message: v1::CreateUserRequest) -> Result<CreateUser, Error> {
     let email = self::email(&mut fields, Path::of("email"), &email);
     let display_name = fields.title(Path::of("display_name"), display_name);
     let identities = self::identities(&mut fields, Path::of("identities"), identities);
-    let create = (|| {
-        Some(CreateUser { email: email?, display_name: display_name?, identities: identities? })
-    })();
+    let create =
+        (|| Some(CreateUser { email: email?, display_name: display_name?, identities: identities? }))();
     fields.finish(create)
 }
 
@@ -51,7 +52,9 @@ fn email(fields: &mut Fields, path: Path<'_>, text: &str) -> Option<String> {
     let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
     match EmailAddress::parse_with_options(&lower, options) {
         Ok(_) => Some(lower),
-        Err(error) => fields.none(path, format!("is not an e-mail address such as name@example.com: {error}")),
+        Err(error) => {
+            fields.none(path, format!("is not an e-mail address such as name@example.com: {error}"))
+        }
     }
 }
 
@@ -80,6 +83,8 @@ pub fn identity(fields: &mut Fields, path: Path<'_>, message: v1::Identity) -> O
 }
 
 /// The user asked about; `None`: the calling person.
+///
+/// Reads a `GetUserRequest`.
 ///
 /// # Errors
 /// Every bad field.

@@ -32,6 +32,8 @@ fn member(account: &str, user: &str) -> Result<MemberOf, Error> {
     fields.finish(account.zip(user).map(|(account, user)| MemberOf { account, user }))
 }
 
+/// Reads a `AddMemberRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn add(message: v1::AddMemberRequest) -> Result<Command, Error> {
@@ -56,6 +58,8 @@ pub fn add(message: v1::AddMemberRequest) -> Result<Command, Error> {
     fields.finish(command)
 }
 
+/// Reads a `GetMemberRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn get(message: v1::GetMemberRequest) -> Result<MemberOf, Error> {
@@ -63,6 +67,8 @@ pub fn get(message: v1::GetMemberRequest) -> Result<MemberOf, Error> {
     member(&account, &user)
 }
 
+/// Reads a `UpdateMemberRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateMemberRequest) -> Result<Command, Error> {
@@ -108,6 +114,8 @@ pub(super) fn mask(fields: &mut Fields, mask: Option<FieldMask>) -> Vec<String> 
     paths
 }
 
+/// Reads a `SuspendMemberRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn suspend(message: v1::SuspendMemberRequest) -> Result<Command, Error> {
@@ -116,6 +124,8 @@ pub fn suspend(message: v1::SuspendMemberRequest) -> Result<Command, Error> {
     Ok(Command::SuspendMember { account, user })
 }
 
+/// Reads a `ReinstateMemberRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn reinstate(message: v1::ReinstateMemberRequest) -> Result<Command, Error> {
@@ -124,6 +134,8 @@ pub fn reinstate(message: v1::ReinstateMemberRequest) -> Result<Command, Error> 
     Ok(Command::ReinstateMember { account, user })
 }
 
+/// Reads a `RemoveMemberRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn remove(message: v1::RemoveMemberRequest) -> Result<Command, Error> {
@@ -145,6 +157,8 @@ pub struct ListMembers {
     pub paging: Paging<UserId>,
 }
 
+/// Reads a `ListMembersRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn list(message: v1::ListMembersRequest) -> Result<ListMembers, Error> {

@@ -64,7 +64,8 @@ impl Query {
         let limit = match size {
             0 => Some(DEFAULT_SIZE),
             1..=MAX_SIZE => u32::try_from(size).ok(),
-            _ => fields.none(Path::of("page_size"), format!("is {size}; ask for 1 to {MAX_SIZE}, or leave it out")),
+            _ => fields
+                .none(Path::of("page_size"), format!("is {size}; ask for 1 to {MAX_SIZE}, or leave it out")),
         };
         let after = match token {
             "" => Some(None),
@@ -162,7 +163,7 @@ mod tests {
         let token = read(query("a"), 0, "").unwrap().next(Some("last".into()), More::Yes).unwrap();
         assert!(read(query("b"), 0, &token).is_err());
         assert!(read(Query::new("ListOthers", &["a"]), 0, &token).is_err());
-        for forged in [&token[1..], "e30", "not base64", &"A".repeat(5_000)] {
+        for forged in [token.trim_start_matches('e'), "e30", "not base64", &"A".repeat(5_000)] {
             assert!(read(query("a"), 0, forged).is_err(), "{forged}");
         }
     }

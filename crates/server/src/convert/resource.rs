@@ -1,7 +1,7 @@
 //! Resources and their assignment.
 
-use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::command::{Command, NewAssignment};
+use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::resource::{Assignment, Resource, ResourceRef};
 use mandate_proto::v1;
 
@@ -21,7 +21,11 @@ pub fn reference(fields: &mut Fields, path: Path<'_>, message: v1::ResourceRef) 
 }
 
 /// A reference to a resource that must be there.
-pub fn required(fields: &mut Fields, path: Path<'_>, message: Option<v1::ResourceRef>) -> Option<ResourceRef> {
+pub fn required(
+    fields: &mut Fields,
+    path: Path<'_>,
+    message: Option<v1::ResourceRef>,
+) -> Option<ResourceRef> {
     let message = fields.required(path, message)?;
     reference(fields, path, message)
 }
@@ -39,7 +43,11 @@ pub fn optional(
 }
 
 /// A resource to assign.
-pub fn new_assignment(fields: &mut Fields, path: Path<'_>, message: v1::NewAssignment) -> Option<NewAssignment> {
+pub fn new_assignment(
+    fields: &mut Fields,
+    path: Path<'_>,
+    message: v1::NewAssignment,
+) -> Option<NewAssignment> {
     let v1::NewAssignment { resource, roles, permissions } = message;
     let resource = required(fields, path.field("resource"), resource);
     let roles = fields.names(path.field("roles"), roles, 64);
@@ -74,6 +82,8 @@ pub struct ResourceIn {
 /// The command to register a resource; `caller` is the calling person, who is its creator unless another one
 /// is named.
 ///
+/// Reads a `CreateResourceRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateResourceRequest, caller: Option<UserId>) -> Result<Command, Error> {
@@ -103,6 +113,8 @@ fn within(account: &str, resource: Option<v1::ResourceRef>) -> Result<ResourceIn
     fields.finish(account.zip(resource).map(|(account, resource)| ResourceIn { account, resource }))
 }
 
+/// Reads a `GetResourceRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn get(message: v1::GetResourceRequest) -> Result<ResourceIn, Error> {
@@ -110,6 +122,8 @@ pub fn get(message: v1::GetResourceRequest) -> Result<ResourceIn, Error> {
     within(&account, resource)
 }
 
+/// Reads a `DeleteResourceRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn delete(message: v1::DeleteResourceRequest) -> Result<Command, Error> {
@@ -129,6 +143,8 @@ pub struct ListResources {
     pub paging: Paging<String>,
 }
 
+/// Reads a `ListResourcesRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn list(message: v1::ListResourcesRequest) -> Result<ListResources, Error> {
@@ -142,6 +158,8 @@ pub fn list(message: v1::ListResourcesRequest) -> Result<ListResources, Error> {
     fields.finish(list)
 }
 
+/// Reads a `AssignResourceRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn assign(message: v1::AssignResourceRequest) -> Result<Command, Error> {
@@ -156,6 +174,8 @@ pub fn assign(message: v1::AssignResourceRequest) -> Result<Command, Error> {
     fields.finish(command)
 }
 
+/// Reads a `UnassignResourceRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn unassign(message: v1::UnassignResourceRequest) -> Result<Command, Error> {
@@ -187,6 +207,8 @@ pub enum ListAssignments {
     },
 }
 
+/// Reads a `ListAssignmentsRequest`.
+///
 /// # Errors
 /// Every bad field.
 pub fn list_assignments(message: v1::ListAssignmentsRequest) -> Result<(AccountId, ListAssignments), Error> {

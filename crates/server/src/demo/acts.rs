@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use mandate_proto::v1::{
     AccountOrigin, AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue,
     CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, NewAssignment,
-    RemoveAccountGroupUserRequest, RemoveMemberRequest, ResourceRef, UnassignResourceRequest, UpdateAccountRequest,
-    UpdateMemberRequest, account_origin, attribute_value,
+    RemoveAccountGroupUserRequest, RemoveMemberRequest, ResourceRef, UnassignResourceRequest,
+    UpdateAccountRequest, UpdateMemberRequest, account_origin, attribute_value,
 };
 use prost_types::FieldMask;
 use tonic::Status;
@@ -86,7 +86,8 @@ impl Scene<'_> {
             Act::Found { accounts: names } => {
                 let ids = names.iter().map(|name| self.cast.id_of(name)).collect::<anyhow::Result<_>>()?;
                 let display_name = self.at.to_owned();
-                let request = CreateAccountGroupRequest { display_name, accounts: ids, founder: String::new() };
+                let request =
+                    CreateAccountGroupRequest { display_name, accounts: ids, founder: String::new() };
                 let answer = accounts.create_account_group(with(self.token, request)?).await;
                 Ok(answer.map(|answer| answer.into_inner().group.map(|group| group.id)))
             }

@@ -70,7 +70,10 @@ impl Client {
     }
 
     /// Asks one question, as the backend.
-    pub(super) async fn check(&self, question: CheckRequest) -> anyhow::Result<Result<CheckResponse, Status>> {
+    pub(super) async fn check(
+        &self,
+        question: CheckRequest,
+    ) -> anyhow::Result<Result<CheckResponse, Status>> {
         let request = with(&self.backend, question)?;
         let answer = AuthzServiceClient::new(self.channel.clone()).check(request).await;
         Ok(answer.map(tonic::Response::into_inner))

@@ -1,11 +1,71 @@
-//! x
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-pub(super) struct Host { pub(super) address: SocketAddr }
+//! The demo's own server: the one of `mandate serve`, with everything it keeps in a temporary folder.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::serve::{Running, Settings};
+
+/// A running server; its folder goes with it.
+///
+/// INVARIANT: the order of the fields is the order of their end: server, folder.
+pub(super) struct Host {
+    running: Running,
+    folder: TempDir,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
 impl Host {
-    pub(super) async fn start(address: SocketAddr) -> anyhow::Result<Self> { Ok(Self{address}) }
-    pub(super) fn folder(&self) -> &Path { Path::new("/tmp/x") }
-    pub(super) fn data(&self) -> PathBuf { PathBuf::from("/tmp/x") }
-    pub(super) async fn until_interrupted(&self) -> anyhow::Result<()> { Ok(()) }
-    pub(super) async fn stop(self) -> anyhow::Result<()> { Ok(()) }
+    /// Starts a server at this address, or on a free port of the same interface if the port is taken.
+    pub(super) async fn start(wanted: SocketAddr) -> anyhow::Result<Self> {
+        // Before anything is made, so that an early Ctrl-C removes it, too.
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let folder =
+            tempfile::Builder::new().prefix("mandate-demo-").tempdir().context("no temporary folder")?;
+        let settings = Settings {
+            listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
+            data_dir: folder.path().to_owned(),
+            database: None,
+            policies: None,
+            issuers: None,
+            ready_file: None,
+        };
+        let running = Running::start(&settings).await?;
+        Ok(Self { running, folder, terminate, interrupt })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// Where its key and its database are.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits for Ctrl-C or SIGTERM, or for the server to end by itself.
+    pub(super) async fn until_interrupted(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            ended = self.running.ended() => ended,
+            _ = self.terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => Ok(()),
+        }
+    }
+
+    /// Ends the server, then removes its folder.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        self.running.stop().await?;
+        let folder = self.folder.path().display().to_string();
+        self.folder.close().with_context(|| format!("{folder} could not be removed; remove it yourself"))
+    }
+}
+
+fn taken(address: SocketAddr) -> bool {
+    matches!(TcpListener::bind(address), Err(error) if error.kind() == ErrorKind::AddrInUse)
 }

@@ -49,18 +49,26 @@ struct Tally {
 /// # Errors
 /// When the server cannot be started or reached, or a story's preparations are refused.
 pub async fn run(options: &Demo) -> anyhow::Result<ExitCode> {
-    let host = Host::start(options.listen).await?;
-    say(&format!("A server listens on {}, with its data in {}.", host.address, host.folder().display()))?;
-    let client = Client::connect(host.address, &host.data()).await?;
+    let mut host = Host::start(options.listen).await?;
+    let address = host.address();
+    if address != options.listen && options.listen.port() != 0 {
+        say(&format!("Port {} is taken, so that a free one is used.", options.listen.port()))?;
+    }
+    say(&format!("A server listens on {address}; all it keeps is in {}.", host.folder().display()))?;
+    let client = Client::connect(address, host.folder()).await?;
     let mut stage = Stage { client, cast: Cast::default() };
-    let tally = play(&mut stage).await?;
-    if !options.once {
-        say(&paste::lines(&stage, host.address)?)?;
-        say("The server keeps running; Ctrl-C ends it and removes its data.")?;
+    let played = tokio::select! {
+        tally = play(&mut stage) => Some(tally),
+        ended = host.until_interrupted() => ended.map(|()| None)?,
+    };
+    if let (Some(Ok(_)), false) = (&played, options.once) {
+        say(&paste::lines(&stage, address)?)?;
+        say("The server keeps running; Ctrl-C ends it and removes what it kept.")?;
         host.until_interrupted().await?;
     }
     host.stop().await?;
-    Ok(if tally.differing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let as_told = played.transpose()?.is_some_and(|tally| tally.differing == 0);
+    Ok(if as_told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn play(stage: &mut Stage) -> anyhow::Result<Tally> {
@@ -69,7 +77,7 @@ async fn play(stage: &mut Stage) -> anyhow::Result<Tally> {
         let played = stage.play(story).await?;
         say(&shown(story, &played))?;
         tally.sentences += played.rows.len();
-        tally.differing += played.rows.iter().filter(|row| row.differs.is_some()).count();
+        tally.differing += played.rows.iter().filter(|row| row.differs).count();
         asked.extend(played.asked);
     }
     let same = stage.ask_at_once(&asked).await?;
@@ -79,17 +87,12 @@ async fn play(stage: &mut Stage) -> anyhow::Result<Tally> {
 }
 
 fn shown(story: &Story, played: &Played) -> String {
-    let mut text = format!("\n{} (policy {})\n", story.title, story.policy);
-    let people: Vec<String> = story.people.iter().map(|person| format!("{}: {}", person.name, person.part)).collect();
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}", people.join(" · "));
-    text.push_str(&table(&played.rows));
-    text
+    format!("\n{} (policy {})\n{}", story.title, story.policy, table(&played.rows))
 }
 
 fn closing(tally: &Tally, asked: usize, same: usize) -> String {
     let mut text = format!(
-        "\nAll five on one server: the {asked} questions in one BatchCheck got the same answers in {same} cases.\n\
+        "\nAll five on one server: the {asked} questions in one BatchCheck got the same answers {same} times.\n\
          {} sentences of five articles: ",
         tally.sentences
     );

@@ -12,18 +12,23 @@ pub(super) fn lines(stage: &Stage, address: SocketAddr) -> anyhow::Result<String
         r#"{{"account":"{organization}","subject":{{"user":"{}"}},"permission":"subscription.cancel"}}"#,
         cast.user("Bianca")?
     );
-    let lookup =
-        format!(r#"{{"account":"{organization}","subject":{{"user":"{}"}}}}"#, cast.user("Cem")?);
+    let lookup = format!(r#"{{"account":"{organization}","subject":{{"user":"{}"}}}}"#, cast.user("Cem")?);
     let members = format!(r#"{{"account":"{}"}}"#, cast.id_of("Lang Joinery")?);
     let calls = [
         ("May Bianca, a billing admin, cancel the subscription?", check, "AuthzService/Check"),
-        ("What may Cem, a user admin, do? (with the access matrix)", lookup, "AuthzService/LookupPermissions"),
+        (
+            "What may Cem, a user admin, do? (with the access matrix)",
+            lookup,
+            "AuthzService/LookupPermissions",
+        ),
         ("Who are the members of Lang Joinery?", members, "MembershipService/ListMembers"),
     ];
-    let mut text = format!("\nA backend's token, valid for a week:\n\n  TOKEN={}\n", client.backend);
+    let mut text = String::from("\nTo ask it yourself (the tokens are a backend's, valid for a week):\n");
     for (title, data, method) in calls {
+        // Each line carries the token, so that any of them can be pasted alone.
+        let token = &client.backend;
         text.push_str(&format!(
-            "\n# {title}\ngrpcurl -plaintext -H \"authorization: Bearer $TOKEN\" -d '{data}' {address} mandate.v1.{method}\n"
+            "\n# {title}\ngrpcurl -plaintext -emit-defaults -H 'authorization: Bearer {token}' -d '{data}' {address} mandate.v1.{method}\n"
         ));
     }
     Ok(text)

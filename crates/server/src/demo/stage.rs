@@ -12,16 +12,36 @@ use super::cast::Cast;
 use super::client::Client;
 use super::story::{Act, Event, Line, OPERATOR, Story, Thing};
 
+const ALLOWED: &str = "allowed";
+const DENIED: &str = "denied";
+
 /// What came of one line.
 pub(super) struct Row {
     pub(super) says: &'static str,
     pub(super) who: String,
     pub(super) wants: String,
     pub(super) on: String,
+    /// The article's answer.
+    pub(super) article: &'static str,
+    /// The server's.
     pub(super) answer: &'static str,
     pub(super) why: String,
-    /// What the article says, where the server said something else.
-    pub(super) differs: Option<String>,
+    /// Whether the two differ, be it in the reason alone.
+    pub(super) differs: bool,
+}
+
+/// An answer and its reason, the article's or the server's.
+struct Verdict {
+    answer: &'static str,
+    reason: String,
+    /// More about the reason.
+    detail: String,
+}
+
+impl Verdict {
+    fn new(answer: &'static str, reason: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { answer, reason: reason.into(), detail: detail.into() }
+    }
 }
 
 /// The stage that all stories share.
@@ -54,7 +74,9 @@ impl Stage {
                     played.asked.push(asked);
                 }
                 Event::Does(act) => played.rows.extend(self.act(story, line, *act, None).await?),
-                Event::Refused(act, reason) => played.rows.extend(self.act(story, line, *act, Some(*reason)).await?),
+                Event::Refused(act, reason) => {
+                    played.rows.extend(self.act(story, line, *act, Some(*reason)).await?)
+                }
             }
         }
         Ok(played)
@@ -68,7 +90,9 @@ impl Stage {
         for (question, together) in questions.iter().zip(results) {
             let alone = self.client.check(question.clone()).await?;
             match (alone, together.result) {
-                (Ok(alone), Some(batch_check_result::Result::Response(together))) if alone == together => same += 1,
+                (Ok(alone), Some(batch_check_result::Result::Response(together))) if alone == together => {
+                    same += 1
+                }
                 _ => {}
             }
         }
@@ -88,16 +112,16 @@ impl Stage {
             permission: permission.to_owned(),
             resource: on.map(resource),
         };
-        let place = on.map_or_else(|| line.at.to_owned(), |(kind, id)| format!("{kind} {id} of {}", line.at));
-        let row = |answer, why, differs| self.row(line, permission.to_owned(), place, answer, why, differs);
-        let answer = match self.client.check(question.clone()).await? {
-            Ok(answer) => answer,
-            Err(status) => return Ok((row("error", explained(&status), Some(said(expected))), question)),
+        let place = on.map_or_else(|| line.at.to_owned(), |(kind, id)| format!("{kind} {id}"));
+        let found = match self.client.check(question.clone()).await? {
+            Ok(answer) => {
+                let verdict = if answer.allowed { ALLOWED } else { DENIED };
+                Verdict::new(verdict, short(answer.reason()), self.ways(&answer))
+            }
+            Err(status) => refusal("error", &status),
         };
-        let differs = (answer.reason() != expected || answer.allowed != allows(expected)).then(|| said(expected));
-        let verdict = if answer.allowed { "allowed" } else { "denied" };
-        let row = row(verdict, self.why(&answer), differs);
-        Ok((row, question))
+        let expected = Verdict::new(verdict(expected), short(expected), "");
+        Ok((self.row(line, permission.to_owned(), place, &expected, found), question))
     }
 
     async fn act(
@@ -111,47 +135,53 @@ impl Stage {
             OPERATOR => &self.client.operator,
             name => &self.cast.player(name)?.token,
         };
-        let scene = Scene { client: &self.client, cast: &self.cast, policy: story.policy, token, at: line.at };
+        let scene =
+            Scene { client: &self.client, cast: &self.cast, policy: story.policy, token, at: line.at };
         let outcome = scene.play(act).await?;
-        let (answer, why, differs) = match (outcome, expected) {
-            (Ok(_), Some(reason)) => ("done", String::new(), Some(format!("refused: {}", name(reason)))),
-            (Ok(id), None) => {
+        let found = match outcome {
+            Ok(id) => {
                 if let Act::Create { .. } | Act::Found { .. } = act {
                     self.cast.found(line.at, made(id)?);
                 }
-                ("done", String::new(), None)
+                Verdict::new("done", "", "")
             }
-            (Err(status), Some(reason)) => {
-                let differs = reason_of(&status).is_none_or(|found| found != name(reason));
-                ("refused", explained(&status), differs.then(|| format!("refused: {}", name(reason))))
+            Err(status) if line.says.is_empty() => {
+                return Err(status)
+                    .with_context(|| format!("{}: {} could not {}", line.at, line.who, told(act)));
             }
-            (Err(status), None) if line.says.is_empty() => {
-                return Err(status).with_context(|| format!("{}: {} could not {}", line.at, line.who, told(act)));
-            }
-            (Err(status), None) => ("refused", explained(&status), Some("done".to_owned())),
+            Err(status) => refusal("refused", &status),
+        };
+        let expected = match expected {
+            Some(reason) => Verdict::new("refused", name(reason), ""),
+            None => Verdict::new("done", "", ""),
         };
         let shown = !line.says.is_empty();
-        Ok(shown.then(|| self.row(line, told(act), line.at.to_owned(), answer, why, differs)))
+        Ok(shown.then(|| self.row(line, told(act), line.at.to_owned(), &expected, found)))
     }
 
-    fn row(
-        &self,
-        line: &Line,
-        wants: String,
-        on: String,
-        answer: &'static str,
-        why: String,
-        differs: Option<String>,
-    ) -> Row {
-        Row { says: line.says, who: self.cast.titled(line.who), wants, on, answer, why, differs }
+    fn row(&self, line: &Line, wants: String, on: String, expected: &Verdict, found: Verdict) -> Row {
+        let Verdict { answer, reason, detail } = found;
+        let differs = answer != expected.answer || reason != expected.reason;
+        let mut why = if detail.is_empty() { reason } else { format!("{reason}: {detail}") };
+        if differs {
+            why.push_str(&format!(" (expected: {} {})", expected.answer, expected.reason));
+        }
+        Row {
+            says: line.says,
+            who: self.cast.titled(line.who),
+            wants,
+            on,
+            article: expected.answer,
+            answer,
+            why,
+            differs,
+        }
     }
 
-    /// The reason of an answer, and by which ways it was allowed.
-    fn why(&self, answer: &CheckResponse) -> String {
+    /// By which ways a question was allowed.
+    fn ways(&self, answer: &CheckResponse) -> String {
         let ways: Vec<String> = answer.via.iter().map(|via| self.way(via)).collect();
-        let reason = answer.reason().as_str_name();
-        let reason = reason.strip_prefix("DECISION_REASON_").unwrap_or(reason);
-        if ways.is_empty() { reason.to_owned() } else { format!("{reason}: {}", ways.join(", ")) }
+        ways.join(", ")
     }
 
     fn way(&self, way: &Via) -> String {
@@ -166,15 +196,14 @@ impl Stage {
     }
 }
 
-fn allows(reason: DecisionReason) -> bool {
+fn verdict(reason: DecisionReason) -> &'static str {
     // "1 to 19 allow, 20 and above deny" (authz_service.proto).
-    (1..20).contains(&i32::from(reason))
+    if (1..20).contains(&i32::from(reason)) { ALLOWED } else { DENIED }
 }
 
-fn said(reason: DecisionReason) -> String {
-    let verdict = if allows(reason) { "allowed" } else { "denied" };
+fn short(reason: DecisionReason) -> &'static str {
     let name = reason.as_str_name();
-    format!("{verdict}: {}", name.strip_prefix("DECISION_REASON_").unwrap_or(name))
+    name.strip_prefix("DECISION_REASON_").unwrap_or(name)
 }
 
 fn name(reason: ErrorReason) -> &'static str {
@@ -182,13 +211,15 @@ fn name(reason: ErrorReason) -> &'static str {
     name.strip_prefix("ERROR_REASON_").unwrap_or(name)
 }
 
-fn reason_of(status: &Status) -> Option<String> {
-    status.get_details_error_info().map(|info| info.reason)
-}
-
-fn explained(status: &Status) -> String {
-    match reason_of(status) {
-        Some(reason) => format!("{reason}: {}", status.message()),
-        None => format!("{}: {}", status.code(), status.message()),
-    }
+/// An error: its reason and what is wrong, without what to do about it, since in a story nobody will.
+fn refusal(answer: &'static str, status: &Status) -> Verdict {
+    let fields = status.get_details_bad_request().map(|request| request.field_violations).unwrap_or_default();
+    let wrong = match fields.first() {
+        Some(field) => format!("{}: {}", field.field, field.description),
+        None => status.message().to_owned(),
+    };
+    let wrong = wrong.split(';').next().unwrap_or_default();
+    let reason =
+        status.get_details_error_info().map_or_else(|| status.code().to_string(), |info| info.reason);
+    Verdict::new(answer, reason, wrong)
 }

@@ -75,7 +75,12 @@ pub(super) enum Act {
     /// Registers a resource.
     Register(Thing),
     /// Assigns a resource.
-    Assign { to: &'static str, thing: Thing, roles: &'static [&'static str], permissions: &'static [&'static str] },
+    Assign {
+        to: &'static str,
+        thing: Thing,
+        roles: &'static [&'static str],
+        permissions: &'static [&'static str],
+    },
     /// Ends an assignment.
     Unassign { from: &'static str, thing: Thing },
     /// Founds the group with these accounts.
@@ -157,7 +162,12 @@ impl Somebody {
     }
 
     /// A Check of a permission as such.
-    pub(super) const fn asks(self, permission: &'static str, answer: DecisionReason, says: &'static str) -> Line {
+    pub(super) const fn asks(
+        self,
+        permission: &'static str,
+        answer: DecisionReason,
+        says: &'static str,
+    ) -> Line {
         self.line(says, Event::Asks { permission, on: None, answer })
     }
 

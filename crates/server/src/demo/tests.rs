@@ -26,8 +26,13 @@ fn every_story_asks_and_forbids_enough() {
 fn a_first_name_is_one_person_and_everybody_who_acts_is_introduced() {
     let mut names = BTreeSet::from([OPERATOR]);
     for story in STORIES {
-        assert!(story.people.iter().all(|person| names.insert(person.name)), "{}: a name twice", story.policy);
-        let unknown: Vec<&str> = story.lines.iter().map(|line| line.who).filter(|who| !names.contains(who)).collect();
+        assert!(
+            story.people.iter().all(|person| names.insert(person.name)),
+            "{}: a name twice",
+            story.policy
+        );
+        let unknown: Vec<&str> =
+            story.lines.iter().map(|line| line.who).filter(|who| !names.contains(who)).collect();
         assert!(unknown.is_empty(), "{}: {unknown:?}", story.policy);
     }
 }

@@ -15,7 +15,9 @@ pub(super) fn unauthenticated(error: &AuthError) -> Answer {
         }
         AuthError::UnknownIssuer => (Code::Unauthenticated, ErrorReason::TokenIssuerUnknown),
         AuthError::AlgorithmNotAllowed => (Code::Unauthenticated, ErrorReason::TokenAlgorithm),
-        AuthError::UnknownKey | AuthError::BadSignature => (Code::Unauthenticated, ErrorReason::TokenSignature),
+        AuthError::UnknownKey | AuthError::BadSignature => {
+            (Code::Unauthenticated, ErrorReason::TokenSignature)
+        }
         AuthError::KeysUnavailable => (Code::Unavailable, ErrorReason::TokenKeysUnavailable),
         AuthError::Expired => (Code::Unauthenticated, ErrorReason::TokenExpired),
         AuthError::NotYetValid => (Code::Unauthenticated, ErrorReason::TokenNotYetValid),

@@ -60,7 +60,8 @@ impl From<Answer> for Status {
 pub(super) fn internal(detail: &str) -> Answer {
     let id = clock::new_id_bits().map_or_else(|error| error.to_string(), |bits| format!("{bits:032x}"));
     tracing::error!(error_id = %id, detail, "a call failed");
-    let message = format!("an internal error; give the operator of this service the number {id} to find it in the log");
+    let message =
+        format!("an internal error; give the operator of this service the number {id} to find it in the log");
     Answer::new(Code::Internal, ErrorReason::Internal, message).with("error_id", id)
 }
 

@@ -16,16 +16,24 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
             Answer::new(Code::NotFound, ErrorReason::NotFound, message).with("what", what).with("id", id)
         }
         Refusal::AlreadyExists { what, id } => {
-            Answer::new(Code::AlreadyExists, ErrorReason::AlreadyExists, message).with("what", what).with("id", id)
+            Answer::new(Code::AlreadyExists, ErrorReason::AlreadyExists, message)
+                .with("what", what)
+                .with("id", id)
         }
-        Refusal::Denied { operation, permission, reason } => denied(operation, permission.as_deref(), *reason),
+        Refusal::Denied { operation, permission, reason } => {
+            denied(operation, permission.as_deref(), *reason)
+        }
         Refusal::DelegationDenied(denials) => {
-            Answer::new(Code::PermissionDenied, ErrorReason::DelegationDenied, message).with("denied", denials.join("; "))
+            Answer::new(Code::PermissionDenied, ErrorReason::DelegationDenied, message)
+                .with("denied", denials.join("; "))
         }
         Refusal::SelfRemoval => Answer::new(Code::PermissionDenied, ErrorReason::SelfRemoval, message),
         Refusal::RequirementUnmet { what, requirements } => {
-            let answer = Answer::new(Code::FailedPrecondition, ErrorReason::RequirementUnmet, message).with("what", what);
-            requirements.iter().fold(answer, |answer, sentence| answer.with_precondition("REQUIREMENT", what, sentence))
+            let answer = Answer::new(Code::FailedPrecondition, ErrorReason::RequirementUnmet, message)
+                .with("what", what);
+            requirements
+                .iter()
+                .fold(answer, |answer, sentence| answer.with_precondition("REQUIREMENT", what, sentence))
         }
         Refusal::LimitLeast { role, scope, least, holders, left } => {
             limited(ErrorReason::LimitLeast, &message, role, scope)
@@ -42,7 +50,10 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
 
 /// Names as many fields as an answer has room for, and says how many more there are.
 fn invalid(fields: &[FieldError]) -> Answer {
-    let summary = fields.iter().take(3).map(|FieldError { path, message }| format!("{path} {message}"));
+    let summary = fields.iter().take(3).map(|FieldError { path, message }| match path.as_str() {
+        "" => message.clone(),
+        path => format!("{path}: {message}"),
+    });
     let summary = summary.collect::<Vec<_>>().join("; ");
     let more = if fields.len() > 3 { "; …" } else { "" };
     let message = format!("{} field(s) need correction: {}{more}", fields.len(), cut(&summary, MAX_TEXT / 3));
@@ -53,7 +64,10 @@ fn invalid(fields: &[FieldError]) -> Answer {
         let path = cut(path, MAX_TEXT / 5);
         match room.checked_sub(path.len() + message.len()) {
             Some(left) => room = left,
-            None => return answer.with_field("", &format!("{} more field(s) need correction", fields.len() - told)),
+            None => {
+                return answer
+                    .with_field("", &format!("{} more field(s) need correction", fields.len() - told));
+            }
         }
         answer = answer.with_field(&path, &message);
     }
@@ -107,7 +121,9 @@ fn lacking(operation: &str, permission: Option<&str>, reason: Reason) -> Answer 
         None => Answer::new(
             Code::PermissionDenied,
             ErrorReason::OperatorOnly,
-            format!("this account's policy leaves {operation} to platform operators; ask the provider's support"),
+            format!(
+                "this account's policy leaves {operation} to platform operators; ask the provider's support"
+            ),
         ),
     };
     answer.with("operation", operation)
@@ -115,7 +131,9 @@ fn lacking(operation: &str, permission: Option<&str>, reason: Reason) -> Answer 
 
 fn why(reason: Reason) -> &'static str {
     match reason {
-        Reason::Restricted => "which a restriction takes from you; ask an administrator of the account to lift it",
+        Reason::Restricted => {
+            "which a restriction takes from you; ask an administrator of the account to lift it"
+        }
         Reason::ResourceRequired | Reason::NotAssigned => {
             "which you hold on resources assigned to you only; ask for this one to be assigned to you"
         }
@@ -139,7 +157,9 @@ fn why(reason: Reason) -> &'static str {
         | Reason::MembershipSuspended
         | Reason::UnknownPermission
         | Reason::RequirementUnmet
-        | Reason::NotGranted => "which you do not hold; ask an administrator of the account for a role that gives it",
+        | Reason::NotGranted => {
+            "which you do not hold; ask an administrator of the account for a role that gives it"
+        }
     }
 }
 

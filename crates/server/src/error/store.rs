@@ -18,7 +18,8 @@ pub(super) fn failed(error: &StoreError) -> Answer {
         }
         StoreError::CommitUnknown { .. } => {
             tracing::warn!(detail = %causes(error), "a commit was not confirmed");
-            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message).with("outcome", "unknown")
+            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message)
+                .with("outcome", "unknown")
         }
         StoreError::Contention { .. } => Answer::new(Code::Aborted, ErrorReason::Contention, message),
         StoreError::Corrupt { .. }

@@ -59,7 +59,8 @@ impl Known {
             let chain: Vec<ResourceRef> = known.chain(asked).cloned().collect();
             for (position, link) in chain.iter().enumerate() {
                 let assignment = assignments.iter().find(|assignment| assignment.resource == *link);
-                if let Some(fact) = assignment.and_then(|assignment| AssignmentFact::new(policy, assignment)) {
+                if let Some(fact) = assignment.and_then(|assignment| AssignmentFact::new(policy, assignment))
+                {
                     known.assign(position, fact);
                 }
             }
@@ -110,7 +111,10 @@ impl Known {
         let resource = ask.resource.map(|asked| Target {
             resource_type: policy.and_then(|policy| policy.resource_type_id(&asked.kind)),
             registered: self.resource.is_some(),
-            created_by_subject: self.resource.as_ref().is_some_and(|entry| entry.created_by == Some(ask.user)),
+            created_by_subject: self
+                .resource
+                .as_ref()
+                .is_some_and(|entry| entry.created_by == Some(ask.user)),
             assignments: &self.assignments,
         });
         Question {

@@ -55,7 +55,11 @@ pub(super) fn left_out<'a>(old: &'a Policy, new: &Policy) -> Vec<LeftOut<'a>> {
     for kind in &old.resource_types {
         let now = new.resource_type_id(&kind.name).and_then(|id| new.resource_type(id));
         let known = |name: &str| now.is_some_and(|now| now.role_id(name).is_some());
-        names.push((format!("role of {}", kind.name), NameKind::ResourceRole(&kind.name), roles(&kind.roles, known)));
+        names.push((
+            format!("role of {}", kind.name),
+            NameKind::ResourceRole(&kind.name),
+            roles(&kind.roles, known),
+        ));
     }
     if let Some(groups) = &old.groups {
         let known = |name: &str| new.groups.as_ref().is_some_and(|groups| groups.role_id(name).is_some());

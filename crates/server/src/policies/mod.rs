@@ -134,12 +134,17 @@ pub async fn sync(store: &Store, files: &[PolicyFile]) -> Result<Policies, Polic
     let sources: Vec<PolicySource<'_>> = files
         .iter()
         .zip(&digests)
-        .map(|(PolicyFile { source, policy, .. }, digest)| PolicySource { name: &policy.name, source, digest })
+        .map(|(PolicyFile { source, policy, .. }, digest)| PolicySource {
+            name: &policy.name,
+            source,
+            digest,
+        })
         .collect();
     let stored = store.load_policies().await?;
     let mut dropped = Vec::new();
     for (file, source) in files.iter().zip(&sources) {
-        let before = stored.iter().find(|before| before.name == source.name && before.digest != source.digest);
+        let before =
+            stored.iter().find(|before| before.name == source.name && before.digest != source.digest);
         if let Some(before) = before {
             dropped.extend(dropped::in_use(store, before, file).await?);
         }
@@ -158,7 +163,12 @@ fn compiled(stored: &StoredPolicy) -> Option<Policy> {
     let Checked { policy, diagnostics } = policy::check(&format!("{}.yaml", stored.name), &stored.source);
     if policy.is_none() {
         let detail = lines(&diagnostics);
-        tracing::error!(policy = stored.name, version = stored.version, detail, "a stored policy cannot be read");
+        tracing::error!(
+            policy = stored.name,
+            version = stored.version,
+            detail,
+            "a stored policy cannot be read"
+        );
     }
     policy
 }

@@ -158,6 +158,7 @@ CREATE TABLE activity (
     changes    TEXT NOT NULL
 );
 CREATE INDEX activity_in ON activity (account, seq);
+CREATE INDEX activity_of ON activity (account, subject, seq);
 
 CREATE TABLE policies (
     name    TEXT COLLATE "C" NOT NULL,

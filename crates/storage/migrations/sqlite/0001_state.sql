@@ -156,6 +156,7 @@ CREATE TABLE activity (
     changes    TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX activity_in ON activity (account, seq);
+CREATE INDEX activity_of ON activity (account, subject, seq);
 
 CREATE TABLE policies (
     name    TEXT    NOT NULL,

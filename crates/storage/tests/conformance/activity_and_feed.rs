@@ -45,7 +45,7 @@ on_every_engine! {
         let last = world.member(home, bob, &["member"]).await;
         let again = world.must(set_roles(home, bob, &["member"])).await;
         assert_eq!((again.plan.changes.len(), again.position), (0, last.position));
-        assert_eq!(world.store.list_activity(home, None, 100).await.expect("reads").items.len(), 2);
+        assert_eq!(world.store.list_activity(home, None, None, 100).await.expect("reads").items.len(), 2);
     }
 
     async fn the_log_says_who_did_what_and_keeps_nobodys_data(database: Database) {
@@ -55,14 +55,14 @@ on_every_engine! {
         let through = Some("https://issuer.test#portal".to_owned());
         let actor = Actor::Person { user: ada, through: through.clone() };
         world.run_as(&actor, add_member(home, bob, &["member"])).await.expect("is added");
-        let page = world.store.list_activity(home, None, 1).await.expect("reads");
+        let page = world.store.list_activity(home, None, None, 1).await.expect("reads");
         let [entry] = page.items.as_slice() else { panic!("{page:?}") };
         assert!(page.more);
         assert_eq!((entry.actor_kind.as_str(), &entry.actor), ("person", &ada.to_string()));
         assert_eq!((&entry.through, entry.operation.as_str()), (&through, "member.add"));
         assert_eq!(entry.subject, Some(bob.to_string()));
         assert_eq!(entry.changes[0]["kind"], "membership");
-        let page = world.store.list_activity(home, Some(entry.seq), 10).await.expect("reads");
+        let page = world.store.list_activity(home, None, Some(entry.seq), 10).await.expect("reads");
         let [entry] = page.items.as_slice() else { panic!("{page:?}") };
         let Actor::Operator { name } = operator() else { panic!() };
         assert_eq!((entry.actor_kind.as_str(), &entry.actor, entry.through.as_deref()), ("operator", &name, None));

@@ -15,7 +15,7 @@ async fn traces(world: &World) -> (usize, usize, usize) {
     let feed = world.store.list_feed(0, 1_000).await.expect("reads").items.len();
     let members =
         world.store.list_members(account(9), MemberFilter::default(), None, 1_000).await.expect("reads");
-    let activity = world.store.list_activity(account(9), None, 1_000).await.expect("reads").items.len();
+    let activity = world.store.list_activity(account(9), None, None, 1_000).await.expect("reads").items.len();
     (feed, members.items.len(), activity)
 }
 

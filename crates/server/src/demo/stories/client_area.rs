@@ -1,13 +1,15 @@
 //! A web host's client area (GW-01 to GW-09).
 
 use mandate_proto::v1::DecisionReason::{Grant, NotAMember, NotGranted, Role};
-use mandate_proto::v1::ErrorReason::{DelegationDenied, InvalidFields, LimitLeast, LimitMost, PermissionMissing};
+use mandate_proto::v1::ErrorReason::{
+    DelegationDenied, InvalidFields, LimitLeast, LimitMost, PermissionMissing,
+};
 
 use crate::demo::story::{Act, OPERATOR, Person, Story, Thing, by, newcomer};
 
 const JOINERY: &str = "Lang Joinery";
 const AGENCY: &str = "David Design";
-const DOMAIN: Thing = ("domain", "lang-joinery.example");
+const DOMAIN: Thing = ("domain", "joinery.example");
 const SITE: Thing = ("product", "webspace-1");
 
 pub(super) const STORY: Story = Story {
@@ -29,7 +31,11 @@ pub(super) const STORY: Story = Story {
         by("Anna", JOINERY).first(Act::Register(DOMAIN)),
         by("Anna", JOINERY).first(Act::Register(SITE)),
         by("Anna", JOINERY).does(
-            Act::Add(newcomer("Bruno", &["user"]).with(&["invoices.view", "invoices.pay", "bookkeeping.view"])),
+            Act::Add(newcomer("Bruno", &["user"]).with(&[
+                "invoices.view",
+                "invoices.pay",
+                "bookkeeping.view",
+            ])),
             "The owner adds users and gives each the access they need.",
         ),
         by("Anna", JOINERY).first(Act::Add(newcomer("Clara", &["user"]).with(&[
@@ -40,19 +46,53 @@ pub(super) const STORY: Story = Story {
         ]))),
         by("Anna", JOINERY)
             .first(Act::Add(newcomer("David", &["user"]).with(&["products.view", "products.manage"]))),
-        by("Anna", JOINERY).asks("users.edit", Role, "The owner administers the account and every permission in it."),
+        by("Anna", JOINERY).asks(
+            "users.edit",
+            Role,
+            "The owner administers the account and every permission in it.",
+        ),
         by("Anna", JOINERY).asks("contacts.create", Role, "The owner can invite users and create contacts."),
         by("Bruno", JOINERY).asks("invoices.view", Grant, "Bookkeeping gets direct access to the invoices."),
-        by("Bruno", JOINERY).asks_on("domains.manage", DOMAIN, NotGranted, "Users hold the permissions given to them, no more."),
-        by("Bruno", JOINERY).asks("users.add", NotGranted, "Permissions always come directly from the owner."),
-        by("Clara", JOINERY).asks_on("domains.manage", DOMAIN, Grant, "Third parties such as IT admins act for the owner."),
+        by("Bruno", JOINERY).asks_on(
+            "domains.manage",
+            DOMAIN,
+            NotGranted,
+            "Users hold the permissions given to them, no more.",
+        ),
+        by("Bruno", JOINERY).asks(
+            "users.add",
+            NotGranted,
+            "Permissions always come directly from the owner.",
+        ),
+        by("Clara", JOINERY).asks_on(
+            "domains.manage",
+            DOMAIN,
+            Grant,
+            "Third parties such as IT admins act for the owner.",
+        ),
         by("Clara", JOINERY).asks("invoices.view", NotGranted, "They do so in the segment opened to them."),
         by("David", JOINERY).asks_on("products.manage", SITE, Grant, "So do design agencies."),
-        by("David", JOINERY).asks("contacts.create", NotGranted, "In a customer's account an agency is a user."),
+        by("David", JOINERY).asks(
+            "contacts.create",
+            NotGranted,
+            "In a customer's account an agency is a user.",
+        ),
         by("David", AGENCY).asks("contacts.create", Role, "An agency creates contacts in its own account."),
-        by("David", AGENCY).asks("domains.order", Role, "It orders domains for customers through its own account."),
-        by("Anna", AGENCY).asks("products.view", NotAMember, "The accounts are not connected with each other."),
-        by("Emil", JOINERY).asks("invoices.view", NotAMember, "Only the owner and authorized users have access."),
+        by("David", AGENCY).asks(
+            "domains.order",
+            Role,
+            "It orders domains for customers through its own account.",
+        ),
+        by("Anna", AGENCY).asks(
+            "products.view",
+            NotAMember,
+            "The accounts are not connected with each other.",
+        ),
+        by("Emil", JOINERY).asks(
+            "invoices.view",
+            NotAMember,
+            "Only the owner and authorized users have access.",
+        ),
         by("David", JOINERY).may_not(
             Act::Add(newcomer("Emil", &["user"])),
             PermissionMissing,
@@ -68,7 +108,11 @@ pub(super) const STORY: Story = Story {
             LimitMost,
             "… whoever tries: the second owner is refused.",
         ),
-        by("Anna", JOINERY).may_not(Act::Remove { whom: "Anna" }, LimitLeast, "… and never without an owner."),
+        by("Anna", JOINERY).may_not(
+            Act::Remove { whom: "Anna" },
+            LimitLeast,
+            "… and never without an owner.",
+        ),
         by("Anna", JOINERY).may_not(
             Act::Grants { of: "Bruno", grants: &["invoices.view", "users.add"] },
             InvalidFields,

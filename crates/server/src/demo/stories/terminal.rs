@@ -31,16 +31,22 @@ pub(super) const STORY: Story = Story {
             Act::Set { attribute: "tier", to: Setting::Text("business") },
             "An account changes from personal to business.",
         ),
-        by("Olga", BERGER).first(Act::Set { attribute: "organization_domain", to: Setting::Text("berger-it.example") }),
+        by("Olga", BERGER)
+            .first(Act::Set { attribute: "organization_domain", to: Setting::Text("berger-it.example") }),
         by("Olga", BERGER).may_not(
             Act::Set { attribute: "access_control", to: Setting::On },
             OperatorOnly,
             "The access control center is configured by the support,",
         ),
-        by(OPERATOR, BERGER).does(Act::Set { attribute: "access_control", to: Setting::On }, "… which does so here."),
+        by(OPERATOR, BERGER)
+            .does(Act::Set { attribute: "access_control", to: Setting::On }, "… which does so here."),
         by("Olga", BERGER).first(Act::Add(newcomer("Timo", &["terminal_admin"]))),
         by("Timo", BERGER).does(
-            Act::Add(newcomer("Uwe", &["terminal_user"]).with(&["servers.view", "servers.manage", "invoices.view"])),
+            Act::Add(newcomer("Uwe", &["terminal_user"]).with(&[
+                "servers.view",
+                "servers.manage",
+                "invoices.view",
+            ])),
             "A user gets a role and individual module permissions.",
         ),
         by("Timo", BERGER).first(Act::Add(newcomer("Vera", &["terminal_user"]))),
@@ -58,15 +64,29 @@ pub(super) const STORY: Story = Story {
         by("Uwe", BERGER).asks("servers.manage", Grant, "Module permissions say which functions a user has."),
         by("Uwe", BERGER).asks("invoices.pay", NotGranted, "Give only what the user really needs."),
         by("Vera", BERGER).asks("dashboard.view", Role, "Every user has the start page,"),
-        by("Vera", BERGER).asks("servers.view", NotGranted, "… and nothing that was not given (least privilege)."),
-        by("Uwe", BERGER).asks_on("clouds.members", CLOUD, Assignment, "Who creates a cloud is its cloud admin."),
-        by("Vera", BERGER).asks_on("clouds.read", CLOUD, Assignment, "A cloud member does what the assignment says,"),
+        by("Vera", BERGER).asks(
+            "servers.view",
+            NotGranted,
+            "… and nothing that was not given (least privilege).",
+        ),
+        by("Uwe", BERGER).asks_on(
+            "clouds.members",
+            CLOUD,
+            Assignment,
+            "Who creates a cloud is its cloud admin.",
+        ),
+        by("Vera", BERGER).asks_on(
+            "clouds.read",
+            CLOUD,
+            Assignment,
+            "A cloud member does what the assignment says,",
+        ),
         by("Vera", BERGER).asks_on("clouds.write", CLOUD, NotAssigned, "… and nothing else in it."),
         by("Vera", BERGER).asks("clouds.read", ResourceRequired, "… and only in that cloud."),
         by("Timo", BERGER).may_not(
             Act::Add(newcomer("Xenia", &["terminal_admin"])),
             DelegationDenied,
-            "A terminal admin makes another one: downwards only.",
+            "Terminal admins make terminal users only.",
         ),
         by("Uwe", BERGER).may_not(
             Act::Add(newcomer("Xenia", &["terminal_user"])),

@@ -1,0 +1,69 @@
+//! Cases of `AuthzService`.
+
+use mandate_proto::v1::{
+    BatchCheckRequest, BatchCheckResponse, CheckRequest, LookupPermissionsRequest, Subject, batch_check_result, subject,
+};
+use prost::Message as _;
+use tonic::{Code, Status};
+
+use super::call::Outcome;
+use super::case::{Case, Needs};
+use super::stage::Scene;
+
+const CHECK: &[&str] = &["authz.check"];
+const READ: &[&str] = &["authz.read"];
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("/mandate.v1.AuthzService/Check", Needs::NotOneself, CHECK, |scene| {
+        check(scene, &scene.target).encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/Check", Needs::Known, CHECK, |scene| check(scene, &scene.caller).encode_to_vec())
+        .variant("oneself"),
+    batch(Case::new("/mandate.v1.AuthzService/BatchCheck", Needs::NotOneself, CHECK, |scene| {
+        BatchCheckRequest { checks: vec![check(scene, &scene.target)] }.encode_to_vec()
+    })),
+    batch(
+        Case::new("/mandate.v1.AuthzService/BatchCheck", Needs::Known, CHECK, |scene| {
+            BatchCheckRequest { checks: vec![check(scene, &scene.caller)] }.encode_to_vec()
+        })
+        .variant("oneself"),
+    ),
+    Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Operation("member.get"), READ, |scene| {
+        lookup(scene, &scene.target)
+    }),
+    Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Known, READ, |scene| lookup(scene, &scene.caller))
+        .variant("oneself"),
+];
+
+fn check(scene: &Scene, user: &str) -> CheckRequest {
+    CheckRequest {
+        account: scene.account.clone(),
+        subject: Some(about(user)),
+        permission: scene.permission.clone(),
+        resource: None,
+    }
+}
+
+fn lookup(scene: &Scene, user: &str) -> Vec<u8> {
+    LookupPermissionsRequest { account: scene.account.clone(), subject: Some(about(user)), resource: None }.encode_to_vec()
+}
+
+fn about(user: &str) -> Subject {
+    Subject { subject: Some(subject::Subject::User(user.into())) }
+}
+
+/// A refusal of the batch's only question is the outcome.
+const fn batch(mut case: Case) -> Case {
+    case.inside = |outcome| {
+        let Outcome::Answered(bytes) = &outcome else { return outcome };
+        let answer = BatchCheckResponse::decode(bytes.as_slice()).expect("the answer");
+        match answer.results.first().and_then(|result| result.result.clone()) {
+            Some(batch_check_result::Result::Error(error)) => {
+                let details = error.encode_to_vec().into();
+                Outcome::Refused(Box::new(Status::with_details(Code::from(error.code), error.message, details)))
+            }
+            _ => outcome,
+        }
+    };
+    case
+}

@@ -1,0 +1,167 @@
+//! RE-06 to RE-09, RE-12: users, their roles and their workspaces.
+
+use mandate_proto::v1::DecisionReason as Reason;
+use mandate_tests::expect::{assert_invalid, assert_refused, metadata};
+use mandate_tests::on_both_engines;
+use mandate_tests::world::{assignment, resource};
+use tonic::Code;
+
+use crate::Organization;
+
+on_both_engines! {
+    /// "Sie können an dieser Stelle nur einem Benutzer 10 Arbeitsbereiche zuweisen."
+    async fn re_06_ten_workspaces_at_once_and_more_one_by_one(org: Organization) {
+        let Organization { world, acme, uma, .. } = &org;
+        let ids = org.workspaces("w", 11).await;
+        let [eleven, ten, none] = world.people(["Eleven", "Ten", "None"]).await;
+
+        let refused = world.by(uma).add_with(org.adding_with_workspaces(&eleven, &ids)).await;
+        let status = assert_invalid(refused, &["assignments"]);
+        assert!(status.message().contains("at most 10 of type workspace"), "{status:?}");
+        assert_eq!(world.membership(&eleven, acme).await, None);
+
+        world.by(uma).add_with(org.adding_with_workspaces(&ten, &ids[..10])).await.expect("ten at once");
+        world.by(uma).add_with(org.adding_with_workspaces(&none, &[])).await.expect("none at all");
+        let eleventh = assignment(&resource("workspace", &ids[10]), &[], &[]);
+        world.by(uma).assign(acme, &ten, eleventh).await.expect("more go through the workspace");
+        assert_eq!(world.by(uma).assigned_to(acme, &ten).await.expect("listed").len(), 11);
+        assert_eq!(world.by(uma).assigned_to(acme, &none).await.expect("listed").len(), 0);
+    }
+
+    /// "Benutzer Admins können Mitglieder nicht bewerben oder degradieren"; billing admins "nur sehen".
+    async fn re_07_an_admin_alone_changes_roles(org: Organization) {
+        let Organization { world, acme, ada, bill, uma, mia } = &org;
+        let other = org.another("Una", "user_admin").await;
+        for by in [bill, uma, mia] {
+            for (whom, role) in
+                [(mia, "user_admin"), (mia, "admin"), (&other, "member"), (ada, "member"), (by, "admin")]
+            {
+                let changed = world.by(by).set_roles(acme, whom, &[role]).await;
+                let status = assert_refused(changed, Code::PermissionDenied, "PERMISSION_MISSING");
+                assert_eq!(metadata(&status, "permission").as_deref(), Some("users.edit"));
+            }
+        }
+        for role in ["billing_admin", "user_admin", "admin", "member"] {
+            let changed = world.by(ada).set_roles(acme, mia, &[role]).await;
+            assert_eq!(changed.expect("an admin changes roles").roles, [role]);
+        }
+    }
+
+    /// "Zugewiesene Arbeitsbereiche aller Benutzer bearbeiten"; a billing admin looks on.
+    async fn re_07_a_user_admin_edits_the_workspaces_of_all_users(org: Organization) {
+        let Organization { world, acme, ada, bill, uma, mia } = &org;
+        let support = resource("workspace", "support");
+        for whom in org.everybody() {
+            for by in [bill, mia] {
+                let assigned = world.by(by).assign(acme, whom, assignment(&support, &[], &[])).await;
+                let status = assert_refused(assigned, Code::PermissionDenied, "PERMISSION_MISSING");
+                assert_eq!(metadata(&status, "permission").as_deref(), Some("workspaces.assign"));
+            }
+            for by in [uma, ada] {
+                world.by(by).assign(acme, whom, assignment(&support, &[], &[])).await.expect("assigned");
+                let unassigned = world.by(bill).unassign(acme, whom, &support).await;
+                assert_refused(unassigned, Code::PermissionDenied, "PERMISSION_MISSING");
+                world.by(by).unassign(acme, whom, &support).await.expect("unassigned");
+            }
+        }
+        assert_eq!(world.by(bill).assignees(acme, &support).await.expect("a billing admin looks"), []);
+        assert_eq!(world.by(bill).assigned_to(acme, mia).await.expect("a billing admin looks").len(), 1);
+    }
+
+    /// "Benutzer können sich nicht selbst löschen", whatever their role, and not by suspending themselves either.
+    async fn re_08_nobody_removes_themself(org: Organization) {
+        let second = org.another("Zoe", "admin").await;
+        for person in org.everybody().into_iter().chain([&second]) {
+            let removed = org.world.by(person).remove(&org.acme, person).await;
+            let status = assert_refused(removed, Code::PermissionDenied, "SELF_REMOVAL");
+            assert!(status.message().contains("ask another member"), "{status:?}");
+            org.world.by(person).suspend(&org.acme, person).await.expect_err("suspended themself");
+            assert!(org.world.membership(person, &org.acme).await.is_some());
+        }
+    }
+
+    /// "Benutzer Admins können nur Benutzer mit Mitgliederzugriff löschen"; an admin anybody; the others nobody.
+    async fn re_08_a_user_admin_removes_members_only(org: Organization) {
+        let Organization { world, acme, ada, bill, uma, mia } = &org;
+        let second = org.another("Una", "user_admin").await;
+        for whom in [ada, bill, &second] {
+            let removed = world.by(uma).remove(acme, whom).await;
+            assert_refused(removed, Code::PermissionDenied, "DELEGATION_DENIED");
+            let suspended = world.by(uma).suspend(acme, whom).await;
+            assert_refused(suspended, Code::PermissionDenied, "DELEGATION_DENIED");
+        }
+        for by in [bill, mia] {
+            let removed = world.by(by).remove(acme, &second).await;
+            assert_refused(removed, Code::PermissionDenied, "PERMISSION_MISSING");
+        }
+        world.by(uma).remove(acme, mia).await.expect("a user admin removes a member");
+        for whom in [&second, bill, uma] {
+            world.by(ada).remove(acme, whom).await.expect("an admin removes anybody else");
+        }
+        assert_eq!(world.by(ada).members(acme, "").await.expect("listed").len(), 1);
+    }
+
+    /// "Was nach dem Löschen passiert": no workspaces any more, and customer contacts become unassigned.
+    async fn re_09_a_removed_user_leaves_nothing_assigned(org: Organization) {
+        let Organization { world, acme, ada, uma, mia, .. } = &org;
+        let (sales, contact) = (resource("workspace", "sales"), resource("customer_contact", "c-1"));
+        world.operator().register(acme, contact.clone(), Some(sales.clone())).await.expect("registered");
+        world.by(ada).assign(acme, mia, assignment(&contact, &[], &[])).await.expect("assigned");
+        world.may(mia, acme, "inbox.read").on("workspace", "sales").await.allowed_by(Reason::Assignment);
+
+        let mut unassigned = world.by(uma).remove(acme, mia).await.expect("removed");
+
+        unassigned.sort_by(|a, b| a.r#type.cmp(&b.r#type));
+        assert_eq!(unassigned, [contact.clone(), sales.clone()]);
+        for freed in [&sales, &contact] {
+            assert_eq!(world.by(ada).assignees(acme, freed).await.expect("listed"), []);
+            world
+                .may(mia, acme, "inbox.read")
+                .on(&freed.r#type, &freed.id)
+                .await
+                .denied_for(Reason::NotAMember);
+        }
+        world.by(uma).add(acme, mia, &["member"]).await.expect("back again");
+        world.may(mia, acme, "inbox.read").on("workspace", "sales").await.denied_for(Reason::NotAssigned);
+    }
+
+    /// "Ein Organisationsmitglied hat keinen Zugriff auf die Organisationseinstellungen."
+    async fn re_12_a_member_reaches_assigned_workspaces_alone(org: Organization) {
+        let Organization { world, acme, ada, mia, .. } = &org;
+        assert_eq!(world.permissions(mia, acme).await, [""; 0], "nothing account-wide");
+        for permission in world.permissions(ada, acme).await {
+            assert!(!world.may(mia, acme, &permission).await.allowed(), "{permission}");
+        }
+        for permission in ["inbox.open", "inbox.read", "inbox.reply", "customer_contacts.view"] {
+            world.may(mia, acme, permission).on("workspace", "sales").await.allowed_by(Reason::Assignment);
+            world.may(mia, acme, permission).on("workspace", "support").await.denied_for(Reason::NotAssigned);
+            world.may(mia, acme, permission).await.denied_for(Reason::ResourceRequired);
+        }
+        for permission in ["workspaces.view", "workspaces.edit", "workspaces.delete", "workspaces.assign"] {
+            assert!(
+                !world.may(mia, acme, permission).on("workspace", "sales").await.allowed(),
+                "{permission}"
+            );
+        }
+    }
+
+    /// What lies in a workspace comes with it: the assignment of the parent reaches the child.
+    async fn re_12_an_assigned_workspace_brings_what_is_in_it(org: Organization) {
+        let Organization { world, acme, mia, .. } = &org;
+        for (workspace, contact) in [("sales", "c-1"), ("support", "c-2")] {
+            let (workspace, contact) =
+                (resource("workspace", workspace), resource("customer_contact", contact));
+            world.operator().register(acme, contact, Some(workspace)).await.expect("registered");
+        }
+        world
+            .may(mia, acme, "inbox.reply")
+            .on("customer_contact", "c-1")
+            .await
+            .allowed_by(Reason::Assignment);
+        world
+            .may(mia, acme, "inbox.reply")
+            .on("customer_contact", "c-2")
+            .await
+            .denied_for(Reason::NotAssigned);
+    }
+}
