@@ -31,7 +31,9 @@ fn policy_texts() -> BTreeMap<String, String> {
     let builtin = ["client-area", "company-account", "managed-accounts", "organization", "terminal"];
     let files = builtin.into_iter().map(|name| domain.join("policies").join(format!("{name}.yaml")));
     let files = files.chain([domain.join("tests/policies/everything.yaml")]);
-    let read = |file: PathBuf| std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let read = |file: PathBuf| {
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
     files.map(read).map(|text| (Policy::read(&text).name, text)).collect()
 }
 
@@ -89,9 +91,15 @@ fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32
 }
 
 /// Runs [`compare`] on a thread of its own, because a history blocks while it is played.
-async fn compared(arena: &Arc<Arena>, policies: BTreeMap<String, Policy>, cases: u32) -> Result<Seen, String> {
+async fn compared(
+    arena: &Arc<Arena>,
+    policies: BTreeMap<String, Policy>,
+    cases: u32,
+) -> Result<Seen, String> {
     let arena = Arc::clone(arena);
-    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases)).await.expect("does not panic")
+    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases))
+        .await
+        .expect("does not panic")
 }
 
 fn read(texts: &BTreeMap<String, String>) -> BTreeMap<String, Policy> {
@@ -107,7 +115,11 @@ const FALSE_BELIEFS: &[(&str, &str, &str)] = &[
     ("managed-accounts", "kept: owner", "kept: [owner, member]"),
     ("organization", "- except users.edit", "- except users.add"),
     ("terminal", "over: [terminal_admin, terminal_user]", "over: [terminal_user]"),
-    ("terminal", "requires: { tier: business, organization_domain: set, access_control: on } }\n  member.get", "requires: {} }\n  member.get"),
+    (
+        "terminal",
+        "requires: { tier: business, organization_domain: set, access_control: on } }\n  member.get",
+        "requires: {} }\n  member.get",
+    ),
     ("everything", "removes: [\"*\", \"except *.view\"]", "removes: [\"*.view\"]"),
     ("everything", "may_on_own: [tools.*, projects.edit, plans.approve]", "may_on_own: [projects.edit]"),
 ];

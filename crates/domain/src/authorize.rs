@@ -58,7 +58,9 @@ pub fn require(policy: &Policy, what: &str, requires: Mask, unmet: Mask) -> Resu
 }
 
 fn sentence(policy: &Policy, requirement: &Requirement) -> String {
-    let Some(attribute) = policy.attributes.get(requirement.attribute) else { return "an attribute".to_owned() };
+    let Some(attribute) = policy.attributes.get(requirement.attribute) else {
+        return "an attribute".to_owned();
+    };
     let name = &attribute.name;
     let fact = match &requirement.expected {
         Expected::OneOf(words) => format!("{name} to be {}", words.join(" or ")),

@@ -434,7 +434,9 @@ impl Command {
     #[must_use]
     pub fn subject(&self) -> Option<String> {
         match self {
-            Self::CreateResource { resource, .. } | Self::DeleteResource { resource, .. } => Some(resource.to_string()),
+            Self::CreateResource { resource, .. } | Self::DeleteResource { resource, .. } => {
+                Some(resource.to_string())
+            }
             Self::CreateUser { id, .. } => Some(id.to_string()),
             Self::CreateGroup { id, .. } => Some(id.to_string()),
             _ => self.user().map(|user| user.to_string()),

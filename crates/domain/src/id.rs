@@ -21,7 +21,9 @@ pub enum IdError {
         prefix: &'static str,
     },
     /// It is no id at all.
-    #[error("is not the id of {wanted}: write `{prefix}` followed by 26 characters, as this service gave it out")]
+    #[error(
+        "is not the id of {wanted}: write `{prefix}` followed by 26 characters, as this service gave it out"
+    )]
     Malformed {
         /// What was asked for.
         wanted: &'static str,
@@ -145,7 +147,9 @@ mod tests {
     #[test]
     fn one_id_has_one_spelling() {
         let text = UserId::from_bits(u128::MAX / 3).to_string();
-        for other in [text.to_lowercase(), format!("{text} "), text.replace('A', "a"), "usr_".into(), String::new()] {
+        for other in
+            [text.to_lowercase(), format!("{text} "), text.replace('A', "a"), "usr_".into(), String::new()]
+        {
             assert!(other == text || other.parse::<UserId>().is_err(), "{other}");
         }
         assert!("usr_8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<UserId>().is_err(), "more than 128 bits");

@@ -214,10 +214,16 @@ impl<'a> Judge<'a> {
             for group in groups.collect::<BTreeSet<_>>() {
                 let scope = Scope::Group(group);
                 for role in limited(self.roles(&scope)?) {
-                    let held = |user: &User| user.seats.iter().any(|s| s.group == group && s.role == role.name);
+                    let held =
+                        |user: &User| user.seats.iter().any(|s| s.group == group && s.role == role.name);
                     let counted = |user: &User| (held(user), held(user) && user.state == UserState::Active);
                     let (before, after) = (before.map(counted), after.map(counted));
-                    add(deltas, (scope.clone(), &role.name), before.unwrap_or_default(), after.unwrap_or_default());
+                    add(
+                        deltas,
+                        (scope.clone(), &role.name),
+                        before.unwrap_or_default(),
+                        after.unwrap_or_default(),
+                    );
                 }
             }
         }
@@ -263,7 +269,9 @@ impl<'a> Judge<'a> {
         match after {
             None | Some(AccountState::Deleted) => Ok(false),
             Some(_) if !self.records.has(&Key::Account(*id)) => Ok(false),
-            Some(_) => Ok(self.records.account(*id)?.is_some_and(|before| before.state == AccountState::Deleted)),
+            Some(_) => {
+                Ok(self.records.account(*id)?.is_some_and(|before| before.state == AccountState::Deleted))
+            }
         }
     }
 
@@ -277,7 +285,9 @@ impl<'a> Judge<'a> {
         Ok(created
             && match scope {
                 // INVARIANT: a plan that changes an existing account or group has read it; a new one has no record.
-                Scope::Account(id) => !self.records.has(&Key::Account(*id)) || self.records.account(*id)?.is_none(),
+                Scope::Account(id) => {
+                    !self.records.has(&Key::Account(*id)) || self.records.account(*id)?.is_none()
+                }
                 Scope::Group(id) => !self.records.has(&Key::Group(*id)) || self.records.group(*id)?.is_none(),
                 Scope::Resource(account, resource) => self.records.resource(*account, resource)?.is_none(),
             })
@@ -285,13 +295,17 @@ impl<'a> Judge<'a> {
 
     fn policy(&self, scope: &Scope) -> Result<Option<&'a Policy>, Stop> {
         let created = self.changes.iter().find_map(|change| match (scope, change) {
-            (Scope::Account(id) | Scope::Resource(id, _), Change::Account(a)) if a.id == *id => Some(&a.policy),
+            (Scope::Account(id) | Scope::Resource(id, _), Change::Account(a)) if a.id == *id => {
+                Some(&a.policy)
+            }
             (Scope::Group(id), Change::Group(group)) if group.id == *id => Some(&group.policy),
             _ => None,
         });
         let name = match (created, scope) {
             (Some(name), _) => Some(name),
-            (None, Scope::Account(id) | Scope::Resource(id, _)) => self.records.account(*id)?.map(|a| &a.policy),
+            (None, Scope::Account(id) | Scope::Resource(id, _)) => {
+                self.records.account(*id)?.map(|a| &a.policy)
+            }
             (None, Scope::Group(id)) => self.records.group(*id)?.map(|group| &group.policy),
         };
         Ok(name.and_then(|name| self.policies.get(name)).map(|policy| &**policy))
@@ -301,7 +315,9 @@ impl<'a> Judge<'a> {
         let Some(policy) = self.policy(scope)? else { return Ok(Vec::new()) };
         Ok(match scope {
             Scope::Account(_) => policy.roles.iter().collect(),
-            Scope::Group(_) => policy.groups.iter().flat_map(|groups| &groups.roles).map(|r| &r.role).collect(),
+            Scope::Group(_) => {
+                policy.groups.iter().flat_map(|groups| &groups.roles).map(|r| &r.role).collect()
+            }
             Scope::Resource(_, resource) => {
                 let kind = policy.resource_type_id(&resource.kind).and_then(|id| policy.resource_type(id));
                 kind.iter().flat_map(|kind| &kind.roles).collect()

@@ -116,7 +116,7 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        let (health, router) = router(&facts, &verifier).await?;
+        let (health, router) = router(&facts, &verifier, &Arc::new(key)).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -187,7 +187,12 @@ const SERVICES: [&str; 4] = [
 
 type Guarded = Router<Stack<GuardLayer, Identity>>;
 
-async fn router(facts: &Arc<Facts>, verifier: &Arc<Verifier>) -> anyhow::Result<(HealthReporter, Guarded)> {
+async fn router(
+    facts: &Arc<Facts>,
+    verifier: &Arc<Verifier>,
+    key: &Arc<SigningKey>,
+) -> anyhow::Result<(HealthReporter, Guarded)> {
+    let identities = Identities::new(Arc::clone(facts), Arc::clone(key))?;
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -204,7 +209,7 @@ async fn router(facts: &Arc<Facts>, verifier: &Arc<Verifier>) -> anyhow::Result<
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
         .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts))))
         .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
-        .add_service(service!(IdentityServiceServer, Identities::new(Arc::clone(facts))))
+        .add_service(service!(IdentityServiceServer, identities))
         .add_service(health_service)
         .add_service(reflection(Reflection::build_v1)?)
         .add_service(reflection(Reflection::build_v1alpha)?);

@@ -2,7 +2,7 @@
 
 use mandate_domain::change::Change;
 use mandate_domain::command::Actor;
-use mandate_domain::id::AccountId;
+use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Plan;
 use serde_json::Value;
 
@@ -108,4 +108,32 @@ impl Store {
             Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
         })
     }
+
+    /// A page of what a person did, wherever, latest first.
+    ///
+    /// `before` is the last place of the page before, `limit` the most entries of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or an entry is corrupt.
+    pub async fn list_activity_by(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<Activity>, StoreError> {
+        let sql = "SELECT seq, at, account, through, operation, subject, changes FROM activity \
+                   WHERE actor = $1 AND actor_kind = 'person' AND seq < $2 ORDER BY seq DESC LIMIT $3";
+        let actor = user.to_string();
+        let rows: Vec<RowBy> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(&actor).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |(seq, at, account, through, operation, subject, changes)| {
+            let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
+            let (actor_kind, actor) = ("person".to_owned(), actor.clone());
+            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
+        })
+    }
 }
+
+/// The columns of one row of a person's, `changes` last.
+type RowBy = (i64, i64, Option<String>, Option<String>, String, Option<String>, String);

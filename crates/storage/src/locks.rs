@@ -63,7 +63,9 @@ impl Needs {
                 needs.hold(Key::Group(*group));
                 needs.hold(Key::User(*user));
             }
-            Command::UpdateUser { user, .. } | Command::ReinstateUser { user } => needs.hold(Key::User(*user)),
+            Command::UpdateUser { user, .. } | Command::ReinstateUser { user } => {
+                needs.hold(Key::User(*user))
+            }
             Command::SuspendUser { user } | Command::EraseUser { user } => {
                 needs.hold(Key::User(*user));
                 needs.read(Key::MembershipsOf(*user));

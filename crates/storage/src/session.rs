@@ -15,8 +15,7 @@ use crate::tx::{Tx, on_readers, on_tx};
 pub(crate) async fn load(tx: &mut Tx, id: SessionId) -> Result<Option<Session>, StoreError> {
     let sql = "SELECT body FROM sessions WHERE id = $1";
     let id = id.to_string();
-    let body: Option<String> =
-        on_tx!(tx, c => sqlx::query_scalar(sql).bind(&id).fetch_optional(c).await)?;
+    let body: Option<String> = on_tx!(tx, c => sqlx::query_scalar(sql).bind(&id).fetch_optional(c).await)?;
     body.map(|body| decode("sessions", || id, &body)).transpose()
 }
 

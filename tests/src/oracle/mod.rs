@@ -8,12 +8,12 @@
 //! The model does not say in which order a write's faults are found: it names all classes of refusal that apply, and
 //! the server must give one of them. One order it insists on: whoever lacks the permission hears of nothing else.
 
+mod client;
 pub mod history;
 pub mod judge;
 mod limits;
 pub mod may;
 pub mod play;
-mod client;
 pub mod policy;
 mod questions;
 mod roles;

@@ -26,9 +26,16 @@ pub struct Seen {
 /// Plays a history; the policies are those that the model believes in, by name.
 ///
 /// Errors: what was done, step by step, and what the two disagree about at the last one.
-pub async fn play(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, history: &History, run: &str, seen: &mut Seen) -> Result<(), String> {
+pub async fn play(
+    server: &Server,
+    policies: &Arc<BTreeMap<String, Policy>>,
+    history: &History,
+    run: &str,
+    seen: &mut Seen,
+) -> Result<(), String> {
     let world = World { policies: Arc::clone(policies), ..World::default() };
-    let mut game = Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
+    let mut game =
+        Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
     match game.play(history).await {
         Ok(()) => Ok(()),
         Err(error) => Err(game.readable(&error)),
@@ -83,7 +90,9 @@ impl Game<'_, '_> {
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         let slot = usize::from(step.account) % self.accounts.len().max(1);
-        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else { return Ok(()) };
+        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else {
+            return Ok(());
+        };
         let actor = self.actor(step.who, &account);
         let Some(write) = self.write(&actor, &account, &step.what) else { return Ok(()) };
         let new = self.make(&actor, write.clone()).await?;
@@ -108,10 +117,15 @@ impl Game<'_, '_> {
             }
         }
         if let (Some((user, role)), true) = (birth.group, self.world.policy(account).groups.is_some()) {
-            let write = Write::CreateGroup { accounts: vec![account.id.clone()], founder: account.members[0].user.clone() };
+            let write = Write::CreateGroup {
+                accounts: vec![account.id.clone()],
+                founder: account.members[0].user.clone(),
+            };
             self.make(&Actor::Operator, write).await?;
             let newest = u8::try_from(self.world.groups.len()).expect("a few").saturating_sub(1);
-            if let Some(write) = self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role }) {
+            if let Some(write) =
+                self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role })
+            {
                 self.make(&Actor::Operator, write).await?;
             }
         }
@@ -122,9 +136,12 @@ impl Game<'_, '_> {
                 if let Some(write) = self.write(&actor, account, &what) {
                     let write = match write {
                         // Their own, whoever may create one here.
-                        Write::CreateResource { account, name, parent, .. } => {
-                            Write::CreateResource { account, name, parent, creator: actor.user().map(str::to_owned) }
-                        }
+                        Write::CreateResource { account, name, parent, .. } => Write::CreateResource {
+                            account,
+                            name,
+                            parent,
+                            creator: actor.user().map(str::to_owned),
+                        },
                         other => other,
                     };
                     self.make(&Actor::Operator, write).await?;
@@ -141,14 +158,20 @@ impl Game<'_, '_> {
         let outcome = self.client.write(actor, &write).await;
         let found = match &outcome {
             Ok(_) => None,
-            Err(status) => Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?),
+            Err(status) => {
+                Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?)
+            }
         };
-        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}"))).expect("memory");
+        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}")))
+            .expect("memory");
         *self.seen.writes.entry(found).or_default() += 1;
         let agree = found.map_or(faults.is_empty(), |class| faults.contains(&class));
         if !agree {
-            let message = outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
-            return Err(format!("the model finds these faults: {faults:?}; the service: {found:?} {message}"));
+            let message =
+                outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
+            return Err(format!(
+                "the model finds these faults: {faults:?}; the service: {found:?} {message}"
+            ));
         }
         Ok(outcome.ok().map(|new| {
             self.world.apply(actor, &write, &new);
@@ -162,7 +185,10 @@ impl Game<'_, '_> {
 
     fn actor(&self, who: Who, account: &Account) -> Actor {
         let roles = &self.world.policy(account).roles;
-        let chief = account.members.iter().find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
+        let chief = account
+            .members
+            .iter()
+            .find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
         match who {
             Who::Operator => Actor::Operator,
             Who::Chief => chief.map_or(Actor::Operator, |member| Actor::Person(member.user.clone())),
@@ -175,13 +201,25 @@ impl Game<'_, '_> {
     }
 
     fn birth(&self, birth: &Birth, first: Option<&str>) -> Write {
-        let policy = self.world.policies.values().nth(usize::from(birth.policy) % self.world.policies.len()).expect("a policy");
+        let policy = self
+            .world
+            .policies
+            .values()
+            .nth(usize::from(birth.policy) % self.world.policies.len())
+            .expect("a policy");
         let attributes = match &birth.attributes {
             Attributes::Bare => BTreeMap::new(),
-            Attributes::Ready => policy.attributes.iter().filter_map(|(name, kind)| Some((name.clone(), best(kind)?))).collect(),
+            Attributes::Ready => policy
+                .attributes
+                .iter()
+                .filter_map(|(name, kind)| Some((name.clone(), best(kind)?)))
+                .collect(),
             Attributes::Any(pairs) => {
                 let all = pairs.iter().map(|pair| attribute(policy, *pair));
-                all.filter_map(|(name, value)| Some((name, value.filter(|value| *value != Value::Text("?".into()))?))).collect()
+                all.filter_map(|(name, value)| {
+                    Some((name, value.filter(|value| *value != Value::Text("?".into()))?))
+                })
+                .collect()
             }
         };
         let first = first.map_or_else(|| self.user(birth.first), str::to_owned);
@@ -193,7 +231,9 @@ impl Game<'_, '_> {
         let policy = self.world.policy(account);
         let id = account.id.clone();
         Some(match what {
-            What::CreateUser { email } => Write::CreateUser { email: self.email(usize::from(*email) % USERS) },
+            What::CreateUser { email } => {
+                Write::CreateUser { email: self.email(usize::from(*email) % USERS) }
+            }
             What::CreateAccount(birth) => self.birth(birth, actor.user().filter(|_| birth.first % 4 != 0)),
             What::SetAttributes(pairs) => {
                 let attributes = pairs.iter().map(|pair| attribute(policy, *pair)).collect();
@@ -238,19 +278,29 @@ impl Game<'_, '_> {
                 };
                 Write::CreateResource { account: id, name, parent, creator }
             }
-            What::DeleteResource { kind, id: number } => Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? },
+            What::DeleteResource { kind, id: number } => {
+                Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? }
+            }
             What::Assign { user, carrying } => {
                 let assignment = assignment(policy, &self.user(*user), carrying)?;
                 Write::Assign { account: id, assignment }
             }
-            What::Unassign { user, kind, id: number } => {
-                Write::Unassign { account: id, user: self.user(*user), resource: resource(policy, *kind, *number)? }
-            }
+            What::Unassign { user, kind, id: number } => Write::Unassign {
+                account: id,
+                user: self.user(*user),
+                resource: resource(policy, *kind, *number)?,
+            },
             // Where there are no groups, now and then is often enough.
             What::CreateGroup { founder, .. } if policy.groups.is_none() && founder % 4 != 0 => return None,
             What::CreateGroup { accounts, founder } => {
-                let picked: BTreeSet<String> = accounts.iter().map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone()).collect();
-                let founder = actor.user().filter(|_| founder % 5 != 0).map_or_else(|| self.user(*founder), str::to_owned);
+                let picked: BTreeSet<String> = accounts
+                    .iter()
+                    .map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone())
+                    .collect();
+                let founder = actor
+                    .user()
+                    .filter(|_| founder % 5 != 0)
+                    .map_or_else(|| self.user(*founder), str::to_owned);
                 let mut accounts = vec![id.clone()];
                 accounts.extend(picked.into_iter().filter(|other| *other != id));
                 Write::CreateGroup { accounts, founder }
@@ -261,7 +311,9 @@ impl Game<'_, '_> {
                 let role = names(roles, &[*role]).pop()?;
                 Write::AddGroupUser { group, user: self.user(*user), role }
             }
-            What::RemoveGroupUser { group, user } => Write::RemoveGroupUser { group: self.group(*group)?.0, user: self.user(*user) },
+            What::RemoveGroupUser { group, user } => {
+                Write::RemoveGroupUser { group: self.group(*group)?.0, user: self.user(*user) }
+            }
         })
     }
 
@@ -285,13 +337,19 @@ fn names<'a>(known: impl Iterator<Item = &'a String>, picks: &[u8]) -> Vec<Strin
 
 /// The member without what does not go together.
 fn fitting(policy: &Policy, member: Member) -> Member {
-    let alone = policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
-    let first = member.roles.first().filter(|name| policy.roles.get(*name).is_some_and(|role| role.stands_alone));
+    let alone =
+        policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
+    let first =
+        member.roles.first().filter(|name| policy.roles.get(*name).is_some_and(|role| role.stands_alone));
     let role = first.or(alone.min()).cloned().unwrap_or_default();
     let fits = policy.roles[&role].clone();
     Member {
         grants: member.grants.into_iter().filter(|name| fits.grantable.contains(name)).collect(),
-        restrictions: member.restrictions.into_iter().filter(|name| fits.restrictable.contains(name)).collect(),
+        restrictions: member
+            .restrictions
+            .into_iter()
+            .filter(|name| fits.restrictable.contains(name))
+            .collect(),
         roles: vec![role],
         ..member
     }
@@ -299,10 +357,20 @@ fn fitting(policy: &Policy, member: Member) -> Member {
 
 /// Mostly permissions that can be granted beside one of the roles.
 fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let beside: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.grantable.clone()).collect();
+    let beside: Vec<String> = roles
+        .iter()
+        .filter_map(|role| policy.roles.get(role))
+        .flat_map(|role| role.grantable.clone())
+        .collect();
     picks
         .iter()
-        .flat_map(|pick| if pick % 8 != 0 { if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) } } else { names(policy.permissions.iter(), &[*pick]) })
+        .flat_map(|pick| {
+            if pick % 8 != 0 {
+                if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) }
+            } else {
+                names(policy.permissions.iter(), &[*pick])
+            }
+        })
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect()
@@ -310,7 +378,11 @@ fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
 
 /// Mostly restrictions that can be put on holders of one of the roles.
 fn restrictions(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let fit: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.restrictable.clone()).collect();
+    let fit: Vec<String> = roles
+        .iter()
+        .filter_map(|role| policy.roles.get(role))
+        .flat_map(|role| role.restrictable.clone())
+        .collect();
     let fit = if fit.is_empty() { policy.restrictions.keys().cloned().collect() } else { fit };
     let picks: Vec<u8> = picks.iter().copied().filter(|_| !policy.restrictions.is_empty()).collect();
     names(fit.iter(), &picks)

@@ -79,7 +79,9 @@ impl World {
                 Actor::Operator if self.users.iter().any(|user| user.email == *email) => fault(Class::Exists),
                 Actor::Operator => Faults::new(),
             },
-            Write::CreateAccount { policy, first, attributes } => self.create_account(actor, policy, first, attributes),
+            Write::CreateAccount { policy, first, attributes } => {
+                self.create_account(actor, policy, first, attributes)
+            }
             Write::UpdateAccount { account, attributes } => self.update_account(actor, account, attributes),
             Write::SuspendAccount { account } | Write::ReinstateAccount { account } => match actor {
                 Actor::Person(_) => fault(Class::Permission),
@@ -90,7 +92,9 @@ impl World {
                 let grouped = || self.account(account).is_some_and(|account| !account.groups.is_empty());
                 if denied.is_empty() && grouped() { fault(Class::State) } else { denied }
             }
-            Write::AddMember { account, member, assignments } => self.add_member(actor, account, member, assignments),
+            Write::AddMember { account, member, assignments } => {
+                self.add_member(actor, account, member, assignments)
+            }
             Write::UpdateMember { account, user, roles, grants, restrictions } => {
                 self.update_member(actor, account, user, [roles, grants, restrictions])
             }
@@ -107,7 +111,11 @@ impl World {
                 match found.filter(|_| denied.is_empty()) {
                     None => denied,
                     Some(found) if found.resource(name).is_none() => fault(Class::NotFound),
-                    Some(found) if found.resources.iter().any(|inner| inner.parent.as_ref() == Some(name)) => fault(Class::State),
+                    Some(found)
+                        if found.resources.iter().any(|inner| inner.parent.as_ref() == Some(name)) =>
+                    {
+                        fault(Class::State)
+                    }
                     Some(_) => Faults::new(),
                 }
             }
@@ -130,7 +138,13 @@ impl World {
         self.account(account).and_then(|account| self.policy(account).operations.get(name))
     }
 
-    fn create_account(&self, actor: &Actor, policy: &str, first: &str, attributes: &BTreeMap<String, Value>) -> Faults {
+    fn create_account(
+        &self,
+        actor: &Actor,
+        policy: &str,
+        first: &str,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Faults {
         let Some(policy) = self.policies.get(policy) else { return fault(Class::Invalid) };
         let born = |name: &str| policy.roles.values().any(|role| role.at_birth && has(&role.may, name));
         let mut faults = Faults::new();
@@ -150,7 +164,12 @@ impl World {
         faults
     }
 
-    fn update_account(&self, actor: &Actor, id: &str, attributes: &BTreeMap<String, Option<Value>>) -> Faults {
+    fn update_account(
+        &self,
+        actor: &Actor,
+        id: &str,
+        attributes: &BTreeMap<String, Option<Value>>,
+    ) -> Faults {
         let mut faults = self.denied(actor, id, self.operation(id, "account.update"), None);
         let Some(account) = self.account(id).filter(|_| faults.is_empty()) else { return faults };
         let policy = self.policy(account);
@@ -163,7 +182,9 @@ impl World {
                 faults.insert(Class::Invalid);
                 continue;
             }
-            let Some(user) = actor.user().filter(|_| account.attributes.get(name) != value.as_ref()) else { continue };
+            let Some(user) = actor.user().filter(|_| account.attributes.get(name) != value.as_ref()) else {
+                continue;
+            };
             match &attribute.changed_by {
                 None => faults.extend([Class::Permission]),
                 Some(permission) => faults.extend(self.lacks(id, user, permission, None)),
@@ -184,7 +205,8 @@ impl World {
         let mut faults = self.denied(actor, id, operation, None);
         let Some(account) = self.account(id).filter(|_| faults.is_empty()) else { return faults };
         let count = |kind: &str| assignments.iter().filter(|wanted| wanted.resource.0 == kind).count();
-        if operation.is_some_and(|operation| operation.at_most.iter().any(|(kind, most)| count(kind) > *most)) {
+        if operation.is_some_and(|operation| operation.at_most.iter().any(|(kind, most)| count(kind) > *most))
+        {
             faults.insert(Class::Invalid);
         }
         if account.member(&member.user).is_some() {
@@ -212,7 +234,9 @@ impl World {
         let Some(before) = account.member(user) else { return fault(Class::NotFound) };
         let after = updated(before, new);
         faults.extend(self.fit(account, &after));
-        let Some(rules) = self.rules(actor, account, &self.target(actor, account, user), None) else { return faults };
+        let Some(rules) = self.rules(actor, account, &self.target(actor, account, user), None) else {
+            return faults;
+        };
         let may = covered(&without(&after.roles, &before.roles), &rules, |rule| &rule.give)
             && covered(&without(&before.roles, &after.roles), &rules, |rule| &rule.take)
             && covered(&without(&after.grants, &before.grants), &rules, |rule| &rule.grant)
@@ -270,7 +294,9 @@ impl World {
     /// What keeps the actor from an operation on a resource; who may do it on all of them learns which there are.
     fn denied_on(&self, actor: &Actor, id: &str, name: &Ref, operation: &str) -> Faults {
         let standing = self.denied(actor, id, None, None);
-        let Some(account) = self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission)) else {
+        let Some(account) =
+            self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission))
+        else {
             return standing;
         };
         let Some(kind) = self.policy(account).types.get(&name.0) else { return fault(Class::Invalid) };
@@ -282,9 +308,18 @@ impl World {
         if denied.is_empty() { fault(Class::NotFound) } else { denied }
     }
 
-    fn create_resource(&self, actor: &Actor, id: &str, name: &Ref, parent: Option<&Ref>, creator: Option<&str>) -> Faults {
+    fn create_resource(
+        &self,
+        actor: &Actor,
+        id: &str,
+        name: &Ref,
+        parent: Option<&Ref>,
+        creator: Option<&str>,
+    ) -> Faults {
         let standing = self.denied(actor, id, None, None);
-        let Some(account) = self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission)) else {
+        let Some(account) =
+            self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission))
+        else {
             return standing;
         };
         let policy = self.policy(account);
@@ -293,7 +328,8 @@ impl World {
         let about = operation.and_then(|operation| policy.about.get(&operation.needs));
         let asked_on = parent.filter(|parent| about.is_some_and(|about| about.contains(&parent.0)));
         let mut faults = self.denied(actor, id, operation, asked_on);
-        let there = asked_on.is_none_or(|parent| policy.types[&parent.0].free || account.resource(parent).is_some());
+        let there =
+            asked_on.is_none_or(|parent| policy.types[&parent.0].free || account.resource(parent).is_some());
         if !faults.is_empty() && there {
             return faults;
         }
@@ -312,7 +348,8 @@ impl World {
             faults.insert(Class::Exists);
         }
         let born = kind.roles.values().any(|role| role.at_birth);
-        if born && actor.user().is_none() && creator.is_some_and(|creator| account.member(creator).is_none()) {
+        if born && actor.user().is_none() && creator.is_some_and(|creator| account.member(creator).is_none())
+        {
             faults.insert(Class::NotFound);
         }
         faults
@@ -335,7 +372,8 @@ impl World {
             let before = account.assignment(&wanted.user, &wanted.resource).unwrap_or(&none);
             let less = difference(before, wanted);
             carries(&difference(wanted, before), &rules, |rule| &rule.assign)
-                && (less.roles.is_empty() && less.permissions.is_empty() || carries(&less, &rules, |rule| &rule.unassign))
+                && (less.roles.is_empty() && less.permissions.is_empty()
+                    || carries(&less, &rules, |rule| &rule.unassign))
         });
         let faults = [(fits, Class::Invalid), (met, Class::Requirement), (delegated, Class::Delegation)];
         faults.into_iter().filter(|(fine, _)| !fine).map(|(_, class)| class).collect()
@@ -345,7 +383,11 @@ impl World {
         let denied = self.denied_on(actor, id, resource, "unassign");
         let Some(account) = self.account(id).filter(|_| denied.is_empty()) else { return denied };
         let Some(before) = account.assignment(user, resource) else { return fault(Class::NotFound) };
-        let load = Carried { kind: resource.0.clone(), roles: before.roles.clone(), permissions: before.permissions.clone() };
+        let load = Carried {
+            kind: resource.0.clone(),
+            roles: before.roles.clone(),
+            permissions: before.permissions.clone(),
+        };
         match self.rules(actor, account, &self.target(actor, account, user), Some(resource)) {
             Some(rules) if !carries(&load, &rules, |rule| &rule.unassign) => fault(Class::Delegation),
             _ => Faults::new(),
@@ -357,8 +399,10 @@ impl World {
         let eligible = |id: &String| {
             let account = self.account(id)?;
             let groups = self.policy(account).groups.as_ref()?;
-            let member = account.member(founder).filter(|member| member.active() && member.has(&groups.founder))?;
-            (Some(&account.policy) == policy.as_ref() && account.state == AccountState::Active).then_some(member)
+            let member =
+                account.member(founder).filter(|member| member.active() && member.has(&groups.founder))?;
+            (Some(&account.policy) == policy.as_ref() && account.state == AccountState::Active)
+                .then_some(member)
         };
         let fine = !accounts.is_empty()
             && accounts.iter().all(|id| eligible(id).is_some())
@@ -367,14 +411,20 @@ impl World {
     }
 
     /// The group's roles and the actor's own among them; or why the actor may not even ask.
-    fn in_group(&self, actor: &Actor, group: &str) -> Result<(&BTreeMap<String, Role>, Option<&Role>), Class> {
+    fn in_group(
+        &self,
+        actor: &Actor,
+        group: &str,
+    ) -> Result<(&BTreeMap<String, Role>, Option<&Role>), Class> {
         let found = self.groups.iter().find(|(id, _)| id == group);
-        let roles = found.and_then(|(_, policy)| self.policies[policy].groups.as_ref()).map(|groups| &groups.roles);
+        let roles =
+            found.and_then(|(_, policy)| self.policies[policy].groups.as_ref()).map(|groups| &groups.roles);
         match (actor, roles) {
             (Actor::Operator, None) => Err(Class::NotFound),
             (Actor::Operator, Some(roles)) => Ok((roles, None)),
             (Actor::Person(user), roles) => {
-                let role = roles.and_then(|roles| roles.get(self.seat(user, group)?)).ok_or(Class::Stranger)?;
+                let role =
+                    roles.and_then(|roles| roles.get(self.seat(user, group)?)).ok_or(Class::Stranger)?;
                 Ok((roles.ok_or(Class::Stranger)?, Some(role)))
             }
         }
@@ -400,7 +450,9 @@ impl World {
         }
         let rests = |needed: &String| {
             let inside = self.accounts.iter().filter(|account| account.groups.iter().any(|id| id == group));
-            inside.into_iter().all(|account| account.member(user).is_some_and(|member| member.active() && member.has(needed)))
+            inside.into_iter().all(|account| {
+                account.member(user).is_some_and(|member| member.active() && member.has(needed))
+            })
         };
         if !wanted.must_hold.as_ref().is_none_or(rests) {
             faults.insert(Class::State);
@@ -415,7 +467,9 @@ impl World {
         };
         match self.seat(user, group) {
             None => fault(Class::NotFound),
-            Some(now) if actor.user() != Some(user) && own.is_some_and(|own| !has(&own.takes, now)) => fault(Class::Delegation),
+            Some(now) if actor.user() != Some(user) && own.is_some_and(|own| !has(&own.takes, now)) => {
+                fault(Class::Delegation)
+            }
             Some(_) => Faults::new(),
         }
     }
@@ -466,7 +520,13 @@ impl World {
             Write::CreateAccount { policy, first, attributes } => {
                 let roles = self.policies[&policy].roles.iter().filter(|(_, role)| role.at_birth);
                 let roles = roles.map(|(name, _)| name.clone()).collect();
-                let member = Member { user: first, state: MemberState::Active, roles, grants: Vec::new(), restrictions: Vec::new() };
+                let member = Member {
+                    user: first,
+                    state: MemberState::Active,
+                    roles,
+                    grants: Vec::new(),
+                    restrictions: Vec::new(),
+                };
                 self.accounts.push(Account {
                     id: new.into(),
                     policy,
@@ -495,7 +555,9 @@ impl World {
                 account.assignments.extend(assignments);
             }
             Write::UpdateMember { account, user, roles, grants, restrictions } => {
-                self.change_member(&account, &user, |before| *before = updated(before, [&roles, &grants, &restrictions]));
+                self.change_member(&account, &user, |before| {
+                    *before = updated(before, [&roles, &grants, &restrictions])
+                });
             }
             Write::SuspendMember { account, user } => {
                 self.change_member(&account, &user, |member| member.state = MemberState::Suspended);
@@ -504,7 +566,9 @@ impl World {
                 self.change_member(&account, &user, |member| member.state = MemberState::Active);
             }
             Write::RemoveMember { account, user } => self.end(&account, &user),
-            Write::CreateResource { account, name, parent, creator } => self.created(&account, name, parent, creator),
+            Write::CreateResource { account, name, parent, creator } => {
+                self.created(&account, name, parent, creator)
+            }
             Write::DeleteResource { account, name } => {
                 let account = self.account_mut(&account);
                 account.resources.retain(|found| found.name != name);
@@ -512,11 +576,15 @@ impl World {
             }
             Write::Assign { account, assignment } => {
                 let account = self.account_mut(&account);
-                account.assignments.retain(|old| old.user != assignment.user || old.resource != assignment.resource);
+                account
+                    .assignments
+                    .retain(|old| old.user != assignment.user || old.resource != assignment.resource);
                 account.assignments.push(assignment);
             }
             Write::Unassign { account, user, resource } => {
-                self.account_mut(&account).assignments.retain(|old| old.user != user || old.resource != resource);
+                self.account_mut(&account)
+                    .assignments
+                    .retain(|old| old.user != user || old.resource != resource);
             }
             Write::CreateGroup { accounts, founder } => self.founded(&accounts, &founder, new),
             Write::AddGroupUser { group, user, role } => {
@@ -546,8 +614,14 @@ impl World {
         let born = self.policy(account).types[&name.0].roles.iter().filter(|(_, role)| role.at_birth);
         let roles: Vec<String> = born.map(|(name, _)| name.clone()).collect();
         let account = self.account_mut(id);
-        if let Some(user) = creator.clone().filter(|user| !roles.is_empty() && account.member(user).is_some()) {
-            account.assignments.push(Assignment { user, resource: name.clone(), roles, permissions: Vec::new() });
+        if let Some(user) = creator.clone().filter(|user| !roles.is_empty() && account.member(user).is_some())
+        {
+            account.assignments.push(Assignment {
+                user,
+                resource: name.clone(),
+                roles,
+                permissions: Vec::new(),
+            });
         }
         account.resources.push(Resource { name, parent, created_by: creator });
     }
@@ -572,7 +646,12 @@ impl World {
             .filter(|account| account.groups.iter().any(|id| id == group))
             .filter(|account| self.seats_in(account, user).next().is_none())
             .filter(|account| {
-                let kept = self.policy(account).groups.as_ref().map(|groups| groups.kept.clone()).unwrap_or_default();
+                let kept = self
+                    .policy(account)
+                    .groups
+                    .as_ref()
+                    .map(|groups| groups.kept.clone())
+                    .unwrap_or_default();
                 account.member(user).is_some_and(|member| !member.roles.iter().any(|role| has(&kept, role)))
             })
             .map(|account| account.id.clone())

@@ -54,7 +54,10 @@ fn set_initial(
         InitialLifetime::OfAccount(id) => {
             let account = context.records.account(id)?;
             let policy = account.and_then(|account| context.policies.get(&account.policy));
-            policy.ok_or_else(|| Refusal::NotFound { what: "account", id: id.to_string() })?.boarding.password_days
+            policy
+                .ok_or_else(|| Refusal::NotFound { what: "account", id: id.to_string() })?
+                .boarding
+                .password_days
         }
     };
     let expires_at = context.now.saturating_add(DAY.saturating_mul(i64::from(days)));
@@ -107,7 +110,8 @@ fn begin(
     };
     // Nobody signs out everywhere; what has ended by itself goes now.
     let over = context.records.sessions_of(user)?.iter().filter(|session| session.ends_at <= context.now);
-    let mut changes: Vec<_> = over.map(|session| Change::SessionEnded { user, session: session.id }).collect();
+    let mut changes: Vec<_> =
+        over.map(|session| Change::SessionEnded { user, session: session.id }).collect();
     let refresh = refresh.clone();
     changes.push(Change::Session(Session { id, user, purpose, created_at: context.now, ends_at, refresh }));
     Ok(changes)

@@ -29,7 +29,9 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
             Ok(changed(before, User { state: UserState::Active, ..before.clone() }))
         }
         Command::EraseUser { user } => {
-            let Actor::Operator { .. } = context.actor else { return Err(operators_only(command.name()).into()) };
+            let Actor::Operator { .. } = context.actor else {
+                return Err(operators_only(command.name()).into());
+            };
             erase(context, *user)
         }
         _ => Ok(Vec::new()),
@@ -44,7 +46,9 @@ fn create(
     identities: &[Identity],
 ) -> Result<Vec<Change>, Stop> {
     if context.records.user_by_email(email)?.is_some() {
-        return Err(Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.to_owned() }.into());
+        return Err(
+            Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.to_owned() }.into()
+        );
     }
     for identity in identities {
         if context.records.user_by_identity(identity)?.is_some() {

@@ -16,7 +16,8 @@ const USER: UserId = UserId::from_bits(2);
 /// The policy of `yard.yaml`.
 pub(crate) fn yard() -> Policy {
     let checked = check("yard.yaml", include_str!("yard.yaml"));
-    let errors: Vec<_> = checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).collect();
+    let errors: Vec<_> =
+        checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).collect();
     checked.policy.unwrap_or_else(|| panic!("yard.yaml: {errors:#?}"))
 }
 
@@ -65,6 +66,7 @@ impl Asked {
             id: USER,
             email: "ada@example.com".into(),
             display_name: "Ada".into(),
+            locale: String::new(),
             state: UserState::Active,
             identities: Vec::new(),
             seats: Vec::new(),
@@ -213,7 +215,9 @@ impl Asked {
             account: self.account.as_ref().map(|account| AccountFact::new(policy, account)),
             user: self.user.as_ref().map(UserFact::from),
             member: self.member.as_ref().map(|member| MemberFact::new(policy, member)),
-            assignments: assignments.filter_map(|assignment| AssignmentFact::new(policy, assignment)).collect(),
+            assignments: assignments
+                .filter_map(|assignment| AssignmentFact::new(policy, assignment))
+                .collect(),
             own_policy: policy,
             asked: self,
         }

@@ -80,7 +80,8 @@ fn change(change: serde_json::Value) -> v1::ActivityChange {
     v1::ActivityChange { kind, fact }
 }
 
-fn value(json: serde_json::Value) -> Value {
+/// JSON as a message.
+pub(super) fn value(json: serde_json::Value) -> Value {
     use serde_json::Value as Json;
     let kind = match json {
         Json::Null => Kind::NullValue(0),
@@ -89,9 +90,9 @@ fn value(json: serde_json::Value) -> Value {
         Json::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         Json::String(text) => Kind::StringValue(text),
         Json::Array(values) => Kind::ListValue(ListValue { values: values.into_iter().map(value).collect() }),
-        Json::Object(fields) => {
-            Kind::StructValue(Struct { fields: fields.into_iter().map(|(name, json)| (name, value(json))).collect() })
-        }
+        Json::Object(fields) => Kind::StructValue(Struct {
+            fields: fields.into_iter().map(|(name, json)| (name, value(json))).collect(),
+        }),
     };
     Value { kind: Some(kind) }
 }

@@ -9,6 +9,7 @@
 pub mod account;
 pub mod activity;
 pub mod authz;
+pub mod credential;
 mod fields;
 pub mod group;
 pub mod identity;
