@@ -36,6 +36,7 @@ pub mod oracle;
 pub mod poll;
 mod process;
 mod server;
+pub mod walk;
 pub mod world;
 
 pub use caller::{Authorized, Bearer};

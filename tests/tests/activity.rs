@@ -8,13 +8,7 @@ use mandate_tests::{World, on_both_engines};
 use tonic::{Code, Request, Status};
 
 /// A page of the log, of one subject's entries where one is given.
-async fn log(
-    by: &Party,
-    account: &Account,
-    subject: &str,
-    size: i32,
-    token: &str,
-) -> Result<(Vec<Activity>, String), Status> {
+async fn log(by: &Party, account: &Account, subject: &str, size: i32, token: &str) -> Result<(Vec<Activity>, String), Status> {
     let request = ListActivityRequest {
         account: account.id.clone(),
         subject: subject.to_owned(),

@@ -268,9 +268,7 @@ fn held(
         Via { seats, .. } if !seats.is_empty() => Reason::Group,
         Via { assignments, .. } if !assignments.is_empty() => Reason::Assignment,
         Via { own: true, .. } => Reason::Own,
-        _ if on_assigned.is_empty() && on_own.is_empty() => {
-            missing_on_resource(policy, id, permission, resource)
-        }
+        _ if on_assigned.is_empty() && on_own.is_empty() => missing_on_resource(policy, id, permission, resource),
         _ if resource.is_none() => Reason::ResourceRequired,
         _ if !on_assigned.is_empty() => Reason::NotAssigned,
         _ => Reason::NotOwn,

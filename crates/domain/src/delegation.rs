@@ -138,7 +138,6 @@ fn beyond(policy: &Policy, verb: &str, rules: &[AssignRule], load: &Load) -> Vec
     }
     let role = |index| kind.roles.get(usize::from(index)).map_or("", |role| &role.name);
     let roles = roles.iter().map(|index| format!("{verb} a {} as {}", kind.name, role(index)));
-    let permissions =
-        policy.permission_names(&permissions).map(|name| format!("{verb} a {} with {name}", kind.name));
+    let permissions = policy.permission_names(&permissions).map(|name| format!("{verb} a {} with {name}", kind.name));
     roles.chain(permissions).collect()
 }

@@ -97,8 +97,7 @@ impl MemberFact {
     /// Resolves the names a membership stores.
     #[must_use]
     pub fn new(policy: &Policy, membership: &Membership) -> Self {
-        let restrictions: Vec<_> =
-            membership.restrictions.iter().map(|name| policy.restriction_id(name)).collect();
+        let restrictions: Vec<_> = membership.restrictions.iter().map(|name| policy.restriction_id(name)).collect();
         Self {
             state: membership.state,
             roles: membership.roles.iter().filter_map(|name| policy.role_id(name)).map(|id| id.0).collect(),
@@ -118,11 +117,7 @@ impl AssignmentFact {
         Some(Self {
             resource_type,
             roles: assignment.roles.iter().filter_map(|name| kind.role_id(name)).map(|id| id.0).collect(),
-            permissions: assignment
-                .permissions
-                .iter()
-                .filter_map(|name| policy.permission_id(name))
-                .collect(),
+            permissions: assignment.permissions.iter().filter_map(|name| policy.permission_id(name)).collect(),
         })
     }
 }

@@ -118,12 +118,8 @@ fn denied_text(operation: &str, permission: Option<&str>, reason: Reason) -> Str
             "there is no such account, or you are not an active member of it".to_owned()
         }
         (Some(permission), _) => {
-            format!(
-                "{operation} needs the permission {permission} in this account, which you do not hold ({reason:?})"
-            )
+            format!("{operation} needs the permission {permission} in this account, which you do not hold ({reason:?})")
         }
-        (None, _) => {
-            format!("{operation} is left to platform operators by this account's policy ({reason:?})")
-        }
+        (None, _) => format!("{operation} is left to platform operators by this account's policy ({reason:?})"),
     }
 }

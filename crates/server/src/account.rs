@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mandate_domain::account::Account;
 use mandate_domain::change::Change;
 use mandate_domain::command::Command;
+use mandate_domain::decide::belongs;
 use mandate_domain::id::{AccountId, UserId};
-use mandate_domain::membership::MemberState;
 use mandate_domain::records::{Key, Record};
 use mandate_proto::v1;
 use mandate_proto::v1::account_service_server::AccountService;
@@ -96,12 +96,13 @@ impl Accounts {
         Ok(v1::ListAccountsResponse { accounts, next_page_token: paging.next(last, page.more.into())? })
     }
 
-    /// A person's list holds the accounts they are an active direct member of; the store's also those that
-    /// they were invited to or reach through a group.
+    /// A person's list holds the accounts they could do something in; the store's also those that they were
+    /// invited to or are suspended in.
     async fn may_list(&self, person: Option<UserId>, account: AccountId) -> Result<bool, Error> {
         let Some(user) = person else { return Ok(true) };
-        let known = self.facts.of(Ask { account, user, resource: None }).await?;
-        Ok(known.member.is_some_and(|member| member.state == MemberState::Active))
+        let ask = Ask { account, user, resource: None };
+        let known = self.facts.of(ask).await?;
+        Ok(belongs(&known.question(ask, None)).is_ok())
     }
 }
 

@@ -8,7 +8,9 @@
 //! The model does not say in which order a write's faults are found: it names all classes of refusal that apply, and
 //! the server must give one of them. One order it insists on: whoever lacks the permission hears of nothing else.
 
+mod choose;
 mod client;
+mod effects;
 pub mod history;
 pub mod judge;
 mod limits;
@@ -18,5 +20,9 @@ pub mod policy;
 mod questions;
 mod roles;
 pub mod world;
+mod write_account;
+mod write_group;
+mod write_member;
+mod write_resource;
 mod writes;
 mod yaml;

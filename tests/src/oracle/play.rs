@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::client::Client;
-use super::history::{Attributes, Birth, Carrying, History, NOBODY, RESOURCES, Step, USERS, What, Who};
+use super::choose::{assignment, attribute, best, fitting, grants, names, parent_of, resource, restrictions};
+use super::history::{Attributes, Birth, History, Step, USERS, What, Who};
 use super::judge::{Actor, Class};
 use super::may::Reason;
-use super::policy::{Attribute, Policy, Value};
+use super::policy::{Policy, Value};
 use super::questions;
-use super::world::{Account, Assignment, Member, MemberState, Ref, World};
+use super::world::{Account, Member, MemberState, World};
 use super::writes::Write;
 use crate::{Server, expect};
 
@@ -26,16 +27,9 @@ pub struct Seen {
 /// Plays a history; the policies are those that the model believes in, by name.
 ///
 /// Errors: what was done, step by step, and what the two disagree about at the last one.
-pub async fn play(
-    server: &Server,
-    policies: &Arc<BTreeMap<String, Policy>>,
-    history: &History,
-    run: &str,
-    seen: &mut Seen,
-) -> Result<(), String> {
+pub async fn play(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, history: &History, run: &str, seen: &mut Seen) -> Result<(), String> {
     let world = World { policies: Arc::clone(policies), ..World::default() };
-    let mut game =
-        Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
+    let mut game = Game { client: Client::new(server), world, accounts: Vec::new(), run, log: String::new(), seen };
     match game.play(history).await {
         Ok(()) => Ok(()),
         Err(error) => Err(game.readable(&error)),
@@ -90,16 +84,19 @@ impl Game<'_, '_> {
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         let slot = usize::from(step.account) % self.accounts.len().max(1);
-        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else {
-            return Ok(());
-        };
+        let Some(account) = self.accounts.get(slot).and_then(|id| self.world.account(id)).cloned() else { return Ok(()) };
         let actor = self.actor(step.who, &account);
         let Some(write) = self.write(&actor, &account, &step.what) else { return Ok(()) };
         let new = self.make(&actor, write.clone()).await?;
         if let (Write::CreateAccount { .. }, Some(id)) = (&write, new) {
             self.accounts[slot] = id;
         }
-        let about = self.world.account(&account.id).expect("accounts stay");
+        let within = |group: &String| self.world.accounts.iter().find(|account| account.groups.contains(group));
+        let about = match &write {
+            Write::AddGroupUser { group, .. } | Write::RemoveGroupUser { group, .. } => within(group),
+            _ => self.world.account(&account.id),
+        };
+        let about = about.expect("accounts stay, and groups have one");
         for reason in questions::agree(&self.client, &self.world, about, step.look).await? {
             *self.seen.answers.entry(reason).or_default() += 1;
         }
@@ -117,31 +114,26 @@ impl Game<'_, '_> {
             }
         }
         if let (Some((user, role)), true) = (birth.group, self.world.policy(account).groups.is_some()) {
-            let write = Write::CreateGroup {
-                accounts: vec![account.id.clone()],
-                founder: account.members[0].user.clone(),
-            };
+            let write = Write::CreateGroup { accounts: vec![account.id.clone()], founder: account.members[0].user.clone() };
             self.make(&Actor::Operator, write).await?;
             let newest = u8::try_from(self.world.groups.len()).expect("a few").saturating_sub(1);
-            if let Some(write) =
-                self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role })
-            {
+            if let Some(write) = self.write(&Actor::Operator, account, &What::AddGroupUser { group: newest, user, role }) {
                 self.make(&Actor::Operator, write).await?;
             }
         }
-        for (kind, creator) in (0_u8..).zip(&birth.resources) {
+        let types = &self.world.policy(account).types;
+        let mut kinds: Vec<(u8, bool)> = (0_u8..).zip(types.values()).map(|(kind, found)| (kind, found.parent.is_some())).collect();
+        kinds.sort_by_key(|(_, inner)| *inner);
+        for ((kind, _), creator) in kinds.into_iter().zip(&birth.resources) {
             for id in 0..2 {
                 let actor = Actor::Person(self.user(*creator));
                 let what = What::CreateResource { kind, id, parent: id, creator: 1 };
                 if let Some(write) = self.write(&actor, account, &what) {
                     let write = match write {
                         // Their own, whoever may create one here.
-                        Write::CreateResource { account, name, parent, .. } => Write::CreateResource {
-                            account,
-                            name,
-                            parent,
-                            creator: actor.user().map(str::to_owned),
-                        },
+                        Write::CreateResource { account, name, parent, .. } => {
+                            Write::CreateResource { account, name, parent, creator: actor.user().map(str::to_owned) }
+                        }
                         other => other,
                     };
                     self.make(&Actor::Operator, write).await?;
@@ -158,23 +150,17 @@ impl Game<'_, '_> {
         let outcome = self.client.write(actor, &write).await;
         let found = match &outcome {
             Ok(_) => None,
-            Err(status) => {
-                Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?)
-            }
+            Err(status) => Some(Class::of(&expect::reason(status)).ok_or_else(|| format!("  unexpected: {status:?}"))?),
         };
-        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}")))
-            .expect("memory");
+        writeln!(self.log, "    {}", found.map_or("done".to_owned(), |class| format!("{class:?}"))).expect("memory");
         *self.seen.writes.entry(found).or_default() += 1;
         let agree = found.map_or(faults.is_empty(), |class| faults.contains(&class));
         if !agree {
-            let message =
-                outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
-            return Err(format!(
-                "the model finds these faults: {faults:?}; the service: {found:?} {message}"
-            ));
+            let message = outcome.as_ref().err().map(|status| status.message().to_owned()).unwrap_or_default();
+            return Err(format!("the model finds these faults: {faults:?}; the service: {found:?} {message}"));
         }
         Ok(outcome.ok().map(|new| {
-            self.world.apply(actor, &write, &new);
+            self.world.apply(&write, &new);
             new
         }))
     }
@@ -185,10 +171,7 @@ impl Game<'_, '_> {
 
     fn actor(&self, who: Who, account: &Account) -> Actor {
         let roles = &self.world.policy(account).roles;
-        let chief = account
-            .members
-            .iter()
-            .find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
+        let chief = account.members.iter().find(|member| member.active() && member.roles.iter().any(|role| roles[role].at_birth));
         match who {
             Who::Operator => Actor::Operator,
             Who::Chief => chief.map_or(Actor::Operator, |member| Actor::Person(member.user.clone())),
@@ -201,25 +184,13 @@ impl Game<'_, '_> {
     }
 
     fn birth(&self, birth: &Birth, first: Option<&str>) -> Write {
-        let policy = self
-            .world
-            .policies
-            .values()
-            .nth(usize::from(birth.policy) % self.world.policies.len())
-            .expect("a policy");
+        let policy = self.world.policies.values().nth(usize::from(birth.policy) % self.world.policies.len()).expect("a policy");
         let attributes = match &birth.attributes {
             Attributes::Bare => BTreeMap::new(),
-            Attributes::Ready => policy
-                .attributes
-                .iter()
-                .filter_map(|(name, kind)| Some((name.clone(), best(kind)?)))
-                .collect(),
+            Attributes::Ready => policy.attributes.iter().filter_map(|(name, kind)| Some((name.clone(), best(kind)?))).collect(),
             Attributes::Any(pairs) => {
                 let all = pairs.iter().map(|pair| attribute(policy, *pair));
-                all.filter_map(|(name, value)| {
-                    Some((name, value.filter(|value| *value != Value::Text("?".into()))?))
-                })
-                .collect()
+                all.filter_map(|(name, value)| Some((name, value.filter(|value| *value != Value::Text("?".into()))?))).collect()
             }
         };
         let first = first.map_or_else(|| self.user(birth.first), str::to_owned);
@@ -231,9 +202,7 @@ impl Game<'_, '_> {
         let policy = self.world.policy(account);
         let id = account.id.clone();
         Some(match what {
-            What::CreateUser { email } => {
-                Write::CreateUser { email: self.email(usize::from(*email) % USERS) }
-            }
+            What::CreateUser { email } => Write::CreateUser { email: self.email(usize::from(*email) % USERS) },
             What::CreateAccount(birth) => self.birth(birth, actor.user().filter(|_| birth.first % 4 != 0)),
             What::SetAttributes(pairs) => {
                 let attributes = pairs.iter().map(|pair| attribute(policy, *pair)).collect();
@@ -268,6 +237,7 @@ impl Game<'_, '_> {
             What::SuspendMember { user } => Write::SuspendMember { account: id, user: self.user(*user) },
             What::ReinstateMember { user } => Write::ReinstateMember { account: id, user: self.user(*user) },
             What::RemoveMember { user } => Write::RemoveMember { account: id, user: self.user(*user) },
+            What::Leave => Write::RemoveMember { account: id, user: actor.user()?.to_owned() },
             What::CreateResource { kind, id: number, parent, creator } => {
                 let name = resource(policy, *kind, *number)?;
                 let parent = parent_of(policy, &name.0, *parent);
@@ -278,29 +248,19 @@ impl Game<'_, '_> {
                 };
                 Write::CreateResource { account: id, name, parent, creator }
             }
-            What::DeleteResource { kind, id: number } => {
-                Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? }
-            }
+            What::DeleteResource { kind, id: number } => Write::DeleteResource { account: id, name: resource(policy, *kind, *number)? },
             What::Assign { user, carrying } => {
                 let assignment = assignment(policy, &self.user(*user), carrying)?;
                 Write::Assign { account: id, assignment }
             }
-            What::Unassign { user, kind, id: number } => Write::Unassign {
-                account: id,
-                user: self.user(*user),
-                resource: resource(policy, *kind, *number)?,
-            },
+            What::Unassign { user, kind, id: number } => {
+                Write::Unassign { account: id, user: self.user(*user), resource: resource(policy, *kind, *number)? }
+            }
             // Where there are no groups, now and then is often enough.
             What::CreateGroup { founder, .. } if policy.groups.is_none() && founder % 4 != 0 => return None,
             What::CreateGroup { accounts, founder } => {
-                let picked: BTreeSet<String> = accounts
-                    .iter()
-                    .map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone())
-                    .collect();
-                let founder = actor
-                    .user()
-                    .filter(|_| founder % 5 != 0)
-                    .map_or_else(|| self.user(*founder), str::to_owned);
+                let picked: BTreeSet<String> = accounts.iter().map(|n| self.accounts[usize::from(*n) % self.accounts.len()].clone()).collect();
+                let founder = actor.user().filter(|_| founder % 5 != 0).map_or_else(|| self.user(*founder), str::to_owned);
                 let mut accounts = vec![id.clone()];
                 accounts.extend(picked.into_iter().filter(|other| *other != id));
                 Write::CreateGroup { accounts, founder }
@@ -312,7 +272,13 @@ impl Game<'_, '_> {
                 Write::AddGroupUser { group, user: self.user(*user), role }
             }
             What::RemoveGroupUser { group, user } => {
-                Write::RemoveGroupUser { group: self.group(*group)?.0, user: self.user(*user) }
+                let group = self.group(*group)?.0;
+                // Mostly somebody who is in it.
+                let inside = self.world.users.iter().filter(|user| user.seats.iter().any(|(id, _)| *id == group));
+                let inside: Vec<&String> = inside.map(|user| &user.id).filter(|_| user % 4 != 0).collect();
+                let number = usize::from(*user).checked_rem(inside.len());
+                let user = number.map_or_else(|| self.user(*user), |number| inside[number].clone());
+                Write::RemoveGroupUser { group, user }
             }
         })
     }
@@ -321,120 +287,4 @@ impl Game<'_, '_> {
         let count = self.world.groups.len();
         self.world.groups.get(usize::from(number).checked_rem(count)?).cloned()
     }
-}
-
-/// The names that numbers mean, each once.
-fn names<'a>(known: impl Iterator<Item = &'a String>, picks: &[u8]) -> Vec<String> {
-    let known: Vec<&String> = known.collect();
-    let unknown = if known.iter().any(|name| name.contains('.')) { "nobody.at_all" } else { "nobody" };
-    let pick = |pick: &u8| match usize::from(*pick).checked_rem(known.len()) {
-        Some(index) if *pick != NOBODY => known[index].clone(),
-        _ => unknown.to_owned(),
-    };
-    let names: BTreeSet<String> = picks.iter().map(pick).collect();
-    names.into_iter().collect()
-}
-
-/// The member without what does not go together.
-fn fitting(policy: &Policy, member: Member) -> Member {
-    let alone =
-        policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
-    let first =
-        member.roles.first().filter(|name| policy.roles.get(*name).is_some_and(|role| role.stands_alone));
-    let role = first.or(alone.min()).cloned().unwrap_or_default();
-    let fits = policy.roles[&role].clone();
-    Member {
-        grants: member.grants.into_iter().filter(|name| fits.grantable.contains(name)).collect(),
-        restrictions: member
-            .restrictions
-            .into_iter()
-            .filter(|name| fits.restrictable.contains(name))
-            .collect(),
-        roles: vec![role],
-        ..member
-    }
-}
-
-/// Mostly permissions that can be granted beside one of the roles.
-fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let beside: Vec<String> = roles
-        .iter()
-        .filter_map(|role| policy.roles.get(role))
-        .flat_map(|role| role.grantable.clone())
-        .collect();
-    picks
-        .iter()
-        .flat_map(|pick| {
-            if pick % 8 != 0 {
-                if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) }
-            } else {
-                names(policy.permissions.iter(), &[*pick])
-            }
-        })
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
-}
-
-/// Mostly restrictions that can be put on holders of one of the roles.
-fn restrictions(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let fit: Vec<String> = roles
-        .iter()
-        .filter_map(|role| policy.roles.get(role))
-        .flat_map(|role| role.restrictable.clone())
-        .collect();
-    let fit = if fit.is_empty() { policy.restrictions.keys().cloned().collect() } else { fit };
-    let picks: Vec<u8> = picks.iter().copied().filter(|_| !policy.restrictions.is_empty()).collect();
-    names(fit.iter(), &picks)
-}
-
-fn resource(policy: &Policy, kind: u8, id: u8) -> Option<Ref> {
-    let kind = policy.types.keys().nth(usize::from(kind).checked_rem(policy.types.len())?)?;
-    Some((kind.clone(), format!("r{}", usize::from(id) % RESOURCES)))
-}
-
-fn parent_of(policy: &Policy, kind: &str, pick: u8) -> Option<Ref> {
-    let wanted = policy.types[kind].parent.clone();
-    let wanted = if pick % 16 == 15 { policy.types.keys().next().cloned() } else { wanted };
-    wanted.map(|kind| (kind, format!("r{}", usize::from(pick) % RESOURCES)))
-}
-
-fn assignment(policy: &Policy, user: &str, carrying: &Carrying) -> Option<Assignment> {
-    let resource = resource(policy, carrying.kind, carrying.id)?;
-    let kind = &policy.types[&resource.0];
-    // Where there is nothing to choose from, mostly nothing is chosen.
-    let some = |picks: &[u8], known: Vec<String>| match known.is_empty() && carrying.id % 16 != 0 {
-        true => Vec::new(),
-        false => names(known.iter(), picks),
-    };
-    let roles = some(&carrying.roles, kind.roles.keys().cloned().collect());
-    let permissions = some(&carrying.permissions, kind.assignable.clone());
-    Some(Assignment { user: user.into(), resource, roles, permissions })
-}
-
-/// A value that meets what policies usually require.
-fn best(attribute: &Attribute) -> Option<Value> {
-    Some(match attribute.kind.as_str() {
-        "choice" => Value::Text(attribute.choices.last()?.clone()),
-        "flag" => Value::Flag(true),
-        "number" => Value::Number(20),
-        _ => Value::Text("example.org".into()),
-    })
-}
-
-/// An attribute and a new value, sometimes of the wrong kind; `None`: it is unset.
-fn attribute(policy: &Policy, (name, value): (u8, u8)) -> (String, Option<Value>) {
-    let name = names(policy.attributes.keys(), &[name]).pop().unwrap_or_default();
-    let kind = policy.attributes.get(&name).map_or("", |attribute| attribute.kind.as_str());
-    let choices = policy.attributes.get(&name).map(|attribute| attribute.choices.clone()).unwrap_or_default();
-    let found = match (kind, value) {
-        (_, 240..) => Value::Text("?".into()),
-        (_, 200..240) => return (name, None),
-        ("choice", pick) => Value::Text(choices[usize::from(pick) % choices.len()].clone()),
-        ("flag", pick) => Value::Flag(pick % 2 == 0),
-        ("number", pick) => Value::Number(i64::from(pick % 12)),
-        ("domain", _) => Value::Text("example.net".into()),
-        _ => Value::Text("a remark".into()),
-    };
-    (name, Some(found))
 }

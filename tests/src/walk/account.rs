@@ -59,11 +59,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.AccountService/GetResource", Needs::OnResource("view"), READ, |scene| {
         GetResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }.encode_to_vec()
     }),
-    Case::new("/mandate.v1.AccountService/ListResources", Needs::OnResource("view"), READ, |scene| {
+    Case::new("/mandate.v1.AccountService/ListResources", Needs::OnType("view"), READ, |scene| {
         ListResourcesRequest { account: scene.account.clone(), r#type: scene.kind.clone(), ..Default::default() }
             .encode_to_vec()
-    })
-    .variant("all of a type"),
+    }),
     Case::new("/mandate.v1.AccountService/DeleteResource", Needs::OnResource("delete"), &[], |scene| {
         DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }.encode_to_vec()
     }),

@@ -11,6 +11,8 @@ pub enum Needs {
     Operation(&'static str),
     /// The permission of this operation on the resource; the account is asked where there is none yet.
     OnResource(&'static str),
+    /// The same for every resource of a type.
+    OnType(&'static str),
     /// To be known.
     Known,
     /// To belong to the account, where the call is about the caller.

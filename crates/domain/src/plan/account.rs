@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Context;
 use super::names::{Fields, stored, unknown};
 use super::scene::{Scene, active_user, operators_only};
+use super::Context;
 use crate::account::{Account, AccountState, AttributeValue, Origin};
 use crate::change::Change;
 use crate::command::{Actor, Command};
@@ -25,12 +25,8 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
         Command::UpdateAccount { account, display_name, attributes } => {
             update(context, *account, display_name.as_ref(), attributes)
         }
-        Command::SuspendAccount { account } => {
-            set_state(context, *account, command.name(), AccountState::Suspended)
-        }
-        Command::ReinstateAccount { account } => {
-            set_state(context, *account, command.name(), AccountState::Active)
-        }
+        Command::SuspendAccount { account } => set_state(context, *account, command.name(), AccountState::Suspended),
+        Command::ReinstateAccount { account } => set_state(context, *account, command.name(), AccountState::Active),
         Command::DeleteAccount { account } => delete(context, *account),
         Command::UndeleteAccount { account } => undelete(context, *account),
         _ => Ok(Vec::new()),
@@ -149,27 +145,17 @@ fn may_change(scene: &Scene<'_>, after: &Account, name: &str) -> Result<(), Refu
     let what = format!("attributes.{name}");
     let permission = attribute.changed_by.ok_or_else(|| operators_only(&what))?;
     scene.authorize_permission(&what, permission)?;
-    let rank =
-        |account: &Account| match (&attribute.kind, account.attribute(name).or(attribute.default.clone())) {
-            (AttributeKind::Choice(words), Some(AttributeValue::Text(word))) => {
-                words.iter().position(|w| *w == word)
-            }
-            _ => None,
-        };
+    let rank = |account: &Account| match (&attribute.kind, account.attribute(name).or(attribute.default.clone())) {
+        (AttributeKind::Choice(words), Some(AttributeValue::Text(word))) => words.iter().position(|w| *w == word),
+        _ => None,
+    };
     if attribute.only_upwards && rank(after) < rank(scene.account) {
-        return Err(Refusal::WrongState(format!(
-            "{name} only moves upwards; ask the provider's support to take it back"
-        )));
+        return Err(Refusal::WrongState(format!("{name} only moves upwards; ask the provider's support to take it back")));
     }
     Ok(())
 }
 
-fn set_state(
-    context: Context<'_>,
-    id: AccountId,
-    operation: &str,
-    state: AccountState,
-) -> Result<Vec<Change>, Stop> {
+fn set_state(context: Context<'_>, id: AccountId, operation: &str, state: AccountState) -> Result<Vec<Change>, Stop> {
     let Actor::Operator { .. } = context.actor else { return Err(operators_only(operation).into()) };
     let scene = Scene::of(context, operation, id)?;
     if scene.account.state == AccountState::Deleted {
@@ -183,12 +169,10 @@ fn delete(context: Context<'_>, id: AccountId) -> Result<Vec<Change>, Stop> {
     scene.authorize(Operation::AccountDelete)?;
     if let Some(group) = scene.account.groups.first() {
         // PE-11: a group has an account at every instant, so an account leaves its groups first.
-        let message =
-            format!("account {id} is in the account group {group}; take it out of its groups first");
+        let message = format!("account {id} is in the account group {group}; take it out of its groups first");
         return Err(Refusal::WrongState(message).into());
     }
-    let after =
-        Account { state: AccountState::Deleted, deleted_at: Some(context.now), ..scene.account.clone() };
+    let after = Account { state: AccountState::Deleted, deleted_at: Some(context.now), ..scene.account.clone() };
     Ok(changed(context, scene.account, after))
 }
 
@@ -243,17 +227,13 @@ fn checked<'p>(
 
 fn kept(kind: &AttributeKind, value: &AttributeValue) -> Result<AttributeValue, String> {
     match (kind, value) {
-        (AttributeKind::Choice(words), AttributeValue::Text(word)) if words.contains(word) => {
-            Ok(value.clone())
-        }
+        (AttributeKind::Choice(words), AttributeValue::Text(word)) if words.contains(word) => Ok(value.clone()),
         (AttributeKind::Choice(words), _) => Err(format!("must be one of the texts {}", words.join(", "))),
         (AttributeKind::Flag, AttributeValue::Flag(_)) => Ok(value.clone()),
         (AttributeKind::Flag, _) => Err("must be a flag".to_owned()),
         (AttributeKind::Number, AttributeValue::Number(_)) => Ok(value.clone()),
         (AttributeKind::Number, _) => Err("must be a number".to_owned()),
-        (AttributeKind::Text, AttributeValue::Text(text)) if (1..=255).contains(&text.len()) => {
-            Ok(value.clone())
-        }
+        (AttributeKind::Text, AttributeValue::Text(text)) if (1..=255).contains(&text.len()) => Ok(value.clone()),
         (AttributeKind::Text, _) => Err("must be a text of 1 to 255 bytes".to_owned()),
         (AttributeKind::Domain, AttributeValue::Text(text)) => domain(text).map(AttributeValue::Text),
         (AttributeKind::Domain, _) => Err("must be a domain name as a text".to_owned()),

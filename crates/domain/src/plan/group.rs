@@ -52,9 +52,7 @@ fn found(
                 policy = Some((found.1, found.2));
                 members.push(found.0);
             }
-            Ok(_) => {
-                fields.reject(format!("accounts[{index}]"), "is governed by another policy than the first")
-            }
+            Ok(_) => fields.reject(format!("accounts[{index}]"), "is governed by another policy than the first"),
             Err(message) => fields.reject(format!("accounts[{index}]"), message),
         }
     }
@@ -63,22 +61,16 @@ fn found(
         return Err(Refusal::Invalid(vec![FieldError::new("accounts", "name at least one account")]).into());
     };
     let user = active_user(context, founder)?;
-    let born =
-        (0_u8..).zip(&rule.roles).filter(|(_, role)| role.role.at_birth).map(|(index, _)| index).collect();
+    let born = (0_u8..).zip(&rule.roles).filter(|(_, role)| role.role.at_birth).map(|(index, _)| index).collect();
     let mut seats = user.seats.clone();
     let role = stored(born, |i| rule.roles.get(i).map(|role| role.role.name.as_str()));
     seats.extend(role.into_iter().take(1).map(|role| GroupSeat { group: id, role }));
     seats.sort_by_key(|seat| seat.group);
-    let group = Group {
-        id,
-        policy: policy.name.clone(),
-        display_name: display_name.to_owned(),
-        created_at: context.now,
-    };
+    let group =
+        Group { id, policy: policy.name.clone(), display_name: display_name.to_owned(), created_at: context.now };
     let mut changes = vec![Change::Group(group), Change::User(User { seats, ..user.clone() })];
     for account in members {
-        let groups =
-            account.groups.iter().copied().chain([id]).collect::<BTreeSet<_>>().into_iter().collect();
+        let groups = account.groups.iter().copied().chain([id]).collect::<BTreeSet<_>>().into_iter().collect();
         changes.push(Change::Account(Account { groups, updated_at: context.now, ..account.clone() }));
     }
     Ok(changes)
@@ -87,13 +79,8 @@ fn found(
 type Eligible<'a> = (&'a Account, &'a Policy, &'a GroupRule);
 
 /// Whether the founder may put the account in a group. A stranger gets the same words for every account.
-fn eligible<'a>(
-    context: Context<'a>,
-    id: AccountId,
-    founder: UserId,
-) -> Result<Result<Eligible<'a>, String>, Stop> {
-    let stranger =
-        "the founder must be an active owner of this account; leave it out or ask the provider's support";
+fn eligible<'a>(context: Context<'a>, id: AccountId, founder: UserId) -> Result<Result<Eligible<'a>, String>, Stop> {
+    let stranger = "the founder must be an active owner of this account; leave it out or ask the provider's support";
     let membership = context.records.membership(id, founder)?;
     let Some(account) = context.records.account(id)? else { return Ok(Err(stranger.to_owned())) };
     let Some(policy) = context.policies.get(&account.policy) else { return Ok(Err(stranger.to_owned())) };
@@ -125,10 +112,14 @@ fn add_user(
     role: &str,
 ) -> Result<Vec<Change>, Stop> {
     let (policy, rule) = group_rule(context, operation, group)?;
+    // Before the role is looked at: its error would tell a stranger that there is such a group.
+    let powers = match context.actor.user() {
+        Some(actor) => Some(actors_role(context, operation, rule, actor, group)?),
+        None => None,
+    };
     let wanted = named_role(rule, role)?;
     let current = context.records.user(user)?.and_then(|user| seat(rule, user, group));
-    if let Actor::Person { user: actor, .. } = context.actor {
-        let powers = actors_role(context, operation, rule, *actor, group)?;
+    if let Some(powers) = powers {
         let gives = powers.gives.contains(wanted.0.0) && !wanted.1.made_by_operator;
         let takes = current.is_none_or(|(id, _)| powers.takes.contains(id.0) || id == wanted.0);
         if !gives || !takes {
@@ -156,12 +147,7 @@ fn add_user(
 
 /// PE-05: the user loses the accounts of the group that no other group of theirs contains; where access is
 /// lost, a direct membership ends too, unless it has a role that the policy keeps.
-fn remove_user(
-    context: Context<'_>,
-    operation: &str,
-    group: GroupId,
-    id: UserId,
-) -> Result<Vec<Change>, Stop> {
+fn remove_user(context: Context<'_>, operation: &str, group: GroupId, id: UserId) -> Result<Vec<Change>, Stop> {
     let (policy, rule) = group_rule(context, operation, group)?;
     let user = context.records.user(id)?;
     let held = user.and_then(|user| Some((user, seat(rule, user, group)?)));
@@ -169,11 +155,8 @@ fn remove_user(
         let powers = actors_role(context, operation, rule, *actor, group)?;
         // PE-11: an administrator steps down while another remains; the limit sees to the latter.
         let oneself = *actor == id;
-        if let Some((_, (_, name))) = held.filter(|(_, (role, _))| !oneself && !powers.takes.contains(role.0))
-        {
-            return Err(
-                Refusal::DelegationDenied(vec![format!("remove a user who is {name} of the group")]).into()
-            );
+        if let Some((_, (_, name))) = held.filter(|(_, (role, _))| !oneself && !powers.takes.contains(role.0)) {
+            return Err(Refusal::DelegationDenied(vec![format!("remove a user who is {name} of the group")]).into());
         }
     }
     let Some((user, _)) = held else {
@@ -187,8 +170,7 @@ fn remove_user(
             continue;
         }
         let account = context.records.account(membership.account)?;
-        let reached =
-            account.is_some_and(|account| seats.iter().any(|seat| account.groups.contains(&seat.group)));
+        let reached = account.is_some_and(|account| seats.iter().any(|seat| account.groups.contains(&seat.group)));
         if !reached {
             changes.extend(member::end(context, membership.account, id)?);
         }
@@ -213,9 +195,7 @@ pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop
         if changes.iter().any(|c| matches!(c, Change::Account(a) if a.id == account)) {
             continue;
         }
-        let Some(found) = context.records.account(account)?.filter(|found| !found.groups.is_empty()) else {
-            continue;
-        };
+        let Some(found) = context.records.account(account)?.filter(|found| !found.groups.is_empty()) else { continue };
         let Some(before) = context.records.membership(account, user)? else { continue };
         let Some(policy) = context.policies.get(&found.policy) else { continue };
         let Some((user, rule)) = context.records.user(user)?.zip(policy.groups.as_ref()) else { continue };
@@ -236,11 +216,7 @@ pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop
 }
 
 /// The group's policy and its rules; a stranger gets the same answer for a group that is not there.
-fn group_rule<'a>(
-    context: Context<'a>,
-    operation: &str,
-    id: GroupId,
-) -> Result<(&'a Policy, &'a GroupRule), Stop> {
+fn group_rule<'a>(context: Context<'a>, operation: &str, id: GroupId) -> Result<(&'a Policy, &'a GroupRule), Stop> {
     let group = context.records.group(id)?;
     let found = group.and_then(|group| context.policies.get(&group.policy));
     let found = found.and_then(|policy| Some((&**policy, policy.groups.as_ref()?)));

@@ -28,12 +28,8 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
             let names = (roles.as_deref(), grants.as_deref(), restrictions.as_deref());
             update(context, *account, *user, names)
         }
-        Command::SuspendMember { account, user } => {
-            set_state(context, *account, *user, MemberState::Suspended)
-        }
-        Command::ReinstateMember { account, user } => {
-            set_state(context, *account, *user, MemberState::Active)
-        }
+        Command::SuspendMember { account, user } => set_state(context, *account, *user, MemberState::Suspended),
+        Command::ReinstateMember { account, user } => set_state(context, *account, *user, MemberState::Active),
         Command::RemoveMember { account, user } => remove(context, *account, *user),
         _ => Ok(Vec::new()),
     }
@@ -85,11 +81,7 @@ fn add(
 }
 
 /// RE-06: an operation may cap how many resources of a type one call assigns.
-fn cap_assignments(
-    policy: &Policy,
-    rule: Option<&OperationRule>,
-    assignments: &[NewAssignment],
-) -> Result<(), Refusal> {
+fn cap_assignments(policy: &Policy, rule: Option<&OperationRule>, assignments: &[NewAssignment]) -> Result<(), Refusal> {
     let mut fields = Fields::default();
     for (kind, most) in rule.into_iter().flat_map(|rule| &rule.at_most) {
         let Some(kind) = policy.resource_type(*kind) else { continue };
@@ -107,12 +99,7 @@ fn cap_assignments(
 
 type NewNames<'a> = (Option<&'a [String]>, Option<&'a [String]>, Option<&'a [String]>);
 
-fn update(
-    context: Context<'_>,
-    account: AccountId,
-    user: UserId,
-    names: NewNames<'_>,
-) -> Result<Vec<Change>, Stop> {
+fn update(context: Context<'_>, account: AccountId, user: UserId, names: NewNames<'_>) -> Result<Vec<Change>, Stop> {
     let scene = Scene::of(context, Operation::MemberUpdate.name(), account)?;
     scene.authorize(Operation::MemberUpdate)?;
     let before = scene.member(user)?;
@@ -135,12 +122,7 @@ fn update(
     Ok(changed(context, before, membership(&scene, user, held, Some(before))))
 }
 
-fn set_state(
-    context: Context<'_>,
-    account: AccountId,
-    user: UserId,
-    state: MemberState,
-) -> Result<Vec<Change>, Stop> {
+fn set_state(context: Context<'_>, account: AccountId, user: UserId, state: MemberState) -> Result<Vec<Change>, Stop> {
     let scene = Scene::of(context, Operation::MemberSuspend.name(), account)?;
     scene.authorize(Operation::MemberSuspend)?;
     let before = scene.member(user)?;
@@ -158,9 +140,7 @@ fn remove(context: Context<'_>, account: AccountId, user: UserId) -> Result<Vec<
     let scene = Scene::of(context, operation.name(), account)?;
     match scene.authorize(operation) {
         // RE-08: where the policy has no rule for leaving, nobody removes themself.
-        Err(Stop::Refused(Refusal::Denied { reason: Reason::NotGranted, permission: None, .. }))
-            if oneself =>
-        {
+        Err(Stop::Refused(Refusal::Denied { reason: Reason::NotGranted, permission: None, .. })) if oneself => {
             return Err(Refusal::SelfRemoval.into());
         }
         outcome => outcome?,
@@ -199,8 +179,7 @@ fn may_remove(scene: &Scene<'_>, member: &Membership, verb: &str) -> Result<(), 
 }
 
 fn delegate(scene: &Scene<'_>, towards: Towards, wish: &Wish) -> Result<(), Refusal> {
-    let refused =
-        scene.powers(towards, None).map(|powers| powers.refused(scene.policy, wish)).unwrap_or_default();
+    let refused = scene.powers(towards, None).map(|powers| powers.refused(scene.policy, wish)).unwrap_or_default();
     if refused.is_empty() { Ok(()) } else { Err(Refusal::DelegationDenied(refused)) }
 }
 

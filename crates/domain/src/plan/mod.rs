@@ -112,9 +112,7 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::DeleteResource { .. }
         | Command::Assign { .. }
         | Command::Unassign { .. } => resource::draft(context, command)?,
-        Command::TransferOwnership { account, from, to } => {
-            ownership::transfer(context, *account, *from, *to)?
-        }
+        Command::TransferOwnership { account, from, to } => ownership::transfer(context, *account, *from, *to)?,
         Command::CreateUser { .. }
         | Command::UpdateUser { .. }
         | Command::SuspendUser { .. }

@@ -89,9 +89,7 @@ pub(super) fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'
         .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()) / 2)
         .min();
     match nearest {
-        Some((_, candidate)) => {
-            format!("no {what} \"{name}\" in this account's policy; did you mean \"{candidate}\"?")
-        }
+        Some((_, candidate)) => format!("no {what} \"{name}\" in this account's policy; did you mean \"{candidate}\"?"),
         None => format!("no {what} \"{name}\" in this account's policy"),
     }
 }

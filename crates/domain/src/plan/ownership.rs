@@ -26,29 +26,18 @@ pub(super) fn transfer(
     scene.authorize(Operation::AccountTransfer)?;
     let (policy, wrong) = (scene.policy, |message: String| Stop::from(Refusal::WrongState(message)));
     let Some((rule, role)) = policy.transfer.and_then(|rule| Some((rule, policy.role(rule.role)?))) else {
-        return Err(wrong(
-            "ownership does not move under this account's policy; ask the provider's support".to_owned(),
-        ));
+        return Err(wrong("ownership does not move under this account's policy; ask the provider's support".to_owned()));
     };
     if context.actor.user().is_some_and(|actor| actor != from) {
-        return Err(Refusal::DelegationDenied(vec![format!(
-            "hand over the role {} of somebody else",
-            role.name
-        )])
-        .into());
+        return Err(Refusal::DelegationDenied(vec![format!("hand over the role {} of somebody else", role.name)]).into());
     }
     let (giver, taker) = (scene.member(from)?, scene.member(to)?);
     let (gives, takes) = (MemberFact::new(policy, giver), MemberFact::new(policy, taker));
     if !gives.roles.contains(rule.role.0) {
-        return Err(wrong(format!(
-            "user {from} does not hold the role {}, so cannot hand it over",
-            role.name
-        )));
+        return Err(wrong(format!("user {from} does not hold the role {}, so cannot hand it over", role.name)));
     }
     if taker.state != MemberState::Active {
-        return Err(wrong(format!(
-            "user {to} is not an active member; ownership moves to an active member only"
-        )));
+        return Err(wrong(format!("user {to} is not an active member; ownership moves to an active member only")));
     }
     if takes.roles.contains(rule.role.0) {
         return Err(wrong(format!("user {to} holds the role {} already", role.name)));
@@ -76,13 +65,7 @@ fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
 }
 
 /// The membership with other roles, and of its grants those that a holder of these roles may have.
-fn holding(
-    context: Context<'_>,
-    policy: &Policy,
-    before: &Membership,
-    mask: Mask,
-    grants: &PermissionSet,
-) -> Membership {
+fn holding(context: Context<'_>, policy: &Policy, before: &Membership, mask: Mask, grants: &PermissionSet) -> Membership {
     let grantable = roles(policy, mask).fold(PermissionSet::EMPTY, |all, role| all.union(&role.grantable));
     Membership {
         roles: stored(mask, |i| policy.roles.get(i).map(|role| role.name.as_str())),

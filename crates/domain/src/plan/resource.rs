@@ -53,13 +53,11 @@ fn create(
         Some(parent) => scene.place(parent)?.map(|place| (parent, place)),
         None => None,
     };
-    let asked_on =
-        parent_place.as_ref().map(|(_, place)| place).filter(|place| is_asked_on(scene, kind, place));
+    let asked_on = parent_place.as_ref().map(|(_, place)| place).filter(|place| is_asked_on(scene, kind, place));
     scene.authorize_on(ResourceOperation::Create, kind, asked_on)?;
     let mut fields = Fields::default();
     if kind.ids == ResourceIds::Free {
-        fields
-            .reject("resource.type", format!("{} is not registered: any id exists, just use it", kind.name));
+        fields.reject("resource.type", format!("{} is not registered: any id exists, just use it", kind.name));
     }
     if scene.context.actor.user().is_some_and(|actor| creator.is_some_and(|creator| creator != actor)) {
         fields.reject("creator", "you can create a resource for yourself only; leave this field out");
@@ -108,23 +106,14 @@ fn creators_assignment(
     let roles = stored(kind.roles_at_birth(), |i| kind.roles.get(i).map(|role| role.name.as_str()));
     let resource = resource.clone();
     let created_at = context.now;
-    Ok(Some(Change::Assignment(Assignment {
-        account,
-        user,
-        resource,
-        roles,
-        permissions: Vec::new(),
-        created_at,
-    })))
+    Ok(Some(Change::Assignment(Assignment { account, user, resource, roles, permissions: Vec::new(), created_at })))
 }
 
 /// Whether the permission for creating is asked about the parent (else about the account).
 fn is_asked_on(scene: &Scene<'_>, kind: &ResourceType, parent: &Place<'_>) -> bool {
     use crate::policy::model::Needs;
     match kind.operations.get(&ResourceOperation::Create).map(|rule| rule.needs) {
-        Some(Needs::Permission(id)) => {
-            scene.policy.permission(id).is_some_and(|p| p.on.contains(parent.id.0))
-        }
+        Some(Needs::Permission(id)) => scene.policy.permission(id).is_some_and(|p| p.on.contains(parent.id.0)),
         Some(Needs::AnyMember) | None => false,
     }
 }
@@ -138,12 +127,8 @@ fn check_parent(
     let wanted = kind.parent.and_then(|id| scene.policy.resource_type(id));
     match (wanted, parent) {
         (None, None) => {}
-        (None, Some(_)) => {
-            fields.reject("parent", format!("a {} lives directly in the account; leave this out", kind.name))
-        }
-        (Some(wanted), None) => {
-            fields.reject("parent", format!("required: name the {} it lives in", wanted.name))
-        }
+        (None, Some(_)) => fields.reject("parent", format!("a {} lives directly in the account; leave this out", kind.name)),
+        (Some(wanted), None) => fields.reject("parent", format!("required: name the {} it lives in", wanted.name)),
         (Some(wanted), Some(parent)) if parent.kind != wanted.name => {
             fields.reject("parent.type", format!("a {} lives in a {}", kind.name, wanted.name));
         }
@@ -216,21 +201,13 @@ pub(super) fn assign(
 }
 
 /// What an assignment is to carry, resolved and checked to go together, whoever asks.
-fn carried(
-    scene: &Scene<'_>,
-    place: &Place<'_>,
-    wanted: &NewAssignment,
-    path: &str,
-) -> Result<(Mask, PermissionSet), Refusal> {
+fn carried(scene: &Scene<'_>, place: &Place<'_>, wanted: &NewAssignment, path: &str) -> Result<(Mask, PermissionSet), Refusal> {
     let (policy, kind) = (scene.policy, place.kind);
     let mut fields = Fields::default();
     let roles = fields.resource_roles(kind, &format!("{path}roles"), &wanted.roles);
     let permissions = fields.permissions(policy, &format!("{path}permissions"), &wanted.permissions);
     for name in policy.permission_names(&permissions.difference(&kind.assignable)) {
-        fields.reject(
-            format!("{path}permissions"),
-            format!("an assignment of a {} cannot carry {name}", kind.name),
-        );
+        fields.reject(format!("{path}permissions"), format!("an assignment of a {} cannot carry {name}", kind.name));
     }
     let held: Vec<&Role> = roles.iter().filter_map(|index| kind.roles.get(usize::from(index))).collect();
     one_per_slot(&mut fields, &format!("{path}roles"), &held);
@@ -245,12 +222,7 @@ fn carried(
     Ok((roles, permissions))
 }
 
-fn unassign(
-    scene: &Scene<'_>,
-    account: AccountId,
-    user: UserId,
-    resource: &ResourceRef,
-) -> Result<Vec<Change>, Stop> {
+fn unassign(scene: &Scene<'_>, account: AccountId, user: UserId, resource: &ResourceRef) -> Result<Vec<Change>, Stop> {
     let place = may(scene, ResourceOperation::Unassign, resource, "resource.")?;
     let member = scene.member(user)?;
     let before = scene.context.records.assignment(account, user, resource)?;
@@ -276,8 +248,7 @@ fn may<'a>(
     path: &str,
 ) -> Result<Place<'a>, Stop> {
     let kind = known_type(scene, resource, path)?;
-    let place =
-        scene.place(resource)?.ok_or_else(|| denied(operation.name(), Reason::UnknownResourceType))?;
+    let place = scene.place(resource)?.ok_or_else(|| denied(operation.name(), Reason::UnknownResourceType))?;
     let missing = kind.ids == ResourceIds::Registered
         && scene.context.records.resource(scene.account.id, resource)?.is_none();
     match scene.authorize_on(operation, kind, Some(&place)) {

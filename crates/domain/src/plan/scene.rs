@@ -74,12 +74,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether the actor may carry out an operation on a resource, or (without one) on the type.
-    pub(super) fn authorize_on(
-        &self,
-        operation: ResourceOperation,
-        kind: &ResourceType,
-        place: Option<&Place<'_>>,
-    ) -> Result<(), Stop> {
+    pub(super) fn authorize_on(&self, operation: ResourceOperation, kind: &ResourceType, place: Option<&Place<'_>>) -> Result<(), Stop> {
         let name = format!("{}.{}", kind.name, operation.name());
         Ok(self.judge(&name, kind.operations.get(&operation), place)?)
     }
@@ -96,12 +91,7 @@ impl<'a> Scene<'a> {
         self.judge("account", Some(&anyone), None)
     }
 
-    fn judge(
-        &self,
-        name: &str,
-        rule: Option<&OperationRule>,
-        place: Option<&Place<'_>>,
-    ) -> Result<(), Refusal> {
+    fn judge(&self, name: &str, rule: Option<&OperationRule>, place: Option<&Place<'_>>) -> Result<(), Refusal> {
         let Some(actor) = &self.actor else { return self.operator_may(name, rule) };
         let question = Question {
             policy: Some(self.policy),
@@ -124,22 +114,14 @@ impl<'a> Scene<'a> {
         if self.fact.state == AccountState::Deleted {
             return Err(Refusal::WrongState(format!("account {} was deleted", self.account.id)));
         }
-        rule.map_or(Ok(()), |rule| {
-            crate::authorize::require(self.policy, name, rule.requires, self.fact.unmet)
-        })
+        rule.map_or(Ok(()), |rule| crate::authorize::require(self.policy, name, rule.requires, self.fact.unmet))
     }
 
     /// What the actor may hand out to and take back from somebody; `None`: a platform operator may do it all.
     pub(super) fn powers(&self, towards: Towards, place: Option<&Place<'_>>) -> Option<Powers> {
         let actor = self.actor.as_ref()?;
-        let roles = actor
-            .member
-            .filter(|m| m.state == MemberState::Active)
-            .map(|m| m.roles.difference(self.fact.idle_roles));
-        let by_role = roles
-            .into_iter()
-            .flat_map(|mask| mask.iter())
-            .filter_map(|i| self.policy.roles.get(usize::from(i)));
+        let roles = actor.member.filter(|m| m.state == MemberState::Active).map(|m| m.roles.difference(self.fact.idle_roles));
+        let by_role = roles.into_iter().flat_map(|mask| mask.iter()).filter_map(|i| self.policy.roles.get(usize::from(i)));
         let by_place = place.into_iter().flat_map(|place| self.place_rules(place));
         let rules = by_role.flat_map(|role| &role.delegation).chain(self.group_rules(actor)).chain(by_place);
         Some(Powers::of(rules, towards))
@@ -164,9 +146,7 @@ impl<'a> Scene<'a> {
             let idle = self.fact.idle_resource_roles.get(index).copied().unwrap_or_default();
             let Some(kind) = self.policy.resource_types.get(index) else { continue };
             let held = assignment.roles.difference(idle);
-            rules.extend(
-                held.iter().filter_map(|i| kind.roles.get(usize::from(i))).flat_map(|role| &role.delegation),
-            );
+            rules.extend(held.iter().filter_map(|i| kind.roles.get(usize::from(i))).flat_map(|role| &role.delegation));
         }
         rules
     }
