@@ -17,6 +17,7 @@
 //! ```
 
 mod calls;
+mod identity;
 mod party;
 mod question;
 

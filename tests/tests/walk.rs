@@ -117,7 +117,7 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
     let kind = shape.kind.as_ref().and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
     let on = |operation: &str| ResourceOperation::from_name(operation).expect("an operation");
     match case.needs {
-        Needs::Known | Needs::Membership => Verdict::May,
+        Needs::Known | Needs::Membership | Needs::Password | Needs::Public => Verdict::May,
         Needs::NotOneself => Verdict::MayNot("NOT_ONESELF"),
         Needs::Nobody => Verdict::MayNot("SCOPE_MISSING"),
         Needs::GroupRole if policy.groups.is_none() || cast.group_role.is_none() => Verdict::MayNot("NOT_A_MEMBER"),
@@ -247,7 +247,7 @@ on_both_engines! {
                 let header = token.as_deref().map(bearer);
                 let outcome = (case.inside)(call(&server.channel(), case.rpc, (case.request)(&scene), header.as_deref()).await);
                 let word = outcome.word();
-                let fits = scopes.iter().any(|scope| *scope == "platform.operator" || case.scopes.contains(scope));
+                let fits = case.needs == Needs::Public || scopes.iter().any(|scope| *scope == "platform.operator" || case.scopes.contains(scope));
                 // What is not for persons at all does not even ask who they are.
                 let nobody = case.needs == Needs::Nobody && *refusal == "CALLER_UNKNOWN" && word == "SCOPE_MISSING";
                 if fits == (word == *refusal) && !nobody || fits && MAY_NOT.contains(&word.as_str()) {
@@ -282,7 +282,10 @@ on_both_engines! {
                 let nowhere = (case.inside)(call(&server.channel(), case.rpc, nowhere, Some(&header)).await);
                 let name = format!("{} under {}", case.name(), policy.name);
                 assert_eq!(there.seen(), nowhere.seen(), "{name}");
-                let by_membership = !matches!(case.needs, Needs::Known | Needs::NotOneself | Needs::Nobody);
+                let by_membership = !matches!(
+                    case.needs,
+                    Needs::Known | Needs::NotOneself | Needs::Nobody | Needs::Password | Needs::Public
+                );
                 assert!(!by_membership || there.word() == "NOT_A_MEMBER", "{name}: {}", there.word());
             }
         }
@@ -328,7 +331,8 @@ on_both_engines! {
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
         // The right person succeeds somewhere, with each call that is for persons.
-        let for_persons = cases.iter().filter(|case| !matches!(case.needs, Needs::Nobody | Needs::NotOneself));
+        let without = [Needs::Nobody, Needs::NotOneself, Needs::Password, Needs::Public];
+        let for_persons = cases.iter().filter(|case| !without.contains(&case.needs));
         let never: Vec<String> = for_persons.map(Case::name).filter(|name| !reached.contains(name)).collect();
         assert!(never.is_empty(), "nobody in any role succeeds with {never:?}");
         for (name, text) in tables {

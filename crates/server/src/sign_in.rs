@@ -23,6 +23,7 @@ use crate::clock::{NoRandomness, new_id_bits, now_micros};
 use crate::convert::credential::{self, SetPassword, SignIn, SignOut};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::guard::ACTING_FOR;
 use crate::passwords::{Fit, Password, Passwords};
 use crate::writer::write;
 
@@ -134,7 +135,7 @@ impl SignIns {
         call: &Call,
         message: v1::SignOutRequest,
     ) -> Result<v1::SignOutResponse, Error> {
-        let user = call.party.person().ok_or(AccessError::NotOneself)?;
+        let user = person(call)?;
         let which = match (credential::sign_out(message)?, call.session()) {
             (SignOut::AllSessions, _) => Sessions::All,
             (SignOut::ThisSession, Some(session)) => Sessions::One(session),
@@ -155,7 +156,7 @@ impl SignIns {
         call: &Call,
         message: v1::SetPasswordRequest,
     ) -> Result<v1::SetPasswordResponse, Error> {
-        let id = call.party.person().ok_or(AccessError::NotOneself)?;
+        let id = person(call)?;
         let user = self.facts.store().user(id).await?.ok_or(AccessError::CallerUnknown)?;
         let SetPassword { old, new } = credential::set_own(message, &user.email)?;
         let proven = self.counted(&user.email, self.prove(id, old)).await?;
@@ -215,6 +216,12 @@ impl SignIns {
     fn mint(&self, session: &Session) -> Result<(String, Duration), Error> {
         self.key.mint_session(session, now_micros()).map_err(|error| Error::Defect(error.to_string()))
     }
+}
+
+/// Sessions and passwords are a person's: whoever else calls names one.
+fn person(call: &Call) -> Result<UserId, Error> {
+    let nobody = || Error::field(format!("metadata[{ACTING_FOR}]"), "is required of whoever is not a person");
+    call.party.person().ok_or_else(nobody)
 }
 
 /// What a rule says against a sign-in (suspended, expired, changed meanwhile) is told nobody who has not signed in.

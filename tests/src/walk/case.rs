@@ -23,6 +23,10 @@ pub enum Needs {
     GroupRole,
     /// Nothing helps.
     Nobody,
+    /// One's password: no role and no scope stands for it.
+    Password,
+    /// Nothing at all, not even a token.
+    Public,
 }
 
 /// One case.
