@@ -12,6 +12,9 @@ use crate::records::Stop;
 use crate::refusal::Refusal;
 use crate::session::{LONGEST, Purpose, Session, Sessions};
 
+/// Most sessions of one user: what signs in and never out again must not pile up.
+const MOST_SESSIONS: usize = 100;
+
 /// A day in microseconds.
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -108,10 +111,16 @@ fn begin(
         CredentialKind::Initial { expires_at } => (Purpose::SetPassword, latest.min(expires_at)),
         CredentialKind::Own => (Purpose::Anything, latest),
     };
-    // Nobody signs out everywhere; what has ended by itself goes now.
-    let over = context.records.sessions_of(user)?.iter().filter(|session| session.ends_at <= context.now);
+    // Nobody signs out everywhere: what has ended by itself goes now, and the oldest where there are too many.
+    let mut all: Vec<&Session> = context.records.sessions_of(user)?.iter().collect();
+    all.sort_by_key(|session| (session.created_at, session.id));
+    let surplus = (all.len() + 1).saturating_sub(MOST_SESSIONS);
+    let over = all
+        .into_iter()
+        .enumerate()
+        .filter(|(place, session)| *place < surplus || session.ends_at <= context.now);
     let mut changes: Vec<_> =
-        over.map(|session| Change::SessionEnded { user, session: session.id }).collect();
+        over.map(|(_, session)| Change::SessionEnded { user, session: session.id }).collect();
     let refresh = refresh.clone();
     changes.push(Change::Session(Session { id, user, purpose, created_at: context.now, ends_at, refresh }));
     Ok(changes)

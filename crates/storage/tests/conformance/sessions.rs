@@ -138,6 +138,19 @@ on_every_engine! {
         assert_wrong_state(run_at(&world, begin(ada, 5, "own"), later).await);
     }
 
+    async fn the_oldest_session_ends_where_there_would_be_too_many(database: Database) {
+        let world = World::new(database.open().await);
+        let ada = world.user(1).await;
+        run_at(&world, initial(ada, "first", 30), NOW).await.expect("set");
+        run_at(&world, own(ada, "first", "own", None), NOW).await.expect("set");
+        for n in 1..=102 {
+            let at = NOW + i64::try_from(n).expect("a small number");
+            run_at(&world, begin(ada, n, "own"), at).await.expect("begun");
+        }
+        let left: Vec<_> = sessions(&world, ada).await.iter().map(|session| session.id).collect();
+        assert_eq!(left, (3..=102).map(session).collect::<Vec<_>>());
+    }
+
     async fn neither_feed_nor_log_nor_export_holds_a_secret_or_an_erased_person(database: Database) {
         let world = World::new(database.open().await);
         let ada = world.user(1).await;
