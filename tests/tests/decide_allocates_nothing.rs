@@ -6,11 +6,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+#[path = "../../crates/domain/tests/decide_support/cases.rs"]
+mod cases;
 #[allow(dead_code, reason = "shared with tests that say more")]
 #[path = "../../crates/domain/tests/decide_support/mod.rs"]
 mod decide_support;
-#[path = "../../crates/domain/tests/decide_support/cases.rs"]
-mod cases;
 
 use cases::cases;
 use decide_support::{Asked, yard};

@@ -16,12 +16,12 @@ use mandate_tests::oracle::history::{History, histories};
 use mandate_tests::oracle::judge::Class;
 use mandate_tests::oracle::play::{Seen, play};
 use mandate_tests::oracle::policy::Policy;
-use mandate_tests::{Engine, Fixture, Server, on_both_engines};
+use mandate_tests::{Engine, Fixture, Server, block_on, on_both_engines};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};
 use tempfile::TempDir;
 
 /// Histories that are played unless the environment says otherwise: about a minute on each engine.
-const CASES: u32 = 100;
+const CASES: u32 = 60;
 /// Attempts at making a history that fails shorter.
 const SHRINK: u32 = 300;
 /// Histories within which a false belief must be found out.
@@ -37,7 +37,9 @@ fn policy_texts() -> BTreeMap<String, String> {
     let builtin = ["client-area", "company-account", "managed-accounts", "organization", "terminal"];
     let files = builtin.into_iter().map(|name| domain.join("policies").join(format!("{name}.yaml")));
     let files = files.chain([domain.join("tests/policies/everything.yaml")]);
-    let read = |file: PathBuf| std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let read = |file: PathBuf| {
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
     files.map(read).map(|text| (Policy::read(&text).name, text)).collect()
 }
 
@@ -68,7 +70,12 @@ fn number<T: std::str::FromStr>(variable: &str, otherwise: T) -> T {
 /// Plays generated histories in accounts of these policies until one fails, and shrinks that in so many attempts.
 ///
 /// Errors: what the two disagree about, and after what.
-fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32, shrink: u32) -> Result<Seen, String> {
+fn compare(
+    server: &Server,
+    policies: &Arc<BTreeMap<String, Policy>>,
+    cases: u32,
+    shrink: u32,
+) -> Result<Seen, String> {
     static RUN: AtomicU32 = AtomicU32::new(0);
     let seed = number("MANDATE_ORACLE_SEED", SEED);
     let config = Config {
@@ -95,9 +102,16 @@ fn compare(server: &Server, policies: &Arc<BTreeMap<String, Policy>>, cases: u32
 }
 
 /// Runs [`compare`] on a thread of its own, because a history blocks while it is played.
-async fn compared(arena: &Arc<Arena>, policies: BTreeMap<String, Policy>, cases: u32, shrink: u32) -> Result<Seen, String> {
+async fn compared(
+    arena: &Arc<Arena>,
+    policies: BTreeMap<String, Policy>,
+    cases: u32,
+    shrink: u32,
+) -> Result<Seen, String> {
     let arena = Arc::clone(arena);
-    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases, shrink)).await.expect("does not panic")
+    tokio::task::spawn_blocking(move || compare(&arena.server, &Arc::new(policies), cases, shrink))
+        .await
+        .expect("does not panic")
 }
 
 fn read(texts: &BTreeMap<String, String>) -> BTreeMap<String, Policy> {
@@ -122,7 +136,11 @@ const FALSE_BELIEFS: &[(&str, &str, &str)] = &[
     ("managed-accounts", "kept: owner", "kept: [owner, member]"),
     ("organization", "- except users.edit", "- except users.add"),
     ("terminal", "over: [terminal_admin, terminal_user]", "over: [terminal_user]"),
-    ("terminal", "requires: { tier: business, organization_domain: set, access_control: on } }\n  member.get", "requires: {} }\n  member.get"),
+    (
+        "terminal",
+        "requires: { tier: business, organization_domain: set, access_control: on } }\n  member.get",
+        "requires: {} }\n  member.get",
+    ),
     ("everything", "removes: [\"*\", \"except *.view\"]", "removes: [\"*.view\"]"),
     ("everything", "may_on_own: [tools.*, projects.edit, plans.approve]", "may_on_own: [projects.edit]"),
 ];
@@ -142,17 +160,25 @@ on_both_engines! {
             assert!(idle.is_empty(), "no answer was {idle:?}: {seen:#?}");
         }
     }
+}
 
-    /// A model that believes one thing wrongly is found out: the comparison can fail.
-    async fn a_false_belief_is_found_out(arena: Arena) {
-        let arena = Arc::new(arena);
-        for (policy, truth, belief) in FALSE_BELIEFS {
-            let text = &arena.texts[*policy];
-            assert!(text.contains(truth), "{policy} no longer says {truth:?}: choose another belief");
-            let believed = Policy::read(&text.replacen(truth, belief, 1));
-            let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE, 0).await;
-            let failure = outcome.err().unwrap_or_else(|| panic!("{policy}: nobody noticed {belief:?} in place of {truth:?}"));
-            assert!(failure.contains("MANDATE_ORACLE_SEED=") && failure.contains("model"), "{failure}");
-        }
+/// A model that believes one thing wrongly is found out: the comparison can fail. On one engine, since it is the
+/// comparison that is tried here.
+#[test]
+fn a_false_belief_is_found_out() {
+    block_on(Engine::Sqlite, find_out);
+}
+
+async fn find_out(arena: Arena) {
+    let arena = Arc::new(arena);
+    for (policy, truth, belief) in FALSE_BELIEFS {
+        let text = &arena.texts[*policy];
+        assert!(text.contains(truth), "{policy} no longer says {truth:?}: choose another belief");
+        let believed = Policy::read(&text.replacen(truth, belief, 1));
+        let outcome = compared(&arena, BTreeMap::from([((*policy).to_owned(), believed)]), PATIENCE, 0).await;
+        let failure = outcome
+            .err()
+            .unwrap_or_else(|| panic!("{policy}: nobody noticed {belief:?} in place of {truth:?}"));
+        assert!(failure.contains("MANDATE_ORACLE_SEED=") && failure.contains("model"), "{failure}");
     }
 }

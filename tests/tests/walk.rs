@@ -4,17 +4,19 @@
 //! What each role may do is read from the policy file, not asked of the engine. The tables in `snapshots/` are for
 //! people: one line for each RPC, one column for each caller.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mandate_domain::operation::{Operation, ResourceOperation};
-use mandate_domain::policy::model::{AttributeKind, Needs as PolicyNeeds, OperationRule, Policy, ResourceIds, Role};
+use mandate_domain::policy::model::{
+    AttributeKind, Needs as PolicyNeeds, OperationRule, Policy, ResourceIds, Role,
+};
 use mandate_domain::policy::set::PermissionId;
 use mandate_domain::policy::{builtin, compile};
 use mandate_proto::v1::{AttributeValue, attribute_value};
 use mandate_tests::jwt::{TokenKey, claims, minutes_from_now, with};
 use mandate_tests::walk::stage::{Cast, Ids, Kind, Place, Shape};
-use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, call, cases, rpcs};
+use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, Table, call, cases, rpcs};
 use mandate_tests::{Server, on_both_engines};
 
 /// Every scope that a token can carry.
@@ -50,7 +52,8 @@ fn shape(policy: &Policy) -> Shape {
         role: kind.roles.iter().find(|role| !role.at_birth).map(|role| role.name.clone()),
     });
     let groups = policy.groups.as_ref();
-    let given = groups.and_then(|groups| groups.roles.iter().find(|role| !role.made_by_operator && !role.role.at_birth));
+    let given = groups
+        .and_then(|groups| groups.roles.iter().find(|role| !role.made_by_operator && !role.role.at_birth));
     Shape {
         policy: policy.name.clone(),
         attributes: policy.attributes.iter().map(|found| (found.name.clone(), best(&found.kind))).collect(),
@@ -77,7 +80,11 @@ fn best(kind: &AttributeKind) -> AttributeValue {
 fn casts(policy: &Policy, shape: &Shape) -> Vec<Cast> {
     let of_member = |role: &Role| Cast {
         label: role.name.clone(),
-        roles: if role.stands_alone { vec![role.name.clone()] } else { vec![shape.low_role.clone(), role.name.clone()] },
+        roles: if role.stands_alone {
+            vec![role.name.clone()]
+        } else {
+            vec![shape.low_role.clone(), role.name.clone()]
+        },
         // Of a role that only one can hold, the first user is the one.
         place: if role.at_birth && role.holders.most == Some(1) { Place::First } else { Place::Later },
         ..Cast::default()
@@ -88,7 +95,8 @@ fn casts(policy: &Policy, shape: &Shape) -> Vec<Cast> {
         resource_role: Some(role.name.clone()),
         ..Cast::default()
     };
-    let first: Vec<String> = policy.roles.iter().filter(|role| role.at_birth).map(|role| role.name.clone()).collect();
+    let first: Vec<String> =
+        policy.roles.iter().filter(|role| role.at_birth).map(|role| role.name.clone()).collect();
     let of_group = |role: &Role| Cast {
         label: format!("group:{}", role.name),
         roles: if role.at_birth { first.clone() } else { Vec::new() },
@@ -96,8 +104,12 @@ fn casts(policy: &Policy, shape: &Shape) -> Vec<Cast> {
         place: if role.at_birth { Place::First } else { Place::Later },
         ..Cast::default()
     };
-    let kind = shape.kind.as_ref().and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
-    let resource_roles = kind.into_iter().flat_map(|kind| kind.roles.iter().map(|role| of_resource(&kind.name, role)));
+    let kind = shape
+        .kind
+        .as_ref()
+        .and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
+    let resource_roles =
+        kind.into_iter().flat_map(|kind| kind.roles.iter().map(|role| of_resource(&kind.name, role)));
     let group_roles = policy.groups.iter().flat_map(|groups| &groups.roles).map(|role| of_group(&role.role));
     policy.roles.iter().map(of_member).chain(resource_roles).chain(group_roles).collect()
 }
@@ -114,16 +126,25 @@ enum Verdict {
 }
 
 fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict {
-    let kind = shape.kind.as_ref().and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
+    let kind = shape
+        .kind
+        .as_ref()
+        .and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
     let on = |operation: &str| ResourceOperation::from_name(operation).expect("an operation");
     match case.needs {
         Needs::Known | Needs::Membership | Needs::Password | Needs::Public => Verdict::May,
         Needs::NotOneself => Verdict::MayNot("NOT_ONESELF"),
         Needs::Nobody => Verdict::MayNot("SCOPE_MISSING"),
-        Needs::GroupRole if policy.groups.is_none() || cast.group_role.is_none() => Verdict::MayNot("NOT_A_MEMBER"),
+        Needs::GroupRole if policy.groups.is_none() || cast.group_role.is_none() => {
+            Verdict::MayNot("NOT_A_MEMBER")
+        }
         Needs::GroupRole => {
             let groups = policy.groups.as_ref().expect("just looked");
-            let own = groups.roles.iter().find(|role| Some(&role.role.name) == cast.group_role.as_ref()).expect("a role");
+            let own = groups
+                .roles
+                .iter()
+                .find(|role| Some(&role.role.name) == cast.group_role.as_ref())
+                .expect("a role");
             if own.gives.is_empty() { Verdict::MayNot("DELEGATION_DENIED") } else { Verdict::May }
         }
         Needs::Operation(name) => {
@@ -144,7 +165,11 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
     }
 }
 
-fn by_rule(rule: Option<&OperationRule>, missing: &'static str, holds: impl Fn(PermissionId) -> bool) -> Verdict {
+fn by_rule(
+    rule: Option<&OperationRule>,
+    missing: &'static str,
+    holds: impl Fn(PermissionId) -> bool,
+) -> Verdict {
     match rule.map(|rule| rule.needs) {
         None => Verdict::MayNot(missing),
         Some(PolicyNeeds::AnyMember) => Verdict::May,
@@ -169,43 +194,6 @@ fn is_spent(case: &Case, outcome: &Outcome) -> bool {
 
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
-}
-
-/// A table of words: a line for each case, a column for each caller.
-#[derive(Default)]
-struct Table {
-    columns: Vec<String>,
-    lines: Vec<(String, BTreeMap<String, String>)>,
-}
-
-impl Table {
-    fn new(cases: &[Case]) -> Self {
-        Self { columns: Vec::new(), lines: cases.iter().map(|case| (case.name(), BTreeMap::new())).collect() }
-    }
-
-    fn put(&mut self, case: &Case, column: &str, word: String) {
-        if !self.columns.iter().any(|known| known == column) {
-            self.columns.push(column.to_owned());
-        }
-        let line = self.lines.iter_mut().find(|(name, _)| *name == case.name()).expect("a line for each case");
-        line.1.insert(column.to_owned(), word);
-    }
-
-    fn text(&self) -> String {
-        let cell = |line: &BTreeMap<String, String>, column: &String| line.get(column).cloned().unwrap_or_default();
-        let width = |column: &String| {
-            self.lines.iter().map(|(_, line)| cell(line, column).len()).chain([column.len()]).max().unwrap_or(0)
-        };
-        let first = self.lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        let head = self.columns.iter().map(|column| format!("  {column:<0$}", width(column))).collect::<String>();
-        let mut text = format!("{:<first$}{head}\n", "");
-        for (name, line) in &self.lines {
-            let cells = self.columns.iter().map(|column| format!("  {:<1$}", cell(line, column), width(column)));
-            text.push_str(format!("{name:<first$}{}", cells.collect::<String>()).trim_end());
-            text.push('\n');
-        }
-        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
-    }
 }
 
 #[test]

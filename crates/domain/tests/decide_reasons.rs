@@ -3,9 +3,9 @@
 // A test that fails by panicking is right to; clippy knows that of `#[test]` functions but not of their helpers.
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod decide_support;
 #[path = "decide_support/cases.rs"]
 mod cases;
+mod decide_support;
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,8 @@ fn x_03_each_answer_has_its_reason() {
 #[test]
 fn every_reason_is_reached() {
     let policy = yard();
-    let reached: BTreeSet<Reason> = cases().into_iter().map(|(_, asked, _)| asked.decide(&policy).reason).collect();
+    let reached: BTreeSet<Reason> =
+        cases().into_iter().map(|(_, asked, _)| asked.decide(&policy).reason).collect();
     let all: BTreeSet<Reason> = Reason::ALL.iter().copied().collect();
     assert_eq!(reached, all, "a reason that no question leads to is dead, or its case is missing here");
 }

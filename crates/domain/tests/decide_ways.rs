@@ -26,7 +26,12 @@ fn every_way_is_named_and_the_broadest_is_the_reason() {
         .seated(8, "watcher")
         .decide(&policy);
     let role = |name| policy.role_id(name).expect("a role").0;
-    let via = Via { roles: at(&[role("master"), role("clerk")]), grant: true, seats: at(&[0, 1]), ..Via::default() };
+    let via = Via {
+        roles: at(&[role("master"), role("clerk")]),
+        grant: true,
+        seats: at(&[0, 1]),
+        ..Via::default()
+    };
     assert_eq!((decision.reason, decision.via), (Reason::Role, via));
 }
 
@@ -55,8 +60,11 @@ fn assignments_are_named_by_their_place_in_the_chain() {
 #[test]
 fn a_role_that_covers_everything_does_not_hide_the_assignment() {
     let policy = yard();
-    let decision =
-        Asked::about("ships.view").by(&["hand", "master"]).on("ship").assigned("ship", &["mate"], &[]).decide(&policy);
+    let decision = Asked::about("ships.view")
+        .by(&["hand", "master"])
+        .on("ship")
+        .assigned("ship", &["mate"], &[])
+        .decide(&policy);
     let master = policy.role_id("master").expect("a role").0;
     let via = Via { roles: at(&[master]), assignments: at(&[0]), ..Via::default() };
     assert_eq!((decision.reason, decision.via), (Reason::Role, via));
@@ -76,7 +84,11 @@ fn seats_beyond_the_sixty_fourth_count_though_they_are_not_named() {
     let policy = yard();
     for seats in [63, 64, 65, 200] {
         let idle = (0..seats).fold(Asked::about("desk.edit"), |asked, group| asked.seated(group, "watcher"));
-        assert_eq!(idle.clone().decide(&policy).reason, Reason::NotGranted, "{seats} seats, none of which counts");
+        assert_eq!(
+            idle.clone().decide(&policy).reason,
+            Reason::NotGranted,
+            "{seats} seats, none of which counts"
+        );
         let decision = idle.seated(seats, "warden").decide(&policy);
         assert_eq!(decision.reason, Reason::Group, "seat {seats} alone counts");
         assert_eq!(decision.via.seats, at(&[63]), "{seats}");

@@ -20,26 +20,44 @@ pub(super) fn names<'a>(known: impl Iterator<Item = &'a String>, picks: &[u8]) -
 
 /// The member without what does not go together: one role that stands alone, and those that need no slot of it.
 pub(super) fn fitting(policy: &Policy, member: Member) -> Member {
-    let alone = policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
+    let alone =
+        policy.roles.iter().filter(|(_, role)| role.stands_alone && !role.at_birth).map(|(name, _)| name);
     let known = member.roles.iter().filter(|name| policy.roles.contains_key(*name));
     let first = known.clone().find(|name| policy.roles[*name].stands_alone);
     let role = first.or(alone.min()).cloned().unwrap_or_default();
     let fits = &policy.roles[&role];
-    let beside = known.filter(|name| !policy.roles[*name].stands_alone && policy.roles[*name].exclusive != fits.exclusive);
+    let additive = |name: &&String| {
+        let role = &policy.roles[*name];
+        !role.stands_alone && (role.exclusive.is_none() || role.exclusive != fits.exclusive)
+    };
     Member {
         grants: member.grants.into_iter().filter(|name| fits.grantable.contains(name)).collect(),
-        restrictions: member.restrictions.into_iter().filter(|name| fits.restrictable.contains(name)).collect(),
-        roles: beside.take(1).cloned().chain([role.clone()]).collect(),
+        restrictions: member
+            .restrictions
+            .into_iter()
+            .filter(|name| fits.restrictable.contains(name))
+            .collect(),
+        roles: known.filter(additive).take(1).cloned().chain([role.clone()]).collect(),
         ..member
     }
 }
 
 /// Mostly permissions that can be granted beside one of the roles.
 pub(super) fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let beside: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.grantable.clone()).collect();
+    let beside: Vec<String> = roles
+        .iter()
+        .filter_map(|role| policy.roles.get(role))
+        .flat_map(|role| role.grantable.clone())
+        .collect();
     picks
         .iter()
-        .flat_map(|pick| if pick % 8 != 0 { if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) } } else { names(policy.permissions.iter(), &[*pick]) })
+        .flat_map(|pick| {
+            if pick % 8 != 0 {
+                if beside.is_empty() { Vec::new() } else { names(beside.iter(), &[*pick]) }
+            } else {
+                names(policy.permissions.iter(), &[*pick])
+            }
+        })
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect()
@@ -47,7 +65,11 @@ pub(super) fn grants(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<Str
 
 /// Mostly restrictions that can be put on holders of one of the roles.
 pub(super) fn restrictions(policy: &Policy, roles: &[String], picks: &[u8]) -> Vec<String> {
-    let fit: Vec<String> = roles.iter().filter_map(|role| policy.roles.get(role)).flat_map(|role| role.restrictable.clone()).collect();
+    let fit: Vec<String> = roles
+        .iter()
+        .filter_map(|role| policy.roles.get(role))
+        .flat_map(|role| role.restrictable.clone())
+        .collect();
     let fit = if fit.is_empty() { policy.restrictions.keys().cloned().collect() } else { fit };
     let picks: Vec<u8> = picks.iter().copied().filter(|_| !policy.restrictions.is_empty()).collect();
     names(fit.iter(), &picks)
@@ -68,7 +90,7 @@ pub(super) fn assignment(policy: &Policy, user: &str, carrying: &Carrying) -> Op
     let resource = resource(policy, carrying.kind, carrying.id)?;
     let kind = &policy.types[&resource.0];
     // Where there is nothing to choose from, mostly nothing is chosen.
-    let some = |picks: &[u8], known: Vec<String>| match known.is_empty() && carrying.id % 16 != 0 {
+    let some = |picks: &[u8], known: Vec<String>| match known.is_empty() && !carrying.id.is_multiple_of(16) {
         true => Vec::new(),
         false => names(known.iter(), picks),
     };

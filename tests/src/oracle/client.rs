@@ -32,9 +32,13 @@ impl<'s> Client<'s> {
         let mut request = Request::new(message);
         let token = match actor {
             Actor::Operator => self.server.token("operator", &["platform.operator"]),
-            Actor::Person(user) if user.bytes().map(usize::from).sum::<usize>() % 2 == 0 => self.server.token(user, &[]),
+            Actor::Person(user) if user.bytes().map(usize::from).sum::<usize>() % 2 == 0 => {
+                self.server.token(user, &[])
+            }
             Actor::Person(user) => {
-                request.metadata_mut().insert("mandate-acting-for", user.parse().expect("an id fits into a header"));
+                request
+                    .metadata_mut()
+                    .insert("mandate-acting-for", user.parse().expect("an id fits into a header"));
                 self.server.token("front-end", &["people.act"])
             }
         };
@@ -78,7 +82,11 @@ impl<'s> Client<'s> {
     async fn write_user(&self, actor: &Actor, write: &Write) -> Result<String, Status> {
         let mut client = IdentityServiceClient::new(self.channel.clone());
         let Write::CreateUser { email } = write else { unreachable!("called for users") };
-        let message = pb::CreateUserRequest { email: email.clone(), display_name: email.clone(), identities: Vec::new() };
+        let message = pb::CreateUserRequest {
+            email: email.clone(),
+            display_name: email.clone(),
+            identities: Vec::new(),
+        };
         let answer = client.create_user(self.request(actor, message)).await?.into_inner();
         Ok(answer.user.expect("the user").id)
     }
@@ -100,7 +108,8 @@ impl<'s> Client<'s> {
             }
             Write::UpdateAccount { account, attributes } => {
                 let paths = attributes.keys().map(|name| format!("attributes.{name}")).collect();
-                let values = attributes.iter().filter_map(|(name, value)| Some((name.clone(), sent(value.as_ref()?))));
+                let values =
+                    attributes.iter().filter_map(|(name, value)| Some((name.clone(), sent(value.as_ref()?))));
                 let message = pb::UpdateAccountRequest {
                     account,
                     display_name: String::new(),
@@ -113,7 +122,9 @@ impl<'s> Client<'s> {
                 client.suspend_account(self.request(actor, pb::SuspendAccountRequest { account })).await?;
             }
             Write::ReinstateAccount { account } => {
-                client.reinstate_account(self.request(actor, pb::ReinstateAccountRequest { account })).await?;
+                client
+                    .reinstate_account(self.request(actor, pb::ReinstateAccountRequest { account }))
+                    .await?;
             }
             Write::DeleteAccount { account } => {
                 client.delete_account(self.request(actor, pb::DeleteAccountRequest { account })).await?;
@@ -141,7 +152,8 @@ impl<'s> Client<'s> {
         let mut client = AccountServiceClient::new(self.channel.clone());
         match write.clone() {
             Write::CreateGroup { accounts, founder } => {
-                let message = pb::CreateAccountGroupRequest { display_name: "group".into(), accounts, founder };
+                let message =
+                    pb::CreateAccountGroupRequest { display_name: "group".into(), accounts, founder };
                 let answer = client.create_account_group(self.request(actor, message)).await?.into_inner();
                 return Ok(answer.group.expect("the group").id);
             }
@@ -164,12 +176,17 @@ impl<'s> Client<'s> {
             Write::AddMember { account, member, assignments } => {
                 let Member { user, state: _, roles, grants, restrictions } = member;
                 let assignments = assignments.iter().map(carried).collect();
-                let message = pb::AddMemberRequest { account, user, roles, grants, restrictions, assignments };
+                let message =
+                    pb::AddMemberRequest { account, user, roles, grants, restrictions, assignments };
                 client.add_member(self.request(actor, message)).await?;
             }
             Write::UpdateMember { account, user, roles, grants, restrictions } => {
                 let lists = [("roles", &roles), ("grants", &grants), ("restrictions", &restrictions)];
-                let paths = lists.iter().filter(|(_, list)| list.is_some()).map(|(path, _)| (*path).to_owned()).collect();
+                let paths = lists
+                    .iter()
+                    .filter(|(_, list)| list.is_some())
+                    .map(|(path, _)| (*path).to_owned())
+                    .collect();
                 let message = pb::UpdateMemberRequest {
                     account,
                     user,
@@ -181,10 +198,14 @@ impl<'s> Client<'s> {
                 client.update_member(self.request(actor, message)).await?;
             }
             Write::SuspendMember { account, user } => {
-                client.suspend_member(self.request(actor, pb::SuspendMemberRequest { account, user })).await?;
+                client
+                    .suspend_member(self.request(actor, pb::SuspendMemberRequest { account, user }))
+                    .await?;
             }
             Write::ReinstateMember { account, user } => {
-                client.reinstate_member(self.request(actor, pb::ReinstateMemberRequest { account, user })).await?;
+                client
+                    .reinstate_member(self.request(actor, pb::ReinstateMemberRequest { account, user }))
+                    .await?;
             }
             Write::RemoveMember { account, user } => {
                 client.remove_member(self.request(actor, pb::RemoveMemberRequest { account, user })).await?;
@@ -208,12 +229,18 @@ impl<'s> Client<'s> {
         Ok(client.check(self.asking(check)).await?.into_inner())
     }
 
-    pub(super) async fn batch(&self, checks: Vec<pb::CheckRequest>) -> Result<Vec<pb::BatchCheckResult>, Status> {
+    pub(super) async fn batch(
+        &self,
+        checks: Vec<pb::CheckRequest>,
+    ) -> Result<Vec<pb::BatchCheckResult>, Status> {
         let mut client = AuthzServiceClient::new(self.channel.clone());
         Ok(client.batch_check(self.asking(pb::BatchCheckRequest { checks })).await?.into_inner().results)
     }
 
-    pub(super) async fn lookup(&self, request: pb::LookupPermissionsRequest) -> Result<pb::LookupPermissionsResponse, Status> {
+    pub(super) async fn lookup(
+        &self,
+        request: pb::LookupPermissionsRequest,
+    ) -> Result<pb::LookupPermissionsResponse, Status> {
         let mut client = AuthzServiceClient::new(self.channel.clone());
         Ok(client.lookup_permissions(self.asking(request)).await?.into_inner())
     }
@@ -221,10 +248,15 @@ impl<'s> Client<'s> {
     /// The members of an account, by user id.
     pub(super) async fn members(&self, account: &str) -> Result<Vec<Member>, Status> {
         let mut client = MembershipServiceClient::new(self.channel.clone());
-        let message = pb::ListMembersRequest { account: account.into(), page_size: 1000, ..Default::default() };
+        let message =
+            pb::ListMembersRequest { account: account.into(), page_size: 1000, ..Default::default() };
         let page = client.list_members(self.asking(message)).await?.into_inner();
         let member = |found: pb::Member| Member {
-            state: if found.state() == pb::MemberState::Active { MemberState::Active } else { MemberState::Suspended },
+            state: if found.state() == pb::MemberState::Active {
+                MemberState::Active
+            } else {
+                MemberState::Suspended
+            },
             user: found.user,
             roles: found.roles,
             grants: found.grants,

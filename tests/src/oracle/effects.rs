@@ -15,7 +15,13 @@ impl World {
             Write::CreateAccount { policy, first, attributes } => {
                 let roles = self.policies[&policy].roles.iter().filter(|(_, role)| role.at_birth);
                 let roles = roles.map(|(name, _)| name.clone()).collect();
-                let member = Member { user: first, state: MemberState::Active, roles, grants: Vec::new(), restrictions: Vec::new() };
+                let member = Member {
+                    user: first,
+                    state: MemberState::Active,
+                    roles,
+                    grants: Vec::new(),
+                    restrictions: Vec::new(),
+                };
                 self.accounts.push(Account {
                     id: new.into(),
                     policy,
@@ -44,7 +50,9 @@ impl World {
                 account.assignments.extend(assignments);
             }
             Write::UpdateMember { account, user, roles, grants, restrictions } => {
-                self.change_member(&account, &user, |before| *before = updated(before, [&roles, &grants, &restrictions]));
+                self.change_member(&account, &user, |before| {
+                    *before = updated(before, [&roles, &grants, &restrictions])
+                });
             }
             Write::SuspendMember { account, user } => {
                 self.change_member(&account, &user, |member| member.state = MemberState::Suspended);
@@ -53,7 +61,9 @@ impl World {
                 self.change_member(&account, &user, |member| member.state = MemberState::Active);
             }
             Write::RemoveMember { account, user } => self.end(&account, &user),
-            Write::CreateResource { account, name, parent, creator } => self.created(&account, name, parent, creator),
+            Write::CreateResource { account, name, parent, creator } => {
+                self.created(&account, name, parent, creator)
+            }
             Write::DeleteResource { account, name } => {
                 let account = self.account_mut(&account);
                 account.resources.retain(|found| found.name != name);
@@ -61,11 +71,15 @@ impl World {
             }
             Write::Assign { account, assignment } => {
                 let account = self.account_mut(&account);
-                account.assignments.retain(|old| old.user != assignment.user || old.resource != assignment.resource);
+                account
+                    .assignments
+                    .retain(|old| old.user != assignment.user || old.resource != assignment.resource);
                 account.assignments.push(assignment);
             }
             Write::Unassign { account, user, resource } => {
-                self.account_mut(&account).assignments.retain(|old| old.user != user || old.resource != resource);
+                self.account_mut(&account)
+                    .assignments
+                    .retain(|old| old.user != user || old.resource != resource);
             }
             Write::CreateGroup { accounts, founder } => self.founded(&accounts, &founder, new),
             Write::AddGroupUser { group, user, role } => {
@@ -94,8 +108,14 @@ impl World {
         let born = self.policy(account).types[&name.0].roles.iter().filter(|(_, role)| role.at_birth);
         let roles: Vec<String> = born.map(|(name, _)| name.clone()).collect();
         let account = self.account_mut(id);
-        if let Some(user) = creator.clone().filter(|user| !roles.is_empty() && account.member(user).is_some()) {
-            account.assignments.push(Assignment { user, resource: name.clone(), roles, permissions: Vec::new() });
+        if let Some(user) = creator.clone().filter(|user| !roles.is_empty() && account.member(user).is_some())
+        {
+            account.assignments.push(Assignment {
+                user,
+                resource: name.clone(),
+                roles,
+                permissions: Vec::new(),
+            });
         }
         account.resources.push(Resource { name, parent, created_by: creator });
     }
@@ -120,7 +140,12 @@ impl World {
             .filter(|account| account.groups.iter().any(|id| id == group))
             .filter(|account| self.seats_in(account, user).next().is_none())
             .filter(|account| {
-                let kept = self.policy(account).groups.as_ref().map(|groups| groups.kept.clone()).unwrap_or_default();
+                let kept = self
+                    .policy(account)
+                    .groups
+                    .as_ref()
+                    .map(|groups| groups.kept.clone())
+                    .unwrap_or_default();
                 account.member(user).is_some_and(|member| !member.roles.iter().any(|role| has(&kept, role)))
             })
             .map(|account| account.id.clone())

@@ -143,13 +143,26 @@ fn birth(policies: u8) -> impl Strategy<Value = Birth> {
     let policy = prop_oneof![4 => 0..policies, 2 => Just(2), 1 => Just(3)];
     let group = option::of((number(), name()));
     (policy, number(), attributes, vec(holding(), 0..=USERS), vec(number(), 0..5), group).prop_map(
-        |(policy, first, attributes, members, resources, group)| Birth { policy, first, attributes, members, resources, group },
+        |(policy, first, attributes, members, resources, group)| Birth {
+            policy,
+            first,
+            attributes,
+            members,
+            resources,
+            group,
+        },
     )
 }
 
 fn step(policies: u8) -> impl Strategy<Value = Step> {
-    let who = prop_oneof![3 => Just(Who::Operator), 4 => Just(Who::Chief), 4 => number().prop_map(Who::Anybody)];
-    (who, number(), what(policies), any::<u32>()).prop_map(|(who, account, what, look)| Step { who, account, what, look })
+    let who =
+        prop_oneof![3 => Just(Who::Operator), 4 => Just(Who::Chief), 4 => number().prop_map(Who::Anybody)];
+    (who, number(), what(policies), any::<u32>()).prop_map(|(who, account, what, look)| Step {
+        who,
+        account,
+        what,
+        look,
+    })
 }
 
 fn what(policies: u8) -> impl Strategy<Value = What> {
@@ -175,7 +188,7 @@ fn members() -> impl Strategy<Value = What> {
         2 => number().prop_map(|user| What::SuspendMember { user }),
         2 => number().prop_map(|user| What::ReinstateMember { user }),
         2 => number().prop_map(|user| What::RemoveMember { user }),
-        1 => Just(What::Leave),
+        3 => Just(What::Leave),
     ]
 }
 
@@ -198,12 +211,20 @@ fn groups() -> impl Strategy<Value = What> {
 }
 
 fn holding() -> impl Strategy<Value = Holding> {
-    (roles(), names(0..3), names(0..2)).prop_map(|(roles, grants, restrictions)| Holding { roles, grants, restrictions })
+    (roles(), names(0..3), names(0..2)).prop_map(|(roles, grants, restrictions)| Holding {
+        roles,
+        grants,
+        restrictions,
+    })
 }
 
 fn carrying() -> impl Strategy<Value = Carrying> {
-    (number(), number(), names(0..2), names(0..2))
-        .prop_map(|(kind, id, roles, permissions)| Carrying { kind, id, roles, permissions })
+    (number(), number(), names(0..2), names(0..2)).prop_map(|(kind, id, roles, permissions)| Carrying {
+        kind,
+        id,
+        roles,
+        permissions,
+    })
 }
 
 /// Mostly one role: most exclude each other.

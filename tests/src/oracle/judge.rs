@@ -101,9 +101,17 @@ pub(super) enum Target {
 
 impl World {
     /// What keeps the actor from an operation in an account, optionally on a resource.
-    pub(super) fn denied(&self, actor: &Actor, account: &str, operation: Option<&Operation>, on: Option<&Ref>) -> Faults {
+    pub(super) fn denied(
+        &self,
+        actor: &Actor,
+        account: &str,
+        operation: Option<&Operation>,
+        on: Option<&Ref>,
+    ) -> Faults {
         let required = |found: &Account| match operation {
-            Some(operation) if !self.policy(found).met(&operation.requires, &found.attributes) => fault(Class::Requirement),
+            Some(operation) if !self.policy(found).met(&operation.requires, &found.attributes) => {
+                fault(Class::Requirement)
+            }
             _ => Faults::new(),
         };
         match (actor, self.account(account)) {
@@ -124,7 +132,13 @@ impl World {
     }
 
     /// What keeps a member from what needs this permission.
-    pub(super) fn lacks(&self, account: &str, user: &str, permission: &str, on: Option<&Ref>) -> Option<Class> {
+    pub(super) fn lacks(
+        &self,
+        account: &str,
+        user: &str,
+        permission: &str,
+        on: Option<&Ref>,
+    ) -> Option<Class> {
         match self.may(account, user, permission, on) {
             reason if allows(reason) => None,
             "REQUIREMENT_UNMET" => Some(Class::Requirement),
@@ -133,10 +147,18 @@ impl World {
     }
 
     /// The rules of delegation that the actor holds and that cover the target; `None`: operators need none.
-    pub(super) fn rules(&self, actor: &Actor, account: &Account, target: &Target, on: Option<&Ref>) -> Option<Vec<Rule>> {
+    pub(super) fn rules(
+        &self,
+        actor: &Actor,
+        account: &Account,
+        target: &Target,
+        on: Option<&Ref>,
+    ) -> Option<Vec<Rule>> {
         let user = actor.user()?;
         let mut rules: Vec<Rule> = Vec::new();
-        for role in self.counting_roles(account, user).into_iter().chain(self.counting_group_roles(account, user)) {
+        for role in
+            self.counting_roles(account, user).into_iter().chain(self.counting_group_roles(account, user))
+        {
             rules.extend(role.delegation.clone());
         }
         for assignment in on.into_iter().flat_map(|name| account.assigned(user, name)) {
@@ -163,7 +185,10 @@ fn covers(rule: &Rule, target: &Target) -> bool {
     match target {
         Target::Oneself => has(&rule.over, "self"),
         Target::Newcomer => !others.is_empty(),
-        Target::Member(roles) => has(&rule.over, "anyone") || (!others.is_empty() && roles.iter().all(|role| others.contains(&role))),
+        Target::Member(roles) => {
+            has(&rule.over, "anyone")
+                || (!others.is_empty() && roles.iter().all(|role| others.contains(&role)))
+        }
     }
 }
 
@@ -174,7 +199,8 @@ pub(super) fn covered(names: &[String], rules: &[Rule], list: impl Fn(&Rule) -> 
 
 /// Whether the rules let an assignment of the type carry this, or this be taken from one.
 pub(super) fn carries(load: &Carried, rules: &[Rule], list: impl Fn(&Rule) -> &Vec<Carried>) -> bool {
-    let lists: Vec<&Carried> = rules.iter().flat_map(list).filter(|carried| carried.kind == load.kind).collect();
+    let lists: Vec<&Carried> =
+        rules.iter().flat_map(list).filter(|carried| carried.kind == load.kind).collect();
     !lists.is_empty()
         && load.roles.iter().all(|role| lists.iter().any(|carried| has(&carried.roles, role)))
         && load.permissions.iter().all(|name| lists.iter().any(|carried| has(&carried.permissions, name)))

@@ -62,7 +62,10 @@ fn in_account(account: &Account, role: &str) -> Count {
 }
 
 fn on_resource(account: &Account, resource: &(String, String), role: &str) -> Count {
-    let held = account.assignments.iter().filter(|found| found.resource == *resource && found.roles.iter().any(|held| held == role));
+    let held = account
+        .assignments
+        .iter()
+        .filter(|found| found.resource == *resource && found.roles.iter().any(|held| held == role));
     let all: Vec<_> = held.collect();
     let active = |user: &str| account.member(user).is_some_and(|member| member.active());
     (all.iter().filter(|found| active(&found.user)).count(), all.len())

@@ -108,7 +108,8 @@ impl World {
 
     /// The roles of a member whose requirements the account meets.
     pub(super) fn counting_roles<'a>(&'a self, account: &'a Account, user: &str) -> Vec<&'a Role> {
-        let roles = account.member(user).filter(|member| member.active()).map(|member| member.roles.as_slice());
+        let roles =
+            account.member(user).filter(|member| member.active()).map(|member| member.roles.as_slice());
         self.counting(account, &self.policy(account).roles, roles.unwrap_or_default())
     }
 

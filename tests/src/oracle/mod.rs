@@ -15,6 +15,7 @@ pub mod history;
 pub mod judge;
 mod limits;
 pub mod may;
+mod meaning;
 pub mod play;
 pub mod policy;
 mod questions;

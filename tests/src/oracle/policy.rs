@@ -108,7 +108,8 @@ impl Policy {
     /// Reads a policy file. Panics on one that is not as POLICY.md says: the server has accepted it.
     pub fn read(text: &str) -> Self {
         let file = read(text);
-        let attributes = entries(&file["attributes"]).into_iter().map(|(name, said)| (name, attribute(&said))).collect();
+        let attributes =
+            entries(&file["attributes"]).into_iter().map(|(name, said)| (name, attribute(&said))).collect();
         let type_names: Vec<String> = entries(&file["resources"]).into_iter().map(|(name, _)| name).collect();
         let mut policy = Self {
             name: word(&file["policy"]),
@@ -174,7 +175,9 @@ impl Policy {
             requirement.wanted.iter().any(|wanted| match (attribute.kind.as_str(), value) {
                 ("flag", value) => (value == Some(&Value::Flag(true))) == (wanted == "on"),
                 (_, Some(_)) if wanted == "set" && attribute.kind != "choice" => true,
-                ("number", Some(Value::Number(number))) => wanted.parse().is_ok_and(|least: i64| *number >= least),
+                ("number", Some(Value::Number(number))) => {
+                    wanted.parse().is_ok_and(|least: i64| *number >= least)
+                }
                 ("choice", Some(Value::Text(text))) => text == wanted,
                 _ => false,
             })
@@ -207,7 +210,9 @@ fn operations(said: &Yaml) -> BTreeMap<String, Operation> {
             requires: requirements(&said["requires"]),
             at_most: entries(&said["at_most"])
                 .into_iter()
-                .map(|(kind, most)| (kind, usize::try_from(most.as_u64().expect("a number")).expect("a small one")))
+                .map(|(kind, most)| {
+                    (kind, usize::try_from(most.as_u64().expect("a number")).expect("a small one"))
+                })
                 .collect(),
         },
         one => Operation { needs: word(one), requires: Vec::new(), at_most: BTreeMap::new() },

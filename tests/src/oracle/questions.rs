@@ -38,7 +38,12 @@ impl Dice {
 /// Asks the service and the model about an account.
 ///
 /// Errors: every disagreement.
-pub(super) async fn agree(client: &Client<'_>, world: &World, account: &Account, look: u32) -> Result<Vec<Reason>, String> {
+pub(super) async fn agree(
+    client: &Client<'_>,
+    world: &World,
+    account: &Account,
+    look: u32,
+) -> Result<Vec<Reason>, String> {
     let mut dice = Dice(u64::from(look) + 1);
     let questions: Vec<Question> = (0..BATCH)
         .map(|number| {
@@ -47,19 +52,27 @@ pub(super) async fn agree(client: &Client<'_>, world: &World, account: &Account,
         })
         .collect();
     let expected: Vec<Reason> = questions.iter().map(|question| question.answer(world)).collect();
-    let results = client.batch(questions.iter().map(Question::sent).collect()).await.map_err(|status| format!("{status:?}"))?;
+    let results = client
+        .batch(questions.iter().map(Question::sent).collect())
+        .await
+        .map_err(|status| format!("{status:?}"))?;
     if results.len() != questions.len() {
         return Err(format!("{} answers to {} questions", results.len(), questions.len()));
     }
     let mut wrong = Vec::new();
     for ((question, expected), result) in questions.iter().zip(&expected).zip(results) {
         match result.result {
-            Some(batch_check_result::Result::Response(answer)) => wrong.extend(differs("BatchCheck", question, expected, &answer)),
+            Some(batch_check_result::Result::Response(answer)) => {
+                wrong.extend(differs("BatchCheck", question, expected, &answer))
+            }
             other => wrong.push(format!("BatchCheck {question:?}: {other:?}")),
         }
     }
     for (question, expected) in questions.iter().zip(&expected).take(3) {
-        let answer = client.check(question.sent()).await.map_err(|status| format!("Check {question:?}: {status:?}"))?;
+        let answer = client
+            .check(question.sent())
+            .await
+            .map_err(|status| format!("Check {question:?}: {status:?}"))?;
         wrong.extend(differs("Check", question, expected, &answer));
     }
     for question in questions.iter().take(2) {
@@ -78,7 +91,8 @@ fn question(dice: &mut Dice, world: &World, account: &Account) -> Question {
     let found = dice.of(&policy.permissions).cloned().unwrap_or_default();
     let permission = if dice.below(40) == 0 { "nothing.like_it".to_owned() } else { found };
     let resource = resource(dice, policy, account, &permission);
-    let id = if dice.below(60) == 0 { "acc_00000000000000000000000000".to_owned() } else { account.id.clone() };
+    let id =
+        if dice.below(60) == 0 { "acc_00000000000000000000000000".to_owned() } else { account.id.clone() };
     Question { account: id, user, permission, resource }
 }
 
@@ -90,13 +104,20 @@ fn pointed(dice: &mut Dice, world: &World, account: &Account) -> Option<Question
     let scoped = [role.on_assigned.clone(), role.on_own.clone()].concat();
     let permission = dice.of(&scoped).or_else(|| policy.permissions.first())?.clone();
     let created = account.resources.iter().filter(|found| found.created_by.as_ref() == Some(&member.user));
-    let assigned = account.assignments.iter().filter(|found| found.user == member.user).map(|found| &found.resource);
+    let assigned =
+        account.assignments.iter().filter(|found| found.user == member.user).map(|found| &found.resource);
     let theirs: Vec<Ref> = created.map(|found| &found.name).chain(assigned).cloned().collect();
     let resource = dice.of(&theirs)?.clone();
     let about = policy.about[&permission].contains(&resource.0);
-    let other: Vec<String> = scoped.into_iter().filter(|name| policy.about[name].contains(&resource.0)).collect();
+    let other: Vec<String> =
+        scoped.into_iter().filter(|name| policy.about[name].contains(&resource.0)).collect();
     let permission = if about { permission } else { dice.of(&other)?.clone() };
-    Some(Question { account: account.id.clone(), user: member.user.clone(), permission, resource: Some(resource) })
+    Some(Question {
+        account: account.id.clone(),
+        user: member.user.clone(),
+        permission,
+        resource: Some(resource),
+    })
 }
 
 /// Mostly one that is there and that the permission is about.
@@ -137,12 +158,18 @@ fn subject(user: &str) -> pb::Subject {
 
 fn differs(how: &str, question: &Question, expected: Reason, answer: &pb::CheckResponse) -> Option<String> {
     let found = answer.reason().as_str_name().trim_start_matches("DECISION_REASON_");
-    let fine = found == expected && answer.allowed == allows(expected) && answer.allowed != answer.via.is_empty();
+    let fine =
+        found == expected && answer.allowed == allows(expected) && answer.allowed != answer.via.is_empty();
     (!fine).then(|| format!("{how} {question:?}: model {expected}, service {found} ({answer:?})"))
 }
 
 /// LookupPermissions holds exactly what Check would allow.
-async fn lookup(client: &Client<'_>, world: &World, account: &Account, question: &Question) -> Result<Option<String>, String> {
+async fn lookup(
+    client: &Client<'_>,
+    world: &World,
+    account: &Account,
+    question: &Question,
+) -> Result<Option<String>, String> {
     let policy = world.policy(account);
     let resource = question.resource.clone().filter(|(kind, _)| policy.types.contains_key(kind));
     let request = pb::LookupPermissionsRequest {
@@ -150,7 +177,10 @@ async fn lookup(client: &Client<'_>, world: &World, account: &Account, question:
         subject: Some(subject(&question.user)),
         resource: resource.as_ref().map(named),
     };
-    let answer = client.lookup(request).await.map_err(|status| format!("LookupPermissions {question:?}: {status:?}"))?;
+    let answer = client
+        .lookup(request)
+        .await
+        .map_err(|status| format!("LookupPermissions {question:?}: {status:?}"))?;
     let may = |name: &&String| allows(world.may(&account.id, &question.user, name, resource.as_ref()));
     let mut expected: Vec<String> = policy.permissions.iter().filter(may).cloned().collect();
     let mut found = answer.permissions.clone();
@@ -178,5 +208,6 @@ async fn members(client: &Client<'_>, account: &Account) -> Result<Option<String
     }
     found.sort_by(|a, b| a.user.cmp(&b.user));
     expected.sort_by(|a, b| a.user.cmp(&b.user));
-    Ok((found != expected).then(|| format!("ListMembers of {}: model {expected:?}, service {found:?}", account.id)))
+    Ok((found != expected)
+        .then(|| format!("ListMembers of {}: model {expected:?}, service {found:?}", account.id)))
 }

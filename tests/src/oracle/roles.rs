@@ -83,13 +83,15 @@ pub struct Carried {
 /// Reads everything that stands under `roles`, wherever that is.
 pub(super) fn fill(policy: &mut Policy, file: &Yaml) {
     for (kind, said) in entries(&file["resources"]) {
-        let room: Vec<String> = policy.permissions.iter().filter(|name| about_within(policy, name, &kind)).cloned().collect();
+        let room: Vec<String> =
+            policy.permissions.iter().filter(|name| about_within(policy, name, &kind)).cloned().collect();
         let assignable = expand(&said["assignable"], &room);
         policy.types.get_mut(&kind).expect("was read").assignable = assignable;
     }
     let account_roles: Vec<String> = entries(&file["roles"]).into_iter().map(|(name, _)| name).collect();
     for (kind, said) in entries(&file["resources"]) {
-        let room: Vec<String> = policy.permissions.iter().filter(|name| about_within(policy, name, &kind)).cloned().collect();
+        let room: Vec<String> =
+            policy.permissions.iter().filter(|name| about_within(policy, name, &kind)).cloned().collect();
         let roles = table(policy, file, &said["roles"], &room, &account_roles);
         policy.types.get_mut(&kind).expect("was read").roles = roles;
     }
@@ -110,16 +112,31 @@ fn about_within(policy: &Policy, permission: &str, kind: &str) -> bool {
 }
 
 /// The roles of a map. `room`: the permissions that their `may` can mean.
-fn table(policy: &Policy, file: &Yaml, said: &Yaml, room: &[String], account_roles: &[String]) -> BTreeMap<String, Role> {
+fn table(
+    policy: &Policy,
+    file: &Yaml,
+    said: &Yaml,
+    room: &[String],
+    account_roles: &[String],
+) -> BTreeMap<String, Role> {
     let names: Vec<String> = entries(said).into_iter().map(|(name, _)| name).collect();
-    let one = |name: &String| (name.clone(), with_includes(policy, file, said, name, room, (account_roles, &names)));
+    let one = |name: &String| {
+        (name.clone(), with_includes(policy, file, said, name, room, (account_roles, &names)))
+    };
     names.iter().map(one).collect()
 }
 
 type Names<'a> = (&'a [String], &'a [String]);
 
 /// A role together with what the roles that it includes hold and hand out.
-fn with_includes(policy: &Policy, file: &Yaml, said: &Yaml, name: &str, room: &[String], names: Names<'_>) -> Role {
+fn with_includes(
+    policy: &Policy,
+    file: &Yaml,
+    said: &Yaml,
+    name: &str,
+    room: &[String],
+    names: Names<'_>,
+) -> Role {
     let mut role = own(policy, file, &said[name], room, names);
     for included in words(&said[name]["includes"]) {
         let other = with_includes(policy, file, said, &included, room, names);
@@ -133,7 +150,13 @@ fn with_includes(policy: &Policy, file: &Yaml, said: &Yaml, name: &str, room: &[
     role
 }
 
-fn own(policy: &Policy, file: &Yaml, said: &Yaml, room: &[String], (account_roles, siblings): Names<'_>) -> Role {
+fn own(
+    policy: &Policy,
+    file: &Yaml,
+    said: &Yaml,
+    room: &[String],
+    (account_roles, siblings): Names<'_>,
+) -> Role {
     let about = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
         let fits = |name: &&String| policy.about[*name].iter().any(|kind| wanted(kind));
         policy.permissions.iter().filter(fits).cloned().collect()
@@ -145,7 +168,10 @@ fn own(policy: &Policy, file: &Yaml, said: &Yaml, room: &[String], (account_role
         on_assigned: expand(&said["may_on_assigned"], &about(&|_| true)),
         on_own: expand(&said["may_on_own"], &about(&|kind| !policy.types[kind].free)),
         grantable: expand(&said["grantable"], &policy.permissions),
-        restrictable: all_or(words(&said["restrictable"]), &policy.restrictions.keys().cloned().collect::<Vec<_>>()),
+        restrictable: all_or(
+            words(&said["restrictable"]),
+            &policy.restrictions.keys().cloned().collect::<Vec<_>>(),
+        ),
         exclusive: Some(exclusive).filter(|word| !word.is_empty() && word != "off"),
         stands_alone: said["stands_alone"].is_null() || is_on(&said["stands_alone"]),
         at_birth: is_on(&said["at_birth"]),
@@ -175,7 +201,8 @@ fn rules(policy: &Policy, file: &Yaml, said: &Yaml, account_roles: &[String]) ->
 fn rule(policy: &Policy, file: &Yaml, said: &Yaml, account_roles: &[String]) -> Rule {
     let restrictions: Vec<String> = policy.restrictions.keys().cloned().collect();
     // Left out, the taking half of a pair is as the giving half.
-    let or = |own: &str, other: &str| if said[own].is_null() { said[other].clone() } else { said[own].clone() };
+    let or =
+        |own: &str, other: &str| if said[own].is_null() { said[other].clone() } else { said[own].clone() };
     Rule {
         over: if said["over"].is_null() { vec!["anyone".into()] } else { words(&said["over"]) },
         give: all_or(words(&said["give"]), account_roles),
@@ -197,7 +224,8 @@ fn carried(policy: &Policy, file: &Yaml, said: &Yaml) -> Vec<Carried> {
         return all_or(words(said), &all).into_iter().map(plain).collect();
     }
     let one = |(kind, said): (String, Yaml)| {
-        let roles: Vec<String> = entries(&file["resources"][&kind]["roles"]).into_iter().map(|(name, _)| name).collect();
+        let roles: Vec<String> =
+            entries(&file["resources"][&kind]["roles"]).into_iter().map(|(name, _)| name).collect();
         let permissions = expand(&said["permissions"], &policy.types[&kind].assignable);
         Carried { roles: all_or(words(&said["roles"]), &roles), permissions, kind }
     };

@@ -8,7 +8,13 @@ use super::policy::Value;
 use super::world::World;
 
 impl World {
-    pub(super) fn create_account(&self, actor: &Actor, policy: &str, first: &str, attributes: &BTreeMap<String, Value>) -> Faults {
+    pub(super) fn create_account(
+        &self,
+        actor: &Actor,
+        policy: &str,
+        first: &str,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Faults {
         let Some(policy) = self.policies.get(policy) else { return fault(Class::Invalid) };
         let born = |name: &str| policy.roles.values().any(|role| role.at_birth && has(&role.may, name));
         let mut faults = Faults::new();
@@ -28,7 +34,12 @@ impl World {
         faults
     }
 
-    pub(super) fn update_account(&self, actor: &Actor, id: &str, attributes: &BTreeMap<String, Option<Value>>) -> Faults {
+    pub(super) fn update_account(
+        &self,
+        actor: &Actor,
+        id: &str,
+        attributes: &BTreeMap<String, Option<Value>>,
+    ) -> Faults {
         let mut faults = self.denied(actor, id, self.operation(id, "account.update"), None);
         let Some(account) = self.account(id).filter(|_| faults.is_empty()) else { return faults };
         let policy = self.policy(account);
@@ -41,7 +52,9 @@ impl World {
                 faults.insert(Class::Invalid);
                 continue;
             }
-            let Some(user) = actor.user().filter(|_| account.attributes.get(name) != value.as_ref()) else { continue };
+            let Some(user) = actor.user().filter(|_| account.attributes.get(name) != value.as_ref()) else {
+                continue;
+            };
             match &attribute.changed_by {
                 None => faults.extend([Class::Permission]),
                 Some(permission) => faults.extend(self.lacks(id, user, permission, None)),

@@ -13,8 +13,10 @@ impl World {
         let eligible = |id: &String| {
             let account = self.account(id)?;
             let groups = self.policy(account).groups.as_ref()?;
-            let member = account.member(founder).filter(|member| member.active() && member.has(&groups.founder))?;
-            (Some(&account.policy) == policy.as_ref() && account.state == AccountState::Active).then_some(member)
+            let member =
+                account.member(founder).filter(|member| member.active() && member.has(&groups.founder))?;
+            (Some(&account.policy) == policy.as_ref() && account.state == AccountState::Active)
+                .then_some(member)
         };
         let fine = !accounts.is_empty()
             && accounts.iter().all(|id| eligible(id).is_some())
@@ -23,14 +25,20 @@ impl World {
     }
 
     /// The group's roles and the actor's own among them; or why the actor may not even ask.
-    pub(super) fn in_group(&self, actor: &Actor, group: &str) -> Result<(&BTreeMap<String, Role>, Option<&Role>), Class> {
+    pub(super) fn in_group(
+        &self,
+        actor: &Actor,
+        group: &str,
+    ) -> Result<(&BTreeMap<String, Role>, Option<&Role>), Class> {
         let found = self.groups.iter().find(|(id, _)| id == group);
-        let roles = found.and_then(|(_, policy)| self.policies[policy].groups.as_ref()).map(|groups| &groups.roles);
+        let roles =
+            found.and_then(|(_, policy)| self.policies[policy].groups.as_ref()).map(|groups| &groups.roles);
         match (actor, roles) {
             (Actor::Operator, None) => Err(Class::NotFound),
             (Actor::Operator, Some(roles)) => Ok((roles, None)),
             (Actor::Person(user), roles) => {
-                let role = roles.and_then(|roles| roles.get(self.seat(user, group)?)).ok_or(Class::Stranger)?;
+                let role =
+                    roles.and_then(|roles| roles.get(self.seat(user, group)?)).ok_or(Class::Stranger)?;
                 Ok((roles.ok_or(Class::Stranger)?, Some(role)))
             }
         }
@@ -56,7 +64,9 @@ impl World {
         }
         let rests = |needed: &String| {
             let inside = self.accounts.iter().filter(|account| account.groups.iter().any(|id| id == group));
-            inside.into_iter().all(|account| account.member(user).is_some_and(|member| member.active() && member.has(needed)))
+            inside.into_iter().all(|account| {
+                account.member(user).is_some_and(|member| member.active() && member.has(needed))
+            })
         };
         if !wanted.must_hold.as_ref().is_none_or(rests) {
             faults.insert(Class::State);
@@ -71,7 +81,9 @@ impl World {
         };
         match self.seat(user, group) {
             None => fault(Class::NotFound),
-            Some(now) if actor.user() != Some(user) && own.is_some_and(|own| !has(&own.takes, now)) => fault(Class::Delegation),
+            Some(now) if actor.user() != Some(user) && own.is_some_and(|own| !has(&own.takes, now)) => {
+                fault(Class::Delegation)
+            }
             Some(_) => Faults::new(),
         }
     }

@@ -6,12 +6,19 @@ use super::roles::Role;
 use super::world::{Account, Assignment, Member, World};
 
 impl World {
-    pub(super) fn add_member(&self, actor: &Actor, id: &str, member: &Member, assignments: &[Assignment]) -> Faults {
+    pub(super) fn add_member(
+        &self,
+        actor: &Actor,
+        id: &str,
+        member: &Member,
+        assignments: &[Assignment],
+    ) -> Faults {
         let operation = self.operation(id, "member.add");
         let mut faults = self.denied(actor, id, operation, None);
         let Some(account) = self.account(id).filter(|_| faults.is_empty()) else { return faults };
         let count = |kind: &str| assignments.iter().filter(|wanted| wanted.resource.0 == kind).count();
-        if operation.is_some_and(|operation| operation.at_most.iter().any(|(kind, most)| count(kind) > *most)) {
+        if operation.is_some_and(|operation| operation.at_most.iter().any(|(kind, most)| count(kind) > *most))
+        {
             faults.insert(Class::Invalid);
         }
         if account.member(&member.user).is_some() {
@@ -33,13 +40,21 @@ impl World {
         faults
     }
 
-    pub(super) fn update_member(&self, actor: &Actor, id: &str, user: &str, new: [&Option<Vec<String>>; 3]) -> Faults {
+    pub(super) fn update_member(
+        &self,
+        actor: &Actor,
+        id: &str,
+        user: &str,
+        new: [&Option<Vec<String>>; 3],
+    ) -> Faults {
         let mut faults = self.denied(actor, id, self.operation(id, "member.update"), None);
         let Some(account) = self.account(id).filter(|_| faults.is_empty()) else { return faults };
         let Some(before) = account.member(user) else { return fault(Class::NotFound) };
         let after = updated(before, new);
         faults.extend(self.fit(account, &after));
-        let Some(rules) = self.rules(actor, account, &self.target(actor, account, user), None) else { return faults };
+        let Some(rules) = self.rules(actor, account, &self.target(actor, account, user), None) else {
+            return faults;
+        };
         let may = covered(&without(&after.roles, &before.roles), &rules, |rule| &rule.give)
             && covered(&without(&before.roles, &after.roles), &rules, |rule| &rule.take)
             && covered(&without(&after.grants, &before.grants), &rules, |rule| &rule.grant)

@@ -8,9 +8,18 @@ use super::world::{Account, Assignment, Ref, World};
 use super::write_member::one_of_each;
 
 impl World {
-    pub(super) fn create_resource(&self, actor: &Actor, id: &str, name: &Ref, parent: Option<&Ref>, creator: Option<&str>) -> Faults {
+    pub(super) fn create_resource(
+        &self,
+        actor: &Actor,
+        id: &str,
+        name: &Ref,
+        parent: Option<&Ref>,
+        creator: Option<&str>,
+    ) -> Faults {
         let standing = self.denied(actor, id, None, None);
-        let Some(account) = self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission)) else {
+        let Some(account) =
+            self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission))
+        else {
             return standing;
         };
         let policy = self.policy(account);
@@ -19,7 +28,8 @@ impl World {
         let about = operation.and_then(|operation| policy.about.get(&operation.needs));
         let asked_on = parent.filter(|parent| about.is_some_and(|about| about.contains(&parent.0)));
         let mut faults = self.denied(actor, id, operation, asked_on);
-        let there = asked_on.is_none_or(|parent| policy.types[&parent.0].free || account.resource(parent).is_some());
+        let there =
+            asked_on.is_none_or(|parent| policy.types[&parent.0].free || account.resource(parent).is_some());
         if !faults.is_empty() && there {
             return faults;
         }
@@ -38,7 +48,8 @@ impl World {
             faults.insert(Class::Exists);
         }
         let born = kind.roles.values().any(|role| role.at_birth);
-        if born && actor.user().is_none() && creator.is_some_and(|creator| account.member(creator).is_none()) {
+        if born && actor.user().is_none() && creator.is_some_and(|creator| account.member(creator).is_none())
+        {
             faults.insert(Class::NotFound);
         }
         faults
@@ -61,7 +72,8 @@ impl World {
             let before = account.assignment(&wanted.user, &wanted.resource).unwrap_or(&none);
             let less = difference(before, wanted);
             carries(&difference(wanted, before), &rules, |rule| &rule.assign)
-                && (less.roles.is_empty() && less.permissions.is_empty() || carries(&less, &rules, |rule| &rule.unassign))
+                && (less.roles.is_empty() && less.permissions.is_empty()
+                    || carries(&less, &rules, |rule| &rule.unassign))
         });
         let faults = [(fits, Class::Invalid), (met, Class::Requirement), (delegated, Class::Delegation)];
         faults.into_iter().filter(|(fine, _)| !fine).map(|(_, class)| class).collect()
@@ -71,7 +83,11 @@ impl World {
         let denied = self.denied_on(actor, id, resource, "unassign");
         let Some(account) = self.account(id).filter(|_| denied.is_empty()) else { return denied };
         let Some(before) = account.assignment(user, resource) else { return fault(Class::NotFound) };
-        let load = Carried { kind: resource.0.clone(), roles: before.roles.clone(), permissions: before.permissions.clone() };
+        let load = Carried {
+            kind: resource.0.clone(),
+            roles: before.roles.clone(),
+            permissions: before.permissions.clone(),
+        };
         match self.rules(actor, account, &self.target(actor, account, user), Some(resource)) {
             Some(rules) if !carries(&load, &rules, |rule| &rule.unassign) => fault(Class::Delegation),
             _ => Faults::new(),

@@ -77,7 +77,9 @@ impl World {
                 Actor::Operator if self.users.iter().any(|user| user.email == *email) => fault(Class::Exists),
                 Actor::Operator => Faults::new(),
             },
-            Write::CreateAccount { policy, first, attributes } => self.create_account(actor, policy, first, attributes),
+            Write::CreateAccount { policy, first, attributes } => {
+                self.create_account(actor, policy, first, attributes)
+            }
             Write::UpdateAccount { account, attributes } => self.update_account(actor, account, attributes),
             Write::SuspendAccount { account } | Write::ReinstateAccount { account } => match actor {
                 Actor::Person(_) => fault(Class::Permission),
@@ -88,7 +90,9 @@ impl World {
                 let grouped = || self.account(account).is_some_and(|account| !account.groups.is_empty());
                 if denied.is_empty() && grouped() { fault(Class::State) } else { denied }
             }
-            Write::AddMember { account, member, assignments } => self.add_member(actor, account, member, assignments),
+            Write::AddMember { account, member, assignments } => {
+                self.add_member(actor, account, member, assignments)
+            }
             Write::UpdateMember { account, user, roles, grants, restrictions } => {
                 self.update_member(actor, account, user, [roles, grants, restrictions])
             }
@@ -105,7 +109,11 @@ impl World {
                 match found.filter(|_| denied.is_empty()) {
                     None => denied,
                     Some(found) if found.resource(name).is_none() => fault(Class::NotFound),
-                    Some(found) if found.resources.iter().any(|inner| inner.parent.as_ref() == Some(name)) => fault(Class::State),
+                    Some(found)
+                        if found.resources.iter().any(|inner| inner.parent.as_ref() == Some(name)) =>
+                    {
+                        fault(Class::State)
+                    }
                     Some(_) => Faults::new(),
                 }
             }
@@ -131,7 +139,9 @@ impl World {
     /// What keeps the actor from an operation on a resource; who may do it on all of them learns which there are.
     pub(super) fn denied_on(&self, actor: &Actor, id: &str, name: &Ref, operation: &str) -> Faults {
         let standing = self.denied(actor, id, None, None);
-        let Some(account) = self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission)) else {
+        let Some(account) =
+            self.account(id).filter(|_| standing.is_empty() || standing == fault(Class::Permission))
+        else {
             return standing;
         };
         let Some(kind) = self.policy(account).types.get(&name.0) else { return fault(Class::Invalid) };

@@ -44,7 +44,8 @@ pub(super) fn is_on(value: &Value) -> bool {
 pub(super) fn expand(value: &Value, all: &[String]) -> Vec<String> {
     let said = words(value);
     let wanted = |name: &str| {
-        let taken = said.iter().filter_map(|item| item.strip_prefix("except ")).any(|p| matches(p.trim(), name));
+        let taken =
+            said.iter().filter_map(|item| item.strip_prefix("except ")).any(|p| matches(p.trim(), name));
         let given = said.iter().filter(|item| !item.starts_with("except ")).any(|p| matches(p, name));
         given && !taken
     };
@@ -66,11 +67,16 @@ mod tests {
 
     #[test]
     fn switches_anchors_and_patterns_are_read_as_the_files_mean_them() {
-        let read = read("a: &x [users.*, except users.edit]\nb: *x\nc: { on: [], requires: { seen: on, not: false } }");
+        let read = read(
+            "a: &x [users.*, except users.edit]\nb: *x\nc: { on: [], requires: { seen: on, not: false } }",
+        );
         let all = ["users.view", "users.edit", "money.view"].map(str::to_owned);
         assert_eq!(expand(&read["b"], &all), ["users.view"]);
         assert_eq!(words(&read["c"]["on"]), Vec::<String>::new());
-        assert_eq!((word(&read["c"]["requires"]["seen"]), word(&read["c"]["requires"]["not"])), ("on".into(), "off".into()));
+        assert_eq!(
+            (word(&read["c"]["requires"]["seen"]), word(&read["c"]["requires"]["not"])),
+            ("on".into(), "off".into())
+        );
         assert_eq!(expand(&serde_json::json!("*.view"), &all), ["users.view", "money.view"]);
     }
 }

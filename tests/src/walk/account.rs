@@ -3,8 +3,8 @@
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest,
     DeleteAccountRequest, DeleteResourceRequest, GetAccountRequest, GetResourceRequest, ListAccountsRequest,
-    ListResourcesRequest, ReinstateAccountRequest, RemoveAccountGroupUserRequest, SuspendAccountRequest,
-    UpdateAccountRequest,
+    ListActivityRequest, ListResourcesRequest, ReinstateAccountRequest, RemoveAccountGroupUserRequest,
+    SuspendAccountRequest, UpdateAccountRequest,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
@@ -47,6 +47,9 @@ pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.AccountService/DeleteAccount", Needs::Operation("account.delete"), &[], |scene| {
         DeleteAccountRequest { account: scene.account.clone() }.encode_to_vec()
     }),
+    Case::new("/mandate.v1.AccountService/ListActivity", Needs::Operation("activity.list"), READ, |scene| {
+        ListActivityRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
+    }),
     Case::new("/mandate.v1.AccountService/CreateResource", Needs::OnResource("create"), &[], |scene| {
         CreateResourceRequest {
             account: scene.account.clone(),
@@ -57,14 +60,20 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/GetResource", Needs::OnResource("view"), READ, |scene| {
-        GetResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }.encode_to_vec()
-    }),
-    Case::new("/mandate.v1.AccountService/ListResources", Needs::OnType("view"), READ, |scene| {
-        ListResourcesRequest { account: scene.account.clone(), r#type: scene.kind.clone(), ..Default::default() }
+        GetResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }
             .encode_to_vec()
     }),
+    Case::new("/mandate.v1.AccountService/ListResources", Needs::OnType("view"), READ, |scene| {
+        ListResourcesRequest {
+            account: scene.account.clone(),
+            r#type: scene.kind.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
+    }),
     Case::new("/mandate.v1.AccountService/DeleteResource", Needs::OnResource("delete"), &[], |scene| {
-        DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }.encode_to_vec()
+        DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }
+            .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/CreateAccountGroup", Needs::Known, &[], |scene| {
         CreateAccountGroupRequest {
@@ -83,6 +92,7 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/RemoveAccountGroupUser", Needs::GroupRole, &[], |scene| {
-        RemoveAccountGroupUserRequest { group: scene.group.clone(), user: scene.target.clone() }.encode_to_vec()
+        RemoveAccountGroupUserRequest { group: scene.group.clone(), user: scene.target.clone() }
+            .encode_to_vec()
     }),
 ];

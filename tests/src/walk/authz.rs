@@ -1,7 +1,8 @@
 //! Cases of `AuthzService`.
 
 use mandate_proto::v1::{
-    BatchCheckRequest, BatchCheckResponse, CheckRequest, LookupPermissionsRequest, Subject, batch_check_result, subject,
+    BatchCheckRequest, BatchCheckResponse, CheckRequest, LookupPermissionsRequest, Subject,
+    batch_check_result, subject,
 };
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -17,8 +18,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.AuthzService/Check", Needs::NotOneself, CHECK, |scene| {
         check(scene, &scene.target).encode_to_vec()
     }),
-    Case::new("/mandate.v1.AuthzService/Check", Needs::Known, CHECK, |scene| check(scene, &scene.caller).encode_to_vec())
-        .variant("oneself"),
+    Case::new("/mandate.v1.AuthzService/Check", Needs::Known, CHECK, |scene| {
+        check(scene, &scene.caller).encode_to_vec()
+    })
+    .variant("oneself"),
     batch(Case::new("/mandate.v1.AuthzService/BatchCheck", Needs::NotOneself, CHECK, |scene| {
         BatchCheckRequest { checks: vec![check(scene, &scene.target)] }.encode_to_vec()
     })),
@@ -31,8 +34,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Operation("member.get"), READ, |scene| {
         lookup(scene, &scene.target)
     }),
-    Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Known, READ, |scene| lookup(scene, &scene.caller))
-        .variant("oneself"),
+    Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Known, READ, |scene| {
+        lookup(scene, &scene.caller)
+    })
+    .variant("oneself"),
 ];
 
 fn check(scene: &Scene, user: &str) -> CheckRequest {
@@ -45,7 +50,8 @@ fn check(scene: &Scene, user: &str) -> CheckRequest {
 }
 
 fn lookup(scene: &Scene, user: &str) -> Vec<u8> {
-    LookupPermissionsRequest { account: scene.account.clone(), subject: Some(about(user)), resource: None }.encode_to_vec()
+    LookupPermissionsRequest { account: scene.account.clone(), subject: Some(about(user)), resource: None }
+        .encode_to_vec()
 }
 
 fn about(user: &str) -> Subject {
@@ -60,7 +66,11 @@ const fn batch(mut case: Case) -> Case {
         match answer.results.first().and_then(|result| result.result.clone()) {
             Some(batch_check_result::Result::Error(error)) => {
                 let details = error.encode_to_vec().into();
-                Outcome::Refused(Box::new(Status::with_details(Code::from(error.code), error.message, details)))
+                Outcome::Refused(Box::new(Status::with_details(
+                    Code::from(error.code),
+                    error.message,
+                    details,
+                )))
             }
             _ => outcome,
         }

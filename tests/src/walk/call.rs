@@ -46,7 +46,9 @@ impl Outcome {
     pub fn seen(&self) -> String {
         match self {
             Self::Answered(bytes) => format!("{bytes:?}"),
-            Self::Refused(status) => format!("{:?} {:?} {:?}", status.code(), status.message(), status.details()),
+            Self::Refused(status) => {
+                format!("{:?} {:?} {:?}", status.code(), status.message(), status.details())
+            }
         }
     }
 }

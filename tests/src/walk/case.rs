@@ -47,7 +47,12 @@ pub struct Case {
 }
 
 impl Case {
-    pub(super) const fn new(rpc: &'static str, needs: Needs, scopes: &'static [&'static str], request: fn(&Scene) -> Vec<u8>) -> Self {
+    pub(super) const fn new(
+        rpc: &'static str,
+        needs: Needs,
+        scopes: &'static [&'static str],
+        request: fn(&Scene) -> Vec<u8>,
+    ) -> Self {
         Self { rpc, variant: "", needs, scopes, request, inside: |outcome| outcome }
     }
 

@@ -2,8 +2,8 @@
 
 use mandate_proto::v1::{
     AddMemberRequest, AssignResourceRequest, GetMemberRequest, ListAssignmentsRequest, ListMembersRequest,
-    ReinstateMemberRequest, RemoveMemberRequest, SuspendMemberRequest, UnassignResourceRequest, UpdateMemberRequest,
-    list_assignments_request,
+    ReinstateMemberRequest, RemoveMemberRequest, SuspendMemberRequest, UnassignResourceRequest,
+    UpdateMemberRequest, list_assignments_request,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
@@ -26,30 +26,54 @@ pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.MembershipService/GetMember", Needs::Operation("member.get"), READ, |scene| {
         get(scene, &scene.target)
     }),
-    Case::new("/mandate.v1.MembershipService/GetMember", Needs::Membership, READ, |scene| get(scene, &scene.caller))
-        .variant("oneself"),
+    Case::new("/mandate.v1.MembershipService/GetMember", Needs::Membership, READ, |scene| {
+        get(scene, &scene.caller)
+    })
+    .variant("oneself"),
     Case::new("/mandate.v1.MembershipService/ListMembers", Needs::Operation("member.list"), READ, |scene| {
         ListMembersRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
-    Case::new("/mandate.v1.MembershipService/UpdateMember", Needs::Operation("member.update"), &[], |scene| {
-        UpdateMemberRequest {
-            account: scene.account.clone(),
-            user: scene.target.clone(),
-            roles: vec![scene.other_role.clone()],
-            update_mask: Some(FieldMask { paths: vec!["roles".into()] }),
-            ..Default::default()
-        }
-        .encode_to_vec()
-    }),
-    Case::new("/mandate.v1.MembershipService/SuspendMember", Needs::Operation("member.suspend"), &[], |scene| {
-        SuspendMemberRequest { account: scene.account.clone(), user: scene.target.clone() }.encode_to_vec()
-    }),
-    Case::new("/mandate.v1.MembershipService/ReinstateMember", Needs::Operation("member.suspend"), &[], |scene| {
-        ReinstateMemberRequest { account: scene.account.clone(), user: scene.target.clone() }.encode_to_vec()
-    }),
-    Case::new("/mandate.v1.MembershipService/RemoveMember", Needs::Operation("member.remove"), &[], |scene| {
-        RemoveMemberRequest { account: scene.account.clone(), user: scene.target.clone() }.encode_to_vec()
-    }),
+    Case::new(
+        "/mandate.v1.MembershipService/UpdateMember",
+        Needs::Operation("member.update"),
+        &[],
+        |scene| {
+            UpdateMemberRequest {
+                account: scene.account.clone(),
+                user: scene.target.clone(),
+                roles: vec![scene.other_role.clone()],
+                update_mask: Some(FieldMask { paths: vec!["roles".into()] }),
+                ..Default::default()
+            }
+            .encode_to_vec()
+        },
+    ),
+    Case::new(
+        "/mandate.v1.MembershipService/SuspendMember",
+        Needs::Operation("member.suspend"),
+        &[],
+        |scene| {
+            SuspendMemberRequest { account: scene.account.clone(), user: scene.target.clone() }
+                .encode_to_vec()
+        },
+    ),
+    Case::new(
+        "/mandate.v1.MembershipService/ReinstateMember",
+        Needs::Operation("member.suspend"),
+        &[],
+        |scene| {
+            ReinstateMemberRequest { account: scene.account.clone(), user: scene.target.clone() }
+                .encode_to_vec()
+        },
+    ),
+    Case::new(
+        "/mandate.v1.MembershipService/RemoveMember",
+        Needs::Operation("member.remove"),
+        &[],
+        |scene| {
+            RemoveMemberRequest { account: scene.account.clone(), user: scene.target.clone() }.encode_to_vec()
+        },
+    ),
     Case::new("/mandate.v1.MembershipService/RemoveMember", Needs::Operation("member.leave"), &[], |scene| {
         RemoveMemberRequest { account: scene.account.clone(), user: scene.caller.clone() }.encode_to_vec()
     })
@@ -62,17 +86,25 @@ pub(super) const CASES: &[Case] = &[
         }
         .encode_to_vec()
     }),
-    Case::new("/mandate.v1.MembershipService/UnassignResource", Needs::OnResource("unassign"), &[], |scene| {
-        UnassignResourceRequest {
-            account: scene.account.clone(),
-            user: scene.target.clone(),
-            resource: Some(scene.resource()),
-        }
-        .encode_to_vec()
-    }),
-    Case::new("/mandate.v1.MembershipService/ListAssignments", Needs::Operation("member.get"), READ, |scene| {
-        of(scene, list_assignments_request::Of::User(scene.target.clone()))
-    }),
+    Case::new(
+        "/mandate.v1.MembershipService/UnassignResource",
+        Needs::OnResource("unassign"),
+        &[],
+        |scene| {
+            UnassignResourceRequest {
+                account: scene.account.clone(),
+                user: scene.target.clone(),
+                resource: Some(scene.resource()),
+            }
+            .encode_to_vec()
+        },
+    ),
+    Case::new(
+        "/mandate.v1.MembershipService/ListAssignments",
+        Needs::Operation("member.get"),
+        READ,
+        |scene| of(scene, list_assignments_request::Of::User(scene.target.clone())),
+    ),
     Case::new("/mandate.v1.MembershipService/ListAssignments", Needs::Membership, READ, |scene| {
         of(scene, list_assignments_request::Of::User(scene.caller.clone()))
     })
@@ -88,5 +120,6 @@ fn get(scene: &Scene, user: &str) -> Vec<u8> {
 }
 
 fn of(scene: &Scene, of: list_assignments_request::Of) -> Vec<u8> {
-    ListAssignmentsRequest { account: scene.account.clone(), of: Some(of), ..Default::default() }.encode_to_vec()
+    ListAssignmentsRequest { account: scene.account.clone(), of: Some(of), ..Default::default() }
+        .encode_to_vec()
 }

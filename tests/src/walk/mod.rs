@@ -11,7 +11,9 @@ mod case;
 mod identity;
 mod membership;
 pub mod stage;
+mod table;
 
 pub use call::{Outcome, call, rpcs};
 pub use case::{Case, Needs, cases};
 pub use stage::{Scene, Stage};
+pub use table::Table;

@@ -6,8 +6,9 @@ use mandate_proto::v1::account_service_client::AccountServiceClient;
 use mandate_proto::v1::identity_service_client::IdentityServiceClient;
 use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::{
-    AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue, CreateAccountGroupRequest,
-    CreateAccountRequest, CreateResourceRequest, CreateUserRequest, NewAssignment, ResourceRef,
+    AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue,
+    CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, CreateUserRequest, NewAssignment,
+    ResourceRef,
 };
 
 use crate::{Authorized, Server};
@@ -151,7 +152,8 @@ impl Stage<'_> {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let chief = self.user("chief", serial).await;
-        let caller = if cast.place == Place::First { chief.clone() } else { self.user("caller", serial).await };
+        let caller =
+            if cast.place == Place::First { chief.clone() } else { self.user("caller", serial).await };
         let shape = &self.shape;
         let mut scene = Scene {
             serial,
@@ -242,7 +244,10 @@ impl Stage<'_> {
             roles: roles.to_vec(),
             ..Default::default()
         };
-        MembershipServiceClient::new(self.operator()).add_member(request).await.expect("an operator adds a member");
+        MembershipServiceClient::new(self.operator())
+            .add_member(request)
+            .await
+            .expect("an operator adds a member");
     }
 
     async fn assign(&self, scene: &Scene, user: &str, assignment: NewAssignment) {
@@ -251,7 +256,10 @@ impl Stage<'_> {
             user: user.into(),
             assignment: Some(assignment),
         };
-        MembershipServiceClient::new(self.operator()).assign_resource(request).await.expect("an operator assigns");
+        MembershipServiceClient::new(self.operator())
+            .assign_resource(request)
+            .await
+            .expect("an operator assigns");
     }
 
     async fn group(&self, account: &str, founder: &str) -> String {
@@ -265,7 +273,8 @@ impl Stage<'_> {
     }
 
     async fn seat(&self, group: &str, user: &str, role: &str) {
-        let request = AddAccountGroupUserRequest { group: group.into(), user: user.into(), role: role.into() };
+        let request =
+            AddAccountGroupUserRequest { group: group.into(), user: user.into(), role: role.into() };
         self.accounts().add_account_group_user(request).await.expect("an operator adds a user to a group");
     }
 }
