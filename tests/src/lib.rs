@@ -29,6 +29,7 @@ mod background;
 mod binary;
 mod caller;
 mod database;
+pub mod dump;
 mod engines;
 pub mod expect;
 pub mod jwt;

@@ -19,6 +19,7 @@
 mod calls;
 mod contacts;
 mod groups;
+mod identity;
 mod invitations;
 mod party;
 mod question;

@@ -134,7 +134,7 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
         .and_then(|kind| policy.resource_types.iter().find(|found| found.name == kind.name));
     let on = |operation: &str| ResourceOperation::from_name(operation).expect("an operation");
     match case.needs {
-        Needs::Known | Needs::Membership | Needs::Public => Verdict::May,
+        Needs::Known | Needs::Membership | Needs::Password | Needs::Public => Verdict::May,
         Needs::NotOneself => Verdict::MayNot("NOT_ONESELF"),
         Needs::Nobody => Verdict::MayNot("SCOPE_MISSING"),
         Needs::GroupRole | Needs::GroupControl(_) if policy.groups.is_none() || cast.group_role.is_none() => {
@@ -251,7 +251,7 @@ on_both_engines! {
                 let header = token.as_deref().map(bearer);
                 let outcome = (case.inside)(call(&server.channel(), case.rpc, (case.request)(&scene), header.as_deref()).await);
                 let word = outcome.word();
-                let fits = scopes.iter().any(|scope| *scope == "platform.operator" || case.scopes.contains(scope));
+                let fits = case.needs == Needs::Public || scopes.iter().any(|scope| *scope == "platform.operator" || case.scopes.contains(scope));
                 // What is not for persons at all does not even ask who they are.
                 let nobody = case.needs == Needs::Nobody && *refusal == "CALLER_UNKNOWN" && word == "SCOPE_MISSING";
                 let refused = fits == (word == *refusal) && !nobody || fits && MAY_NOT.contains(&word.as_str());
@@ -289,7 +289,10 @@ on_both_engines! {
                 let nowhere = (case.inside)(call(&server.channel(), case.rpc, nowhere, Some(&header)).await);
                 let name = format!("{} under {}", case.name(), policy.name);
                 assert_eq!(there.seen(), nowhere.seen(), "{name}");
-                let by_membership = !matches!(case.needs, Needs::Known | Needs::NotOneself | Needs::Nobody);
+                let by_membership = !matches!(
+                    case.needs,
+                    Needs::Known | Needs::NotOneself | Needs::Nobody | Needs::Password | Needs::Public
+                );
                 assert!(!by_membership || there.word() == "NOT_A_MEMBER", "{name}: {}", there.word());
             }
         }
@@ -336,7 +339,8 @@ on_both_engines! {
         assert!(wrong.is_empty(), "{wrong:#?}");
         // The right person succeeds somewhere, with each call that is for persons.
         let here = cases.iter().filter(|case| case.success == Success::Here);
-        let for_persons = here.filter(|case| !matches!(case.needs, Needs::Nobody | Needs::NotOneself | Needs::Public));
+        let without = [Needs::Nobody, Needs::NotOneself, Needs::Password, Needs::Public];
+        let for_persons = here.filter(|case| !without.contains(&case.needs));
         let never: Vec<String> = for_persons.map(Case::name).filter(|name| !reached.contains(name)).collect();
         assert!(never.is_empty(), "nobody in any role succeeds with {never:?}");
         for (name, text) in tables {

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::contact::Contact;
+use crate::credential::Credential;
 use crate::group::Group;
-use crate::id::{AccountId, ContactId, GroupId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, SessionId, UserId};
 use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::resource::{Assignment, Resource, ResourceRef};
-use crate::user::User;
+use crate::session::Session;
+use crate::user::{Identity, User};
 
 /// One fact as it is from now on. A change carries the whole fact, so that applying it needs nothing else
 /// and applying it twice changes nothing.
@@ -21,6 +23,25 @@ pub enum Change {
     Account(Account),
     /// The user is this.
     User(User),
+    /// The user is no more, with password and sessions: what identified the person is gone.
+    UserErased {
+        /// The former user.
+        user: UserId,
+        /// The logins that were theirs, for the facts in memory alone.
+        #[serde(skip)]
+        identities: Vec<Identity>,
+    },
+    /// The user's password is this.
+    Credential(Credential),
+    /// The session is this.
+    Session(Session),
+    /// The session is no more.
+    SessionEnded {
+        /// Whose it was.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+    },
     /// The membership is this.
     Membership(Membership),
     /// The membership is no more.
@@ -77,6 +98,10 @@ impl Change {
         match self {
             Self::Account(_) => "account",
             Self::User(_) => "user",
+            Self::UserErased { .. } => "user_erased",
+            Self::Credential(_) => "credential",
+            Self::Session(_) => "session",
+            Self::SessionEnded { .. } => "session_ended",
             Self::Membership(_) => "membership",
             Self::MembershipEnded { .. } => "membership_ended",
             Self::Resource(_) => "resource",
@@ -105,7 +130,13 @@ impl Change {
             | Self::ResourceDeleted { account, .. }
             | Self::AssignmentEnded { account, .. }
             | Self::ContactRemoved { account, .. } => Some(*account),
-            Self::User(_) | Self::Group(_) | Self::GroupDeleted { .. } => None,
+            Self::User(_)
+            | Self::UserErased { .. }
+            | Self::Credential(_)
+            | Self::Session(_)
+            | Self::SessionEnded { .. }
+            | Self::Group(_)
+            | Self::GroupDeleted { .. } => None,
         }
     }
 }

@@ -4,11 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AttributeValue, Origin};
-use crate::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
+use crate::credential::{InitialLifetime, Secret};
+use crate::id::{AccountId, ContactId, GroupId, InvitationId, SessionId, UserId};
 use crate::invitation::Then;
 use crate::mail::Locale;
 use crate::records::Key;
 use crate::resource::ResourceRef;
+use crate::session::Sessions;
 use crate::user::Identity;
 
 /// Who asks for a write.
@@ -226,6 +228,68 @@ pub enum Command {
         display_name: String,
         /// Logins that are this person.
         identities: Vec<Identity>,
+    },
+    /// Changes a user's profile. The e-mail address never changes (IX-11).
+    UpdateUser {
+        /// The user.
+        user: UserId,
+        /// The new name, if it is to change.
+        display_name: Option<String>,
+        /// The new language tag, if it is to change; empty: not known any more.
+        locale: Option<String>,
+    },
+    /// Suspends a user in every account, and ends their sessions.
+    SuspendUser {
+        /// The user.
+        user: UserId,
+    },
+    /// Ends a user's suspension.
+    ReinstateUser {
+        /// The user.
+        user: UserId,
+    },
+    /// Erases a user's personal data, and ends their memberships and sessions.
+    EraseUser {
+        /// The user.
+        user: UserId,
+    },
+    /// Gives a user a password of somebody else's choosing (IX-10).
+    SetInitialPassword {
+        /// The user.
+        user: UserId,
+        /// Its hash.
+        hash: Secret,
+        /// How long it is good.
+        lifetime: InitialLifetime,
+    },
+    /// Replaces a user's password by one of their own choosing, and ends their other sessions.
+    SetPassword {
+        /// The user.
+        user: UserId,
+        /// The hash that the old password was found to fit.
+        proven: Secret,
+        /// The hash of the new one.
+        hash: Secret,
+        /// The session that goes on; `None`: all end.
+        keep: Option<SessionId>,
+    },
+    /// Begins a session for a user who gave their password.
+    BeginSession {
+        /// The user.
+        user: UserId,
+        /// The new session.
+        session: SessionId,
+        /// The hash that the password was found to fit.
+        proven: Secret,
+        /// The hash of the refresh token.
+        refresh: Secret,
+    },
+    /// Ends sessions of a user.
+    EndSessions {
+        /// The user.
+        user: UserId,
+        /// Which.
+        which: Sessions,
     },
     /// Founds a group of accounts (PE-01).
     CreateGroup {
@@ -451,6 +515,14 @@ impl Command {
             | Self::SendBillingMail { account, .. } => Some(*account),
             Self::CreateAccount { .. }
             | Self::CreateUser { .. }
+            | Self::UpdateUser { .. }
+            | Self::SuspendUser { .. }
+            | Self::ReinstateUser { .. }
+            | Self::EraseUser { .. }
+            | Self::SetInitialPassword { .. }
+            | Self::SetPassword { .. }
+            | Self::BeginSession { .. }
+            | Self::EndSessions { .. }
             | Self::CreateGroup { .. }
             | Self::AddGroupUser { .. }
             | Self::RemoveGroupUser { .. }
@@ -472,6 +544,14 @@ impl Command {
             | Self::ReplaceMemberEmail { user, .. }
             | Self::AddGroupUser { user, .. }
             | Self::RemoveGroupUser { user, .. }
+            | Self::UpdateUser { user, .. }
+            | Self::SuspendUser { user }
+            | Self::ReinstateUser { user }
+            | Self::EraseUser { user }
+            | Self::SetInitialPassword { user, .. }
+            | Self::SetPassword { user, .. }
+            | Self::BeginSession { user, .. }
+            | Self::EndSessions { user, .. }
             | Self::CreateAccount { first_user: user, .. }
             | Self::CreateGroup { founder: user, .. }
             | Self::TransferOwnership { to: user, .. }
@@ -532,6 +612,14 @@ impl Command {
             Self::Assign { .. } => "resource.assign",
             Self::Unassign { .. } => "resource.unassign",
             Self::CreateUser { .. } => "user.create",
+            Self::UpdateUser { .. } => "user.update",
+            Self::SuspendUser { .. } => "user.suspend",
+            Self::ReinstateUser { .. } => "user.reinstate",
+            Self::EraseUser { .. } => "user.erase",
+            Self::SetInitialPassword { .. } => "user.set_initial_password",
+            Self::SetPassword { .. } => "user.set_password",
+            Self::BeginSession { .. } => "session.begin",
+            Self::EndSessions { .. } => "session.end",
             Self::CreateGroup { .. } => "group.create",
             Self::AddGroupUser { .. } => "group.add_user",
             Self::RemoveGroupUser { .. } => "group.remove_user",

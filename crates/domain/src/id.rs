@@ -38,6 +38,7 @@ const KINDS: &[(&str, &str)] = &[
     ("con_", "a contact"),
     ("grp_", "an account group"),
     ("inv_", "an invitation"),
+    ("ses_", "a session"),
 ];
 
 fn parse(text: &str, prefix: &'static str, wanted: &'static str) -> Result<u128, IdError> {
@@ -124,6 +125,8 @@ ids! {
     GroupId, "grp_", "an account group";
     /// The id of an invitation.
     InvitationId, "inv_", "an invitation";
+    /// The id of a session.
+    SessionId, "ses_", "a session";
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Least and most holders of a role: in an account, on one resource, in a group. One judge for every
 //! plan: it compares holders before and after all changes together, and refuses only what gets worse.
-//! Active holders alone count towards a least; pending and suspended ones count towards a most.
+//! Active holders alone count towards a least: their membership is active, and so are they themselves. Pending
+//! and suspended ones count towards a most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::account::AccountState;
 use crate::change::Change;
 use crate::id::{AccountId, GroupId, UserId};
 use crate::invitation::Invitation;
@@ -43,12 +45,20 @@ pub(crate) fn judge(policies: &Policies, records: &Records, changes: &[Change]) 
     judge.born(&mut deltas)?;
     judge.members(&mut deltas)?;
     judge.invitations(&mut deltas)?;
+    judge.users(&mut deltas)?;
     judge.assignments(&mut deltas)?;
     judge.seats(&mut deltas)?;
     for ((scope, role), delta) in deltas {
         judge.limit(&scope, role, delta)?;
     }
     Ok(())
+}
+
+/// Before the plan or after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    After,
 }
 
 struct Judge<'a> {
@@ -58,7 +68,8 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// New accounts, resources and groups start from no holders and must meet every least at birth.
+    /// New accounts, resources and groups start from no holders and must meet every least at birth; accounts that
+    /// come back must meet it again.
     fn born(&self, deltas: &mut Deltas<'a>) -> Result<(), Stop> {
         for change in self.changes {
             let scope = match change {
@@ -67,7 +78,7 @@ impl<'a> Judge<'a> {
                 Change::Group(group) => Scope::Group(group.id),
                 _ => continue,
             };
-            if self.is_new(&scope)? {
+            if self.is_new(&scope)? || self.is_back(&scope)? {
                 for role in limited(self.roles(&scope)?).filter(|role| role.holders.least > 0) {
                     deltas.entry((scope.clone(), &role.name)).or_default();
                 }
@@ -86,9 +97,9 @@ impl<'a> Judge<'a> {
             let scope = Scope::Account(account);
             let before = self.membership_before(account, user)?;
             for role in limited(self.roles(&scope)?) {
-                let held = |m: Option<&Membership>| m.is_some_and(|m| m.roles.contains(&role.name));
-                let counted = |m| (held(m), held(m) && is_active(m));
-                add(deltas, (scope.clone(), &role.name), counted(before), counted(after));
+                let before = self.holds(before, &role.name, When::Before)?;
+                let after = self.holds(after, &role.name, When::After)?;
+                add(deltas, (scope.clone(), &role.name), before, after);
             }
         }
         Ok(())
@@ -112,6 +123,76 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
+    /// Holders who stay members and are suspended or reinstated everywhere.
+    fn users(&self, deltas: &mut Deltas<'a>) -> Result<(), Stop> {
+        for membership in self.memberships_of_switched()? {
+            if self.membership_after(membership.account, membership.user).is_some() {
+                continue;
+            }
+            let scope = Scope::Account(membership.account);
+            for role in limited(self.roles(&scope)?) {
+                let before = self.holds(Some(membership), &role.name, When::Before)?;
+                let after = self.holds(Some(membership), &role.name, When::After)?;
+                add(deltas, (scope.clone(), &role.name), before, after);
+            }
+        }
+        Ok(())
+    }
+
+    /// The memberships of users who are suspended or reinstated, in accounts that are not deleted: those are
+    /// judged when they come back.
+    fn memberships_of_switched(&self) -> Result<Vec<&'a Membership>, Stop> {
+        let mut found = Vec::new();
+        for change in self.changes {
+            let Change::User(after) = change else { continue };
+            if self.user_is_active(after.id, When::Before)? == (after.state == UserState::Active)
+                || self.user_before(after.id)?.is_none()
+            {
+                continue;
+            }
+            for membership in self.records.memberships_of(after.id)? {
+                let account = self.records.account(membership.account)?;
+                if account.is_some_and(|account| account.state != AccountState::Deleted) {
+                    found.push(membership);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the membership holds the role at all, and whether it does so actively.
+    fn holds(&self, membership: Option<&Membership>, role: &str, when: When) -> Result<(bool, bool), Stop> {
+        let Some(found) = membership.filter(|m| m.roles.iter().any(|held| held == role)) else {
+            return Ok((false, false));
+        };
+        Ok((true, self.is_active(Some(found), when)?))
+    }
+
+    fn is_active(&self, membership: Option<&Membership>, when: When) -> Result<bool, Stop> {
+        match membership {
+            Some(found) if found.state == MemberState::Active => self.user_is_active(found.user, when),
+            _ => Ok(false),
+        }
+    }
+
+    fn user_is_active(&self, id: UserId, when: When) -> Result<bool, Stop> {
+        let planned = self.changes.iter().rev().find_map(|change| match change {
+            Change::User(user) if user.id == id => Some(user.state == UserState::Active),
+            Change::UserErased { user, .. } if *user == id => Some(false),
+            _ => None,
+        });
+        match (when, planned) {
+            (When::After, Some(active)) => Ok(active),
+            _ => Ok(self.user_before(id)?.is_some_and(|user| user.state == UserState::Active)),
+        }
+    }
+
+    /// A user who is new has no record, or one that says so.
+    fn user_before(&self, id: UserId) -> Result<Option<&'a User>, Stop> {
+        let planned = self.changes.iter().any(|change| matches!(change, Change::User(user) if user.id == id));
+        if planned && !self.records.has(&Key::User(id)) { Ok(None) } else { self.records.user(id) }
+    }
+
     fn assignments(&self, deltas: &mut Deltas<'a>) -> Result<(), Stop> {
         for (account, user, resource) in self.touched_assignments()? {
             let scope = Scope::Resource(account, resource.clone());
@@ -120,12 +201,15 @@ impl<'a> Judge<'a> {
             }
             let before = self.assignment_before(account, user, &resource)?;
             let after = self.assignment_after(account, user, &resource).unwrap_or(before);
-            let active_before = is_active(self.membership_before(account, user)?);
-            let active_after = match self.membership_after(account, user) {
-                Some(after) => is_active(after),
-                None => active_before,
-            };
-            for role in limited(self.roles(&scope)?) {
+            let roles: Vec<_> = limited(self.roles(&scope)?).collect();
+            if roles.is_empty() {
+                continue;
+            }
+            let membership = self.membership_before(account, user)?;
+            let active_before = self.is_active(membership, When::Before)?;
+            let membership = self.membership_after(account, user).unwrap_or(membership);
+            let active_after = self.is_active(membership, When::After)?;
+            for role in roles {
                 let held = |a: Option<&Assignment>| a.is_some_and(|a| a.roles.contains(&role.name));
                 let (before, after) = (held(before), held(after));
                 add(
@@ -141,12 +225,12 @@ impl<'a> Judge<'a> {
 
     fn seats(&self, deltas: &mut Deltas<'a>) -> Result<(), Stop> {
         for change in self.changes {
-            let Change::User(after) = change else { continue };
-            // A user who is new has no record and no seat yet.
-            let before =
-                if self.records.has(&Key::User(after.id)) { self.records.user(after.id)? } else { None };
-            let groups =
-                before.into_iter().chain([after]).flat_map(|user| &user.seats).map(|seat| seat.group);
+            let (before, after) = match change {
+                Change::User(after) => (self.user_before(after.id)?, Some(after)),
+                Change::UserErased { user, .. } => (self.user_before(*user)?, None),
+                _ => continue,
+            };
+            let groups = before.into_iter().chain(after).flat_map(|user| &user.seats).map(|seat| seat.group);
             for group in groups.collect::<BTreeSet<_>>() {
                 // A group that is no more needs nobody.
                 if self.changes.iter().any(|c| matches!(c, Change::GroupDeleted { group: g } if *g == group))
@@ -158,8 +242,13 @@ impl<'a> Judge<'a> {
                     let held =
                         |user: &User| user.seats.iter().any(|s| s.group == group && s.role == role.name);
                     let counted = |user: &User| (held(user), held(user) && user.state == UserState::Active);
-                    let before = before.map_or((false, false), counted);
-                    add(deltas, (scope.clone(), &role.name), before, counted(after));
+                    let (before, after) = (before.map(counted), after.map(counted));
+                    add(
+                        deltas,
+                        (scope.clone(), &role.name),
+                        before.unwrap_or_default(),
+                        after.unwrap_or_default(),
+                    );
                 }
             }
         }
@@ -173,7 +262,7 @@ impl<'a> Judge<'a> {
         let left = apply(before.active, delta.active);
         let total = apply(before.total, delta.total);
         let (role_name, least) = (name.to_owned(), role.holders.least);
-        if left < least && (delta.active < 0 || is_new) {
+        if left < least && (delta.active < 0 || is_new || self.is_back(scope)?) {
             let holders = before.active;
             let refusal = Refusal::LimitLeast { role: role_name, scope: scope.shown(), least, holders, left };
             return Err(refusal.into());
@@ -192,6 +281,22 @@ impl<'a> Judge<'a> {
             Scope::Account(account) => self.records.holders(*account, role),
             Scope::Resource(account, resource) => self.records.resource_holders(*account, resource, role),
             Scope::Group(group) => self.records.group_holders(*group, role),
+        }
+    }
+
+    /// Whether the plan takes back the account's deletion: who was suspended meanwhile holds nothing actively.
+    fn is_back(&self, scope: &Scope) -> Result<bool, Stop> {
+        let Scope::Account(id) = scope else { return Ok(false) };
+        let after = self.changes.iter().find_map(|change| match change {
+            Change::Account(account) if account.id == *id => Some(account.state),
+            _ => None,
+        });
+        match after {
+            None | Some(AccountState::Deleted) => Ok(false),
+            Some(_) if !self.records.has(&Key::Account(*id)) => Ok(false),
+            Some(_) => {
+                Ok(self.records.account(*id)?.is_some_and(|before| before.state == AccountState::Deleted))
+            }
         }
     }
 
@@ -246,7 +351,13 @@ impl<'a> Judge<'a> {
     }
 
     fn membership_before(&self, account: AccountId, user: UserId) -> Result<Option<&'a Membership>, Stop> {
-        if self.is_new(&Scope::Account(account))? { Ok(None) } else { self.records.membership(account, user) }
+        if self.is_new(&Scope::Account(account))? {
+            return Ok(None);
+        }
+        if self.records.has(&Key::MembershipsOf(user)) {
+            return Ok(self.records.memberships_of(user)?.iter().find(|m| m.account == account));
+        }
+        self.records.membership(account, user)
     }
 
     /// The membership after the plan; outer `None`: the plan does not touch it.
@@ -306,13 +417,17 @@ impl<'a> Judge<'a> {
                 }
                 Change::Membership(after) => {
                     let before = self.membership_before(after.account, after.user)?;
-                    if before.is_some() && is_active(before) != is_active(Some(after)) {
+                    if before.is_some_and(|before| before.state != after.state) {
                         let all = self.records.assignments_of(after.account, after.user)?;
                         touched.extend(all.iter().map(|a| (a.account, a.user, a.resource.clone())));
                     }
                 }
                 _ => {}
             }
+        }
+        for membership in self.memberships_of_switched()? {
+            let all = self.records.assignments_of(membership.account, membership.user)?;
+            touched.extend(all.iter().map(|a| (a.account, a.user, a.resource.clone())));
         }
         Ok(touched)
     }
@@ -336,10 +451,6 @@ impl Scope {
 
 fn limited(roles: Vec<&Role>) -> impl Iterator<Item = &Role> {
     roles.into_iter().filter(|role| role.holders.least > 0 || role.holders.most.is_some())
-}
-
-fn is_active(membership: Option<&Membership>) -> bool {
-    membership.is_some_and(|m| m.state == MemberState::Active)
 }
 
 /// Adds one holder's step from (held, active) before to (held, active) after.

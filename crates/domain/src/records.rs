@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use crate::account::Account;
 use crate::contact::Contact;
+use crate::credential::Credential;
 use crate::group::Group;
-use crate::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, InvitationId, SessionId, UserId};
 use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::refusal::Refusal;
 use crate::resource::{Assignment, Resource, ResourceRef};
+use crate::session::Session;
 use crate::user::{Identity, User};
 
 /// Names one thing to read. The order of the variants is the order in which rows are locked.
@@ -75,6 +77,14 @@ pub enum Key {
     PendingInvitation(AccountId, String),
     /// Every active member who holds this account role, by user id.
     ActiveHolders(AccountId, String),
+    /// Every membership of a user, whose accounts are locked with it.
+    MembershipsOf(UserId),
+    /// A user's password.
+    Credential(UserId),
+    /// One session.
+    Session(SessionId),
+    /// Every session of a user.
+    SessionsOf(UserId),
 }
 
 /// What was read for a [`Key`]. Absence is something read, too.
@@ -99,6 +109,7 @@ pub enum Record {
     /// For `Contact` and `ContactByEmail`.
     Contact(Option<Contact>),
     /// For `MembershipsInGroup`, `MembershipsOfGroup` and `MembershipsThroughGroup`.
+    /// For `MembershipsInGroup` and `MembershipsOf`.
     Memberships(Vec<Membership>),
     /// For `AccountsNotHeld` and `GroupAccounts`, ascending.
     Accounts(Vec<AccountId>),
@@ -110,6 +121,12 @@ pub enum Record {
     Invitation(Option<Invitation>),
     /// For `ActiveHolders`.
     People(Vec<User>),
+    /// For `Credential`.
+    Credential(Option<Credential>),
+    /// For `Session`.
+    Session(Option<Session>),
+    /// For `SessionsOf`.
+    Sessions(Vec<Session>),
 }
 
 /// How many hold a role, exactly.
@@ -252,4 +269,13 @@ impl Records {
     lookup!(
         /// The active users who actively hold the account role.
         active_holders(account: AccountId, role: &str) -> &[User], Key::ActiveHolders(account, role.to_owned()), Record::People(all) => all.as_slice());
+    lookup!(
+        /// Every membership of the user.
+        memberships_of(user: UserId) -> &[Membership], Key::MembershipsOf(user), Record::Memberships(all) => all.as_slice());
+    lookup!(
+        /// The user's password.
+        credential(user: UserId) -> Option<&Credential>, Key::Credential(user), Record::Credential(found) => found.as_ref());
+    lookup!(
+        /// Every session of the user.
+        sessions_of(user: UserId) -> &[Session], Key::SessionsOf(user), Record::Sessions(all) => all.as_slice());
 }

@@ -13,6 +13,9 @@ pub struct User {
     pub email: String,
     /// What people call them: 1 to 200 characters.
     pub display_name: String,
+    /// The language and region they prefer, as a BCP 47 tag (`de-CH`); empty: not known.
+    #[serde(default)]
+    pub locale: String,
     /// Whether they may do anything.
     pub state: UserState,
     /// The logins that are this person, beside this service's own.
@@ -21,6 +24,20 @@ pub struct User {
     pub seats: Vec<GroupSeat>,
     /// When the user was created: microseconds since the Unix epoch.
     pub created_at: i64,
+}
+
+impl User {
+    /// The user as the feed and the log keep them: by id, so that history stays whole when personal data goes.
+    #[must_use]
+    pub fn without_personal_data(&self) -> Self {
+        Self {
+            email: String::new(),
+            display_name: String::new(),
+            locale: String::new(),
+            identities: Vec::new(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Whether a user may do anything.

@@ -10,6 +10,7 @@
 //! - Health and reflection are open: they tell nothing about anybody.
 
 use mandate_domain::operation::{Operation, ResourceOperation};
+use mandate_domain::session::Purpose;
 
 use crate::auth::{Caller, CallerKind, Scope};
 
@@ -37,7 +38,8 @@ pub enum PersonRule {
     GroupRole,
     /// Nothing helps: it is not for persons.
     Nobody,
-    /// Nothing at all, not even a token: a link that was mailed is the proof.
+    /// Nothing at all, not even a token: a link that was mailed is the proof, or the caller signs in and cannot have
+    /// a token yet. The list of these is closed (X-02).
     Public,
 }
 
@@ -139,6 +141,18 @@ rules! {
 
     CREATE_USER = "/mandate.v1.IdentityService/CreateUser", &[Scope::UsersWrite], Nobody;
     GET_USER = "/mandate.v1.IdentityService/GetUser", &[Scope::UsersRead], Oneself;
+    LIST_USERS = "/mandate.v1.IdentityService/ListUsers", &[Scope::UsersRead], Nobody;
+    UPDATE_USER = "/mandate.v1.IdentityService/UpdateUser", &[Scope::UsersWrite], Oneself;
+    SUSPEND_USER = "/mandate.v1.IdentityService/SuspendUser", &[Scope::UsersWrite], Nobody;
+    REINSTATE_USER = "/mandate.v1.IdentityService/ReinstateUser", &[Scope::UsersWrite], Nobody;
+    EXPORT_USER = "/mandate.v1.IdentityService/ExportUser", &[], Oneself;
+    ERASE_USER = "/mandate.v1.IdentityService/EraseUser", &[], Nobody;
+    SET_INITIAL_PASSWORD = "/mandate.v1.IdentityService/SetInitialPassword", &[Scope::UsersWrite], Nobody;
+    SIGN_IN = "/mandate.v1.IdentityService/SignIn", &[], Public;
+    REFRESH_TOKEN = "/mandate.v1.IdentityService/RefreshToken", &[], Public;
+    SIGN_OUT = "/mandate.v1.IdentityService/SignOut", &[], Oneself;
+    SET_PASSWORD = "/mandate.v1.IdentityService/SetPassword", &[], Oneself;
+    GET_PUBLIC_KEYS = "/mandate.v1.IdentityService/GetPublicKeys", &[], Public;
 }
 
 /// The rule of an RPC; `None`: this service has no such RPC.
@@ -173,14 +187,29 @@ pub enum AccessError {
          (IdentityService.CreateUser), or use a token whose subject is the user's id"
     )]
     CallerUnknown,
+    /// The person signed in with an initial password, and asks for something else than to replace it (IX-10).
+    #[error(
+        "you signed in with an initial password; set one of your own first (IdentityService.SetPassword)"
+    )]
+    PasswordChangeRequired,
+    /// The person is suspended.
+    #[error("you are suspended; ask the provider's support")]
+    CallerSuspended,
+    /// The session of the token is over.
+    #[error("the session of this token has ended; sign in again")]
+    SessionEnded,
 }
 
 impl Rule {
     /// Judges what can be judged before the message is read.
     ///
     /// # Errors
-    /// [`AccessError::ScopeMissing`].
+    /// [`AccessError::PasswordChangeRequired`] and [`AccessError::ScopeMissing`].
     pub fn admit(&self, caller: &Caller, as_person: AsPerson) -> Result<(), AccessError> {
+        let confined = caller.session.is_some_and(|session| session.purpose == Purpose::SetPassword);
+        if confined && self.path != SET_PASSWORD.path {
+            return Err(AccessError::PasswordChangeRequired);
+        }
         let for_persons = self.person != Nobody;
         let refused = |needed| {
             // Whoever names a person already needs no hint that they could.
@@ -207,6 +236,14 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Whether the RPC needs no token.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.person == PersonRule::Public
+    }
+}
+
 /// Whether a service or an operator acts for a person with this call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsPerson {
@@ -224,7 +261,7 @@ mod tests {
     use prost_types::FileDescriptorSet;
 
     use super::*;
-    use crate::auth::ScopeSet;
+    use crate::auth::{CallerSession, ScopeSet};
 
     #[test]
     fn every_rpc_has_a_rule_and_every_rule_an_rpc() {
@@ -247,7 +284,33 @@ mod tests {
     fn caller(scopes: &[Scope]) -> Caller {
         let scopes: ScopeSet = scopes.iter().copied().collect();
         let kind = CallerKind::of(scopes);
-        Caller { kind, issuer: "i".into(), subject: "s".into(), scopes, expires_at_micros: 0 }
+        Caller { kind, issuer: "i".into(), subject: "s".into(), scopes, expires_at_micros: 0, session: None }
+    }
+
+    #[test]
+    fn what_needs_no_token_is_a_closed_list() {
+        let public: Vec<_> = RULES.iter().filter(|rule| rule.is_public()).map(|rule| rule.path).collect();
+        assert_eq!(
+            public,
+            [
+                ACCEPT_INVITATION.path,
+                DECLINE_INVITATION.path,
+                SIGN_IN.path,
+                REFRESH_TOKEN.path,
+                GET_PUBLIC_KEYS.path
+            ]
+        );
+    }
+
+    #[test]
+    fn an_initial_password_opens_one_call() {
+        let id = mandate_domain::id::SessionId::from_bits(1);
+        let session = Some(CallerSession { id, purpose: Purpose::SetPassword });
+        let confined = Caller { session, ..caller(&[]) };
+        for rule in RULES {
+            let expected = rule.path == SET_PASSWORD.path;
+            assert_eq!(rule.admit(&confined, AsPerson::No).is_ok(), expected, "{}", rule.path);
+        }
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Accounts {
         call: &Call,
         message: v1::ListAccountsRequest,
     ) -> Result<v1::ListAccountsResponse, Error> {
+        call.in_use(&self.facts).await?;
         let person = call.party.person();
         let paging = convert::account::list(message, person)?;
         let of = person.map_or(AccountsOf::Everybody, AccountsOf::User);

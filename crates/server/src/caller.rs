@@ -1,12 +1,13 @@
 //! Who acts: from a verified token to a person, a service or an operator of this installation.
 
 use mandate_domain::command::Actor;
-use mandate_domain::id::UserId;
-use mandate_domain::user::Identity;
+use mandate_domain::id::{SessionId, UserId};
+use mandate_domain::user::{Identity, UserState};
 use tonic::Extensions;
 
 use crate::access::AccessError;
 use crate::auth::{Caller, CallerKind, EMBEDDED_ISSUER};
+use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::Admitted;
@@ -45,7 +46,8 @@ impl Call {
     /// The call behind a request that passed the guard.
     ///
     /// # Errors
-    /// [`AccessError::CallerUnknown`] for a person without a user here; a store error while looking.
+    /// [`AccessError::CallerUnknown`] for a person without a user here, [`AccessError::SessionEnded`]; a store error
+    /// while looking.
     pub async fn of(extensions: &Extensions, facts: &Facts) -> Result<Self, Error> {
         let unguarded = || Error::Defect("a call came past the guard".to_owned());
         let admitted = extensions.get::<Admitted>().ok_or_else(unguarded)?.clone();
@@ -57,7 +59,29 @@ impl Call {
             }
             (CallerKind::Person, _) => known(person(&admitted.caller, facts).await?)?,
         };
+        if let (Some(session), Party::Person(user)) = (admitted.caller.session, party) {
+            goes_on(facts, session.id, user).await?;
+        }
         Ok(Self { admitted, party })
+    }
+
+    /// Refuses a suspended person where no account's policy is asked that would.
+    ///
+    /// # Errors
+    /// [`AccessError::CallerSuspended`]; a store error while looking.
+    pub async fn in_use(&self, facts: &Facts) -> Result<(), Error> {
+        let Some(user) = self.party.person() else { return Ok(()) };
+        match facts.user(user).await?.map(|found| found.fact.state) {
+            Some(UserState::Active) => Ok(()),
+            Some(UserState::Suspended) => Err(AccessError::CallerSuspended.into()),
+            None => Err(AccessError::CallerUnknown.into()),
+        }
+    }
+
+    /// The session that the call's token is of, if it is of one.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        self.admitted.caller.session.map(|session| session.id)
     }
 
     /// The actor of a write, as the activity log keeps them.
@@ -78,6 +102,14 @@ impl Call {
 
 fn known(user: Option<UserId>) -> Result<Party, Error> {
     user.map(Party::Person).ok_or_else(|| AccessError::CallerUnknown.into())
+}
+
+/// Refuses tokens of sessions that have ended, whether by themselves or because somebody ended them.
+async fn goes_on(facts: &Facts, id: SessionId, user: UserId) -> Result<(), Error> {
+    match facts.session(id).await? {
+        Some(session) if session.user == user && now_micros() < session.ends_at => Ok(()),
+        _ => Err(AccessError::SessionEnded.into()),
+    }
 }
 
 /// The user a person's token is of: this service's own tokens name the user's id, others a login.

@@ -15,7 +15,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::access::{self, AsPerson, GUARDED, PersonRule};
+use crate::access::{self, AsPerson, GUARDED};
 use crate::auth::{Caller, Verifier, bearer};
 use crate::error::Error;
 
@@ -67,7 +67,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -77,27 +77,31 @@ where
         if !request.uri().path().starts_with(GUARDED) {
             return Box::pin(self.inner.call(request));
         }
-        // The message holds the proof; a token that comes along is not looked at.
-        let is_public =
-            access::rule(request.uri().path()).is_some_and(|rule| rule.person == PersonRule::Public);
-        if !is_public {
-            match admit(&self.verifier, request.uri().path(), request.headers()) {
-                Ok(admitted) => request.extensions_mut().insert(admitted),
-                Err(error) => {
-                    let refused = Status::from(error).into_http();
-                    return Box::pin(std::future::ready(Ok(refused)));
-                }
-            };
+        if access::rule(request.uri().path()).is_some_and(access::Rule::is_public) {
+            return guarded(self.inner.call(request));
         }
-        // A handler that panics is a defect of that call alone: the others on its connection go on.
-        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        Box::pin(async move {
-            match answer.await {
-                Ok(Ok(response)) => Ok(explained(response)),
-                Err(_) => Ok(Status::from(Error::Defect("a handler panicked".to_owned())).into_http()),
+        match admit(&self.verifier, request.uri().path(), request.headers()) {
+            Ok(admitted) => request.extensions_mut().insert(admitted),
+            Err(error) => {
+                let refused = Status::from(error).into_http();
+                return Box::pin(std::future::ready(Ok(refused)));
             }
-        })
+        };
+        guarded(self.inner.call(request))
     }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// A handler that panics is a defect of that call alone: the others on its connection go on.
+fn guarded(call: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static) -> Answer {
+    let answer = AssertUnwindSafe(call).catch_unwind();
+    Box::pin(async move {
+        match answer.await {
+            Ok(Ok(response)) => Ok(explained(response)),
+            Err(_) => Ok(Status::from(Error::Defect("a handler panicked".to_owned())).into_http()),
+        }
+    })
 }
 
 /// Tells the caller, and whether the list in [`access`] lets them make this call. An RPC that does not exist
@@ -203,6 +207,16 @@ mod tests {
             assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"));
         }
         assert_eq!(answer("/grpc.health.v1.Health/Check", None, key().0, fine).await.code(), Code::Ok);
+    }
+
+    #[tokio::test]
+    async fn whoever_signs_in_needs_no_token_and_a_bad_one_does_not_matter() {
+        for path in ["SignIn", "RefreshToken", "GetPublicKeys"] {
+            let path = format!("/mandate.v1.IdentityService/{path}");
+            for token in [None, Some("not a token")] {
+                assert_eq!(answer(&path, token, key().0, fine).await.code(), Code::Ok, "{path}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -1,78 +1,140 @@
-//! `IdentityService`: the people that accounts have as members.
+//! `IdentityService`: the people that accounts have as members ([`crate::users`]), and how they sign in
+//! ([`crate::sign_in`]).
 
 use std::sync::Arc;
 
-use mandate_domain::change::Change;
-use mandate_domain::command::Command;
-use mandate_domain::id::UserId;
 use mandate_domain::user::User;
 use mandate_proto::v1;
 use mandate_proto::v1::identity_service_server::IdentityService;
 use tonic::{Request, Response, Status};
 
-use crate::access::AccessError;
+use crate::auth::SigningKey;
 use crate::caller::Call;
-use crate::clock::new_id_bits;
-use crate::convert;
+use crate::convert::identity;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::writer::write;
+use crate::sign_in::SignIns;
+use crate::users;
 
 /// The service.
 #[derive(Clone)]
 pub struct Identities {
     facts: Arc<Facts>,
+    sign_ins: Arc<SignIns>,
 }
 
 impl Identities {
-    /// The service on these facts.
-    #[must_use]
-    pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts }
+    /// The service on these facts, with tokens signed by this key.
+    ///
+    /// # Errors
+    /// [`Error::Defect`] when the system gives no random numbers.
+    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>) -> Result<Self, Error> {
+        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), key)?);
+        Ok(Self { facts, sign_ins })
     }
 
-    async fn create(&self, call: &Call, message: v1::CreateUserRequest) -> Result<User, Error> {
-        let convert::identity::CreateUser { email, display_name, identities } =
-            convert::identity::create(message)?;
-        let id = UserId::from_bits(new_id_bits()?);
-        let command = Command::CreateUser { id, email, display_name, identities };
-        let committed = write(&self.facts, call.actor(), command).await?;
-        let created = committed.plan.changes.into_iter().find_map(|change| match change {
-            Change::User(user) => Some(user),
-            _ => None,
-        });
-        created.ok_or_else(|| Error::Defect("a user was created without a change that says so".to_owned()))
+    async fn caller<T>(&self, request: Request<T>) -> Result<(Call, T), Error> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        call.in_use(&self.facts).await?;
+        Ok((call, request.into_inner()))
     }
+}
 
-    async fn get(&self, call: &Call, message: v1::GetUserRequest) -> Result<User, Error> {
-        let asked = convert::identity::get(message)?;
-        let id = match (asked, call.party.person()) {
-            (Some(asked), Some(person)) if asked != person => return Err(AccessError::NotOneself.into()),
-            (Some(asked), _) => asked,
-            (None, Some(person)) => person,
-            (None, None) => return Err(Error::field("user", "is required of whoever is not a person")),
-        };
-        self.facts.store().user(id).await?.ok_or_else(|| Error::not_found("user", id))
-    }
+type Answer<T> = Result<Response<T>, Status>;
+
+fn told(user: User) -> Option<v1::User> {
+    Some(identity::to_message(user))
 }
 
 #[tonic::async_trait]
 impl IdentityService for Identities {
-    async fn create_user(
-        &self,
-        request: Request<v1::CreateUserRequest>,
-    ) -> Result<Response<v1::CreateUserResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let user = self.create(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::CreateUserResponse { user: Some(convert::identity::to_message(user)) }))
+    async fn create_user(&self, request: Request<v1::CreateUserRequest>) -> Answer<v1::CreateUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        let user = told(users::create(&self.facts, &call, message).await?);
+        Ok(Response::new(v1::CreateUserResponse { user }))
     }
 
-    async fn get_user(
+    async fn get_user(&self, request: Request<v1::GetUserRequest>) -> Answer<v1::GetUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        let user = told(users::get(&self.facts, &call, message).await?);
+        Ok(Response::new(v1::GetUserResponse { user }))
+    }
+
+    async fn list_users(&self, request: Request<v1::ListUsersRequest>) -> Answer<v1::ListUsersResponse> {
+        let (_, message) = self.caller(request).await?;
+        Ok(Response::new(users::list(&self.facts, message).await?))
+    }
+
+    async fn update_user(&self, request: Request<v1::UpdateUserRequest>) -> Answer<v1::UpdateUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        let user = told(users::update(&self.facts, &call, message).await?);
+        Ok(Response::new(v1::UpdateUserResponse { user }))
+    }
+
+    async fn suspend_user(
         &self,
-        request: Request<v1::GetUserRequest>,
-    ) -> Result<Response<v1::GetUserResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let user = self.get(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::GetUserResponse { user: Some(convert::identity::to_message(user)) }))
+        request: Request<v1::SuspendUserRequest>,
+    ) -> Answer<v1::SuspendUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        let user = told(users::set_state(&self.facts, &call, identity::suspend(message)?).await?);
+        Ok(Response::new(v1::SuspendUserResponse { user }))
+    }
+
+    async fn reinstate_user(
+        &self,
+        request: Request<v1::ReinstateUserRequest>,
+    ) -> Answer<v1::ReinstateUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        let user = told(users::set_state(&self.facts, &call, identity::reinstate(message)?).await?);
+        Ok(Response::new(v1::ReinstateUserResponse { user }))
+    }
+
+    async fn export_user(&self, request: Request<v1::ExportUserRequest>) -> Answer<v1::ExportUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        Ok(Response::new(users::export(&self.facts, &call, message).await?))
+    }
+
+    async fn erase_user(&self, request: Request<v1::EraseUserRequest>) -> Answer<v1::EraseUserResponse> {
+        let (call, message) = self.caller(request).await?;
+        Ok(Response::new(users::erase(&self.facts, &call, message).await?))
+    }
+
+    async fn set_initial_password(
+        &self,
+        request: Request<v1::SetInitialPasswordRequest>,
+    ) -> Answer<v1::SetInitialPasswordResponse> {
+        let (call, message) = self.caller(request).await?;
+        Ok(Response::new(self.sign_ins.set_initial(&call, message).await?))
+    }
+
+    async fn sign_in(&self, request: Request<v1::SignInRequest>) -> Answer<v1::SignInResponse> {
+        Ok(Response::new(self.sign_ins.sign_in(request.into_inner()).await?))
+    }
+
+    async fn refresh_token(
+        &self,
+        request: Request<v1::RefreshTokenRequest>,
+    ) -> Answer<v1::RefreshTokenResponse> {
+        Ok(Response::new(self.sign_ins.refresh(request.into_inner()).await?))
+    }
+
+    async fn sign_out(&self, request: Request<v1::SignOutRequest>) -> Answer<v1::SignOutResponse> {
+        let (call, message) = self.caller(request).await?;
+        Ok(Response::new(self.sign_ins.sign_out(&call, message).await?))
+    }
+
+    async fn set_password(
+        &self,
+        request: Request<v1::SetPasswordRequest>,
+    ) -> Answer<v1::SetPasswordResponse> {
+        let (call, message) = self.caller(request).await?;
+        Ok(Response::new(self.sign_ins.set_password(&call, message).await?))
+    }
+
+    async fn get_public_keys(
+        &self,
+        _: Request<v1::GetPublicKeysRequest>,
+    ) -> Answer<v1::GetPublicKeysResponse> {
+        Ok(Response::new(self.sign_ins.public_keys()))
     }
 }

@@ -54,8 +54,8 @@ pub async fn may_read(
         }
         PersonRule::Resource(operation) => by_resource(&known, ask, operation, about),
         PersonRule::Oneself if oneself => Ok(()),
-        PersonRule::Known | PersonRule::Public => Ok(()),
-        PersonRule::Oneself | PersonRule::GroupRole | PersonRule::Nobody => {
+        PersonRule::Known => Ok(()),
+        PersonRule::Oneself | PersonRule::GroupRole | PersonRule::Nobody | PersonRule::Public => {
             Err(AccessError::NotOneself.into())
         }
     }

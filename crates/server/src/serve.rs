@@ -126,7 +126,7 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        let (health, router) = router(&facts, &verifier, mail_key).await?;
+        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -203,8 +203,10 @@ type Guarded = Router<Stack<GuardLayer, Identity>>;
 async fn router(
     facts: &Arc<Facts>,
     verifier: &Arc<Verifier>,
-    key: MailKey,
+    key: &Arc<SigningKey>,
+    mail_key: MailKey,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
+    let identities = Identities::new(Arc::clone(facts), Arc::clone(key))?;
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -219,9 +221,9 @@ async fn router(
     let router = tonic::transport::Server::builder()
         .layer(GuardLayer::new(Arc::clone(verifier)))
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
-        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts), key)))
+        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts), mail_key)))
         .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
-        .add_service(service!(IdentityServiceServer, Identities::new(Arc::clone(facts))))
+        .add_service(service!(IdentityServiceServer, identities))
         .add_service(service!(MailServiceServer, Mails::new(Arc::clone(facts))))
         .add_service(health_service)
         .add_service(reflection(Reflection::build_v1)?)

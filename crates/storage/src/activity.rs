@@ -1,8 +1,10 @@
 //! The activity log: who did what, one row for each command that changed something.
 
+use std::collections::BTreeMap;
+
 use mandate_domain::change::Change;
 use mandate_domain::command::Actor;
-use mandate_domain::id::AccountId;
+use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Plan;
 use serde_json::Value;
 
@@ -37,8 +39,32 @@ pub struct Activity {
     pub changes: Value,
 }
 
-/// Appends what a plan does.
+/// Appends what a plan does: one entry for each account it changes something in.
+///
+/// INVARIANT: an entry of an account holds what changed in that account alone, so that no account learns from its
+/// log of another one (GW-06). What belongs to no account (users, groups) has an entry of its own.
 pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) -> Result<(), StoreError> {
+    let mut entries: BTreeMap<Option<AccountId>, Vec<Value>> = BTreeMap::new();
+    for change in &plan.changes {
+        entries.entry(change.account()).or_default().push(impersonal(change)?);
+    }
+    if entries.is_empty() {
+        entries.insert(plan.account, Vec::new());
+    }
+    for (account, changes) in entries {
+        append_one(tx, actor, plan, now, account, encode(&changes)?).await?;
+    }
+    Ok(())
+}
+
+async fn append_one(
+    tx: &mut Tx,
+    actor: &Actor,
+    plan: &Plan,
+    now: i64,
+    account: Option<AccountId>,
+    changes: String,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let (kind, name, through) = match actor {
@@ -47,10 +73,8 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
         Actor::Service { name } => ("service", name.clone(), None),
         Actor::Link { invitation } => ("link", invitation.to_string(), None),
     };
-    let changes = plan.changes.iter().map(impersonal).collect::<Result<Vec<_>, _>>()?;
-    let changes = encode(&changes)?;
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(now).bind(plan.account.map(|id| id.to_string())).bind(kind).bind(name).bind(through)
+        sqlx::query(sql).bind(now).bind(account.map(|id| id.to_string())).bind(kind).bind(name).bind(through)
             .bind(plan.operation).bind(&plan.subject).bind(changes).execute(c).await.map(drop)
     })?;
     Ok(())
@@ -63,7 +87,8 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
     if let Change::User(_) | Change::Contact(_) | Change::Invitation(_) = change
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
-        fact.retain(|name, _| !["email", "display_name", "identities", "details"].contains(&name.as_str()));
+        let personal = ["email", "display_name", "locale", "identities", "details"];
+        fact.retain(|name, _| !personal.contains(&name.as_str()));
     }
     Ok(value)
 }
@@ -110,4 +135,32 @@ impl Store {
             Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
         })
     }
+
+    /// A page of what a person did, wherever, latest first.
+    ///
+    /// `before` is the last place of the page before, `limit` the most entries of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or an entry is corrupt.
+    pub async fn list_activity_by(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<Activity>, StoreError> {
+        let sql = "SELECT seq, at, account, through, operation, subject, changes FROM activity \
+                   WHERE actor = $1 AND actor_kind = 'person' AND seq < $2 ORDER BY seq DESC LIMIT $3";
+        let actor = user.to_string();
+        let rows: Vec<RowBy> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(&actor).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |(seq, at, account, through, operation, subject, changes)| {
+            let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
+            let (actor_kind, actor) = ("person".to_owned(), actor.clone());
+            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
+        })
+    }
 }
+
+/// The columns of one row of a person's, `changes` last.
+type RowBy = (i64, i64, Option<String>, Option<String>, String, Option<String>, String);

@@ -5,7 +5,9 @@ use mandate_domain::records::Records;
 
 use crate::error::WriteError;
 use crate::tx::Tx;
-use crate::{account, assignment, contact, group, invitation, membership, resource, user};
+use crate::{
+    account, assignment, contact, credential, group, invitation, membership, resource, session, user,
+};
 
 /// Applies one change. `version` is its place in the feed; `records` is what the plan was made from, so that
 /// index rows need not be deleted where nothing was before.
@@ -18,6 +20,10 @@ pub(crate) async fn apply(
     match change {
         Change::Account(fact) => account::put(tx, fact, version, records).await,
         Change::User(fact) => user::put(tx, fact, version, records).await,
+        Change::UserErased { user, .. } => user::erase(tx, *user).await,
+        Change::Credential(fact) => credential::put(tx, fact, version).await,
+        Change::Session(fact) => session::put(tx, fact, version).await,
+        Change::SessionEnded { session, .. } => session::end(tx, *session).await,
         Change::Membership(fact) => membership::put(tx, fact, version, records).await,
         Change::MembershipEnded { account, user } => membership::end(tx, *account, *user).await,
         Change::Resource(fact) => resource::put(tx, fact, version).await,

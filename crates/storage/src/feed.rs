@@ -51,11 +51,18 @@ pub(crate) async fn append(tx: &mut Tx, changes: &[Change], now: i64) -> Result<
     Ok(places)
 }
 
-/// The fact of a change, as its table keeps it, too.
+/// The fact of a change as its table keeps it, but for what identifies a person or lets anybody sign in: the feed
+/// outlives both. Whoever follows it looks people up by id.
 fn body(change: &Change) -> Result<String, StoreError> {
     match change {
         Change::Account(fact) => encode(fact),
-        Change::User(fact) => encode(fact),
+        Change::User(fact) => encode(&fact.without_personal_data()),
+        Change::UserErased { user, identities: _ } => encode(&serde_json::json!({ "user": user })),
+        Change::Credential(fact) => encode(fact),
+        Change::Session(fact) => encode(fact),
+        Change::SessionEnded { user, session } => {
+            encode(&serde_json::json!({ "user": user, "session": session }))
+        }
         Change::Membership(fact) => encode(fact),
         Change::MembershipEnded { account, user } => {
             encode(&serde_json::json!({ "account": account, "user": user }))

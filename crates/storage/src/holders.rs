@@ -9,15 +9,17 @@ use crate::error::StoreError;
 use crate::json::{decode, decode_column, encode};
 use crate::tx::{Tx, on_tx};
 
-/// Members who hold an account role, and in the total those who are invited to it.
+/// Members who hold an account role, and in the total those who are invited to it. Suspended users hold nothing
+/// actively.
 pub(crate) async fn in_account(
     tx: &mut Tx,
     account: AccountId,
     role: &str,
 ) -> Result<HolderCount, StoreError> {
-    let sql = "SELECT COUNT(*) FILTER (WHERE state = 'active'), COUNT(*) + (\
+    let sql = "SELECT COUNT(*) FILTER (WHERE n.state = 'active' AND u.state = 'active'), COUNT(*) + (\
                SELECT COUNT(*) FROM invitation_roles WHERE account = $1 AND name = $2 AND counts = 1) \
-               FROM member_names WHERE account = $1 AND kind = 'role' AND name = $2";
+               FROM member_names n JOIN users u ON u.id = n.user_id \
+               WHERE n.account = $1 AND n.kind = 'role' AND n.name = $2";
     let row = on_tx!(tx, c => sqlx::query_as(sql).bind(account.to_string()).bind(role).fetch_one(c).await)?;
     Ok(count(row))
 }
@@ -32,15 +34,16 @@ pub(crate) async fn active(tx: &mut Tx, account: AccountId, role: &str) -> Resul
     rows.iter().map(|(id, body)| decode("users", || id.clone(), body)).collect()
 }
 
-/// Members who hold a role of one resource; whether they are active their membership says.
+/// Members who hold a role of one resource; whether they are active their membership and the user say.
 pub(crate) async fn on_resource(
     tx: &mut Tx,
     account: AccountId,
     resource: &ResourceRef,
     role: &str,
 ) -> Result<HolderCount, StoreError> {
-    let sql = "SELECT COUNT(*) FILTER (WHERE m.state = 'active'), COUNT(*) FROM assignment_names n \
+    let sql = "SELECT COUNT(*) FILTER (WHERE m.state = 'active' AND u.state = 'active'), COUNT(*) FROM assignment_names n \
                JOIN memberships m ON m.account = n.account AND m.user_id = n.user_id \
+               JOIN users u ON u.id = n.user_id \
                WHERE n.account = $1 AND n.kind = $2 AND n.id = $3 AND n.what = 'role' AND n.name = $4";
     let row = on_tx!(tx, c => {
         sqlx::query_as(sql).bind(account.to_string()).bind(&resource.kind).bind(&resource.id).bind(role)

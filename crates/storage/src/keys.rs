@@ -5,7 +5,9 @@ use mandate_domain::records::{Key, Record};
 use crate::error::StoreError;
 use crate::locks::Lock;
 use crate::tx::Tx;
-use crate::{account, assignment, contact, group, holders, invitation, membership, resource, user};
+use crate::{
+    account, assignment, contact, credential, group, holders, invitation, membership, resource, session, user,
+};
 
 /// Reads the keys in the order given, locking rows as `lock` says.
 pub(crate) async fn load(
@@ -107,6 +109,10 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
             Record::Invitation(invitation::pending(tx, *account, email).await?)
         }
         Key::ActiveHolders(account, role) => Record::People(holders::active(tx, *account, role).await?),
+        Key::MembershipsOf(user) => Record::Memberships(membership::of(tx, *user).await?),
+        Key::Credential(user) => Record::Credential(credential::load(tx, *user).await?),
+        Key::Session(id) => Record::Session(session::load(tx, *id).await?),
+        Key::SessionsOf(user) => Record::Sessions(session::of(tx, *user).await?),
     })
 }
 

@@ -68,6 +68,24 @@ impl Needs {
             Command::AddGroupAccount { group, .. }
             | Command::RemoveGroupAccount { group, .. }
             | Command::DeleteGroup { group } => needs.hold(Key::Group(*group)),
+            Command::UpdateUser { user, .. } | Command::ReinstateUser { user } => {
+                needs.hold(Key::User(*user))
+            }
+            Command::SuspendUser { user } | Command::EraseUser { user } => {
+                needs.hold(Key::User(*user));
+                needs.read(Key::MembershipsOf(*user));
+                needs.read(Key::SessionsOf(*user));
+            }
+            Command::SetInitialPassword { user, .. } | Command::SetPassword { user, .. } => {
+                needs.hold(Key::User(*user));
+                needs.read(Key::Credential(*user));
+                needs.read(Key::SessionsOf(*user));
+            }
+            Command::BeginSession { user, .. } => {
+                needs.read(Key::Credential(*user));
+                needs.read(Key::SessionsOf(*user));
+            }
+            Command::EndSessions { user, .. } => needs.read(Key::SessionsOf(*user)),
             _ => {}
         }
         needs
@@ -160,7 +178,16 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         Key::MembershipsInGroup(group, _) | Key::AccountsNotHeld(group, ..) => {
             Some((Key::Group(*group), Lock::Share))
         }
-        Key::User(_) | Key::Group(_) | Key::Account(_) | Key::UserByEmail(_) | Key::UserByIdentity(_) => None,
+        // Nobody becomes a member, sets a password or signs in without holding the user.
+        Key::MembershipsOf(user) | Key::Credential(user) | Key::SessionsOf(user) => {
+            Some((Key::User(*user), Lock::Share))
+        }
+        Key::User(_)
+        | Key::Group(_)
+        | Key::Account(_)
+        | Key::UserByEmail(_)
+        | Key::UserByIdentity(_)
+        | Key::Session(_) => None,
     };
     [one, None]
 }
@@ -175,6 +202,10 @@ pub(crate) fn held_for(changes: &[Change], records: &Records) -> Needs {
             Change::Group(group) if matches!(records.group(group.id), Ok(None)) => {}
             Change::User(user) => needs.hold(Key::User(user.id)),
             Change::Group(group) => needs.hold(Key::Group(group.id)),
+            Change::UserErased { user, .. } => needs.hold(Key::User(*user)),
+            Change::Credential(credential) => needs.hold(Key::User(credential.user)),
+            // Sessions come and go beside each other; whoever ends all of them holds the user.
+            Change::Session(_) | Change::SessionEnded { .. } => {}
             Change::GroupDeleted { group } => needs.hold(Key::Group(*group)),
             Change::Account(_)
             | Change::Membership(_)

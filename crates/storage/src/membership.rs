@@ -77,6 +77,14 @@ fn read((account, user, body): &(String, String, String)) -> Result<Membership, 
     decode("memberships", || format!("{account}/{user}"), body)
 }
 
+/// Every membership of the user, ascending by account.
+pub(crate) async fn of(tx: &mut Tx, user: UserId) -> Result<Vec<Membership>, StoreError> {
+    let sql = "SELECT account, body FROM memberships WHERE user_id = $1 ORDER BY account";
+    let rows: Vec<(String, String)> =
+        on_tx!(tx, c => sqlx::query_as(sql).bind(user.to_string()).fetch_all(c).await)?;
+    rows.iter().map(|(account, body)| decode("memberships", || format!("{account}/{user}"), body)).collect()
+}
+
 /// One row of `member_names` beside its account, user and state.
 #[derive(Serialize)]
 struct Name<'a> {

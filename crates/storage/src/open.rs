@@ -131,6 +131,8 @@ fn sqlite_options() -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
+        // What is erased is overwritten, not left in the file until its place is needed.
+        .pragma("secure_delete", "ON")
         .statement_cache_capacity(200)
 }
 

@@ -7,8 +7,10 @@ use mandate_domain::user::{Identity, User, UserState};
 use crate::error::{StoreError, WriteError, taken};
 use crate::json::{decode, encode};
 use crate::keys::to_pair;
+use crate::list::{Page, rows_for};
 use crate::locks::{Lock, locking};
-use crate::tx::{Tx, json_rows, on_tx};
+use crate::open::Store;
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
 
 /// The users with these two ids, which may be the same.
 pub(crate) async fn load(
@@ -98,6 +100,13 @@ async fn put_seats(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError>
     Ok(())
 }
 
+/// Deletes the user; logins, seats, password and sessions go with the row.
+pub(crate) async fn erase(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
+    let sql = "DELETE FROM users WHERE id = $1";
+    on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 fn spell(identities: &[Identity]) -> String {
     let all: Vec<_> =
         identities.iter().map(|identity| format!("{} of {}", identity.subject, identity.issuer)).collect();
@@ -108,5 +117,31 @@ fn state_name(state: UserState) -> &'static str {
     match state {
         UserState::Active => "active",
         UserState::Suspended => "suspended",
+    }
+}
+
+impl Store {
+    /// A page of the users, ascending by id; with an e-mail address, the one user who has it.
+    ///
+    /// `after` is the last user of the page before, `limit` the most users of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or a row is corrupt.
+    pub async fn list_users(
+        &self,
+        email: Option<&str>,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Page<User>, StoreError> {
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let sql = match email {
+            None => "SELECT id, body FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+            Some(_) => "SELECT id, body FROM users WHERE id > $1 AND email = $3 ORDER BY id LIMIT $2",
+        };
+        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
+            let query = sqlx::query_as(sql).bind(&after).bind(rows_for(limit));
+            email.into_iter().fold(query, |query, email| query.bind(email)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |row| named(row).map(|(_, user)| user))
     }
 }

@@ -227,6 +227,10 @@ fn fact(change: &Change) -> Key {
     match change {
         Change::Account(account) => Key::Account(account.id),
         Change::User(user) => Key::User(user.id),
+        Change::UserErased { user, .. } => Key::User(*user),
+        Change::Credential(credential) => Key::Credential(credential.user),
+        Change::Session(session) => Key::Session(session.id),
+        Change::SessionEnded { session, .. } => Key::Session(*session),
         Change::Membership(membership) => Key::Membership(membership.account, membership.user),
         Change::MembershipEnded { account, user } => Key::Membership(*account, *user),
         Change::Resource(resource) => Key::Resource(resource.account, resource.resource.clone()),

@@ -25,7 +25,9 @@ pub enum Needs {
     GroupControl(&'static str),
     /// Nothing helps.
     Nobody,
-    /// Nothing at all, not even a token: the message holds the proof, which here is a wrong one.
+    /// One's password: no role and no scope stands for it.
+    Password,
+    /// Nothing at all, not even a token.
     Public,
 }
 

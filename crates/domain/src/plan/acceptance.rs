@@ -64,6 +64,7 @@ fn accepting(
         id: newcomer,
         email: invitation.email.clone(),
         display_name: display_name.cloned().unwrap_or_default(),
+        locale: invitation.locale.tag().to_owned(),
         state: UserState::Active,
         identities: Vec::new(),
         seats: Vec::new(),

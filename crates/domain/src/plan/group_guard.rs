@@ -43,10 +43,12 @@ pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop
 
 fn seats_after<'c>(changes: &'c [Change], user: &'c User) -> &'c [GroupSeat] {
     let changed = changes.iter().find_map(|change| match change {
-        Change::User(after) if after.id == user.id => Some(after),
+        Change::User(after) if after.id == user.id => Some(after.seats.as_slice()),
+        // Whoever is erased leaves every group in the same step.
+        Change::UserErased { user: erased, .. } if *erased == user.id => Some(&[] as &[GroupSeat]),
         _ => None,
     });
-    &changed.unwrap_or(user).seats
+    changed.unwrap_or(&user.seats)
 }
 
 fn groups_after<'c>(changes: &'c [Change], account: &'c Account) -> &'c [GroupId] {

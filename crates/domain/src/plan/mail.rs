@@ -24,6 +24,8 @@ pub(super) fn of(context: Context<'_>, command: &Command, changes: &[Change]) ->
         match change {
             Change::Invitation(invitation) => mails.extend(invited(context, invitation)?),
             Change::Membership(after) => mails.extend(roles_changed(context, after)?),
+            // Whoever is erased is not written to: the mail would outlast their address.
+            Change::MembershipEnded { user, .. } if is_erased(changes, *user) => {}
             Change::MembershipEnded { account, user } => {
                 mails.extend(to_member(context, *account, *user, MailContent::MemberRemoved)?);
             }
@@ -35,11 +37,19 @@ pub(super) fn of(context: Context<'_>, command: &Command, changes: &[Change]) ->
             | Change::AssignmentEnded { .. }
             | Change::Contact(_)
             | Change::ContactRemoved { .. }
+            | Change::UserErased { .. }
+            | Change::Credential(_)
+            | Change::Session(_)
+            | Change::SessionEnded { .. }
             | Change::Group(_)
             | Change::GroupDeleted { .. } => {}
         }
     }
     Ok(mails)
+}
+
+fn is_erased(changes: &[Change], user: UserId) -> bool {
+    changes.iter().any(|change| matches!(change, Change::UserErased { user: erased, .. } if *erased == user))
 }
 
 /// A link that is new.

@@ -6,6 +6,7 @@
 mod acceptance;
 mod account;
 mod contact;
+mod credential;
 mod group;
 mod group_accounts;
 mod group_guard;
@@ -122,7 +123,15 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         Command::TransferOwnership { account, from, to } => {
             ownership::transfer(context, *account, *from, *to)?
         }
-        Command::CreateUser { .. } => user::draft(context, command)?,
+        Command::CreateUser { .. }
+        | Command::UpdateUser { .. }
+        | Command::SuspendUser { .. }
+        | Command::ReinstateUser { .. }
+        | Command::EraseUser { .. } => user::draft(context, command)?,
+        Command::SetInitialPassword { .. }
+        | Command::SetPassword { .. }
+        | Command::BeginSession { .. }
+        | Command::EndSessions { .. } => credential::draft(context, command)?,
         Command::CreateGroup { .. } | Command::AddGroupUser { .. } | Command::RemoveGroupUser { .. } => {
             group::draft(context, command)?
         }

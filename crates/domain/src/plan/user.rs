@@ -1,21 +1,53 @@
-//! Plans that make people known.
+//! Plans that make people known, change them and let them be forgotten.
 
-use super::Context;
 use super::scene::operators_only;
+use super::{Context, credential, member};
 use crate::change::Change;
 use crate::command::{Actor, Command};
+use crate::id::UserId;
 use crate::records::Stop;
 use crate::refusal::Refusal;
-use crate::user::{User, UserState};
+use crate::user::{Identity, User, UserState};
 
 pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Change>, Stop> {
-    let Command::CreateUser { id, email, display_name, identities } = command else { return Ok(Vec::new()) };
-    if let Actor::Person { .. } | Actor::Link { .. } = context.actor {
-        return Err(operators_only(command.name()).into());
+    match command {
+        Command::CreateUser { id, email, display_name, identities } => {
+            not_by_a_person(context, command)?;
+            create(context, *id, email, display_name, identities)
+        }
+        Command::UpdateUser { user, display_name, locale } => {
+            by_oneself_or_no_person(context, *user, command)?;
+            update(context, *user, display_name.as_ref(), locale.as_ref())
+        }
+        Command::SuspendUser { user } => {
+            not_by_a_person(context, command)?;
+            suspend(context, *user)
+        }
+        Command::ReinstateUser { user } => {
+            not_by_a_person(context, command)?;
+            let before = existing(context, *user)?;
+            Ok(changed(before, User { state: UserState::Active, ..before.clone() }))
+        }
+        Command::EraseUser { user } => {
+            let Actor::Operator { .. } = context.actor else {
+                return Err(operators_only(command.name()).into());
+            };
+            erase(context, *user)
+        }
+        _ => Ok(Vec::new()),
     }
+}
+
+fn create(
+    context: Context<'_>,
+    id: UserId,
+    email: &str,
+    display_name: &str,
+    identities: &[Identity],
+) -> Result<Vec<Change>, Stop> {
     if context.records.user_by_email(email)?.is_some() {
         return Err(
-            Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.clone() }.into()
+            Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.to_owned() }.into()
         );
     }
     for identity in identities {
@@ -24,16 +56,74 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
             return Err(Refusal::AlreadyExists { what: "a user with the login", id }.into());
         }
     }
-    let mut identities = identities.clone();
+    let mut identities = identities.to_vec();
     identities.sort();
     identities.dedup();
     Ok(vec![Change::User(User {
-        id: *id,
-        email: email.clone(),
-        display_name: display_name.clone(),
+        id,
+        email: email.to_owned(),
+        display_name: display_name.to_owned(),
+        locale: String::new(),
         state: UserState::Active,
         identities,
         seats: Vec::new(),
         created_at: context.now,
     })])
+}
+
+fn update(
+    context: Context<'_>,
+    id: UserId,
+    display_name: Option<&String>,
+    locale: Option<&String>,
+) -> Result<Vec<Change>, Stop> {
+    let before = existing(context, id)?;
+    let mut after = before.clone();
+    after.display_name = display_name.unwrap_or(&before.display_name).clone();
+    after.locale = locale.unwrap_or(&before.locale).clone();
+    Ok(changed(before, after))
+}
+
+/// A suspended user is no active holder of anything, which the limits judge in each account.
+fn suspend(context: Context<'_>, id: UserId) -> Result<Vec<Change>, Stop> {
+    let before = existing(context, id)?;
+    let mut changes = credential::end_all(context, id)?;
+    changes.extend(changed(before, User { state: UserState::Suspended, ..before.clone() }));
+    Ok(changes)
+}
+
+fn erase(context: Context<'_>, id: UserId) -> Result<Vec<Change>, Stop> {
+    let user = existing(context, id)?;
+    let mut changes = Vec::new();
+    for membership in context.records.memberships_of(id)? {
+        changes.extend(member::end(context, membership.account, id)?);
+    }
+    changes.extend(credential::end_all(context, id)?);
+    changes.push(Change::UserErased { user: id, identities: user.identities.clone() });
+    Ok(changes)
+}
+
+pub(super) fn existing<'a>(context: Context<'a>, id: UserId) -> Result<&'a User, Stop> {
+    let user = context.records.user(id)?;
+    Ok(user.ok_or_else(|| Refusal::NotFound { what: "user", id: id.to_string() })?)
+}
+
+/// Services have been asked for their scope, and operators may do it all.
+pub(super) fn not_by_a_person(context: Context<'_>, command: &Command) -> Result<(), Refusal> {
+    match context.actor {
+        Actor::Person { .. } | Actor::Link { .. } => Err(operators_only(command.name())),
+        Actor::Operator { .. } | Actor::Service { .. } => Ok(()),
+    }
+}
+
+fn by_oneself_or_no_person(context: Context<'_>, id: UserId, command: &Command) -> Result<(), Stop> {
+    match context.actor.user() {
+        Some(actor) if actor != id => Err(operators_only(command.name()).into()),
+        Some(_) => super::scene::active_user(context, id).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn changed(before: &User, after: User) -> Vec<Change> {
+    if after == *before { Vec::new() } else { vec![Change::User(after)] }
 }

@@ -66,6 +66,7 @@ impl Asked {
             id: USER,
             email: "ada@example.com".into(),
             display_name: "Ada".into(),
+            locale: String::new(),
             state: UserState::Active,
             identities: Vec::new(),
             seats: Vec::new(),

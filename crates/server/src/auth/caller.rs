@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use mandate_domain::id::SessionId;
+use mandate_domain::session::Purpose;
+
 use super::scope::{Scope, ScopeSet};
 
 /// The longest subject (claim `sub`) that is accepted, in bytes of UTF-8.
@@ -65,6 +68,17 @@ pub struct Caller {
     pub scopes: ScopeSet,
     /// When the token expires (claim `exp`), in microseconds since the Unix epoch, without the issuer's leeway.
     pub expires_at_micros: i64,
+    /// The session that the token is of; `None`: it is of none, as those of `mandate token` and of other issuers.
+    pub session: Option<CallerSession>,
+}
+
+/// The session of this service that a token is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerSession {
+    /// The session (claim `sid`). Whether it goes on is not known from the token.
+    pub id: SessionId,
+    /// What the token is good for (claim `purpose`; without it, for anything).
+    pub purpose: Purpose,
 }
 
 impl Caller {

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use mandate_domain::id::SessionId;
 use serde::Serialize;
 
 use super::caller::MAX_SUBJECT_BYTES;
@@ -177,25 +178,26 @@ impl SigningKey {
         if !is_subject(subject) {
             return Err(MintError::Subject);
         }
-        let now = now_micros / MICROS;
-        let claims = Minted {
-            iss: EMBEDDED_ISSUER,
-            aud: EMBEDDED_AUDIENCE,
-            sub: subject,
-            iat: now,
-            nbf: now,
-            exp: expiry(now, ttl).ok_or(MintError::Lifetime)?,
-            jti: token_id()?,
+        self.sign(&Minted {
             scope: (!scopes.is_empty()).then(|| scopes.to_string()),
-        };
+            ..Minted::new(subject, ttl, now_micros)?
+        })
+    }
+
+    pub(super) fn jwk(&self) -> &Jwk {
+        &self.jwk
+    }
+
+    pub(super) fn sign(&self, claims: &Minted<'_>) -> Result<String, MintError> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());
-        jsonwebtoken::encode(&header, &claims, &self.private).map_err(|_| MintError::Signing)
+        jsonwebtoken::encode(&header, claims, &self.private).map_err(|_| MintError::Signing)
     }
 }
 
+/// The claims of a token in the making.
 #[derive(Serialize)]
-struct Minted<'a> {
+pub(super) struct Minted<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: &'a str,
@@ -205,6 +207,34 @@ struct Minted<'a> {
     jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'static str>,
+}
+
+impl<'a> Minted<'a> {
+    /// A person's token.
+    pub(super) fn new(subject: &'a str, ttl: Duration, now_micros: i64) -> Result<Self, MintError> {
+        let now = now_micros / MICROS;
+        Ok(Self {
+            iss: EMBEDDED_ISSUER,
+            aud: EMBEDDED_AUDIENCE,
+            sub: subject,
+            iat: now,
+            nbf: now,
+            exp: expiry(now, ttl).ok_or(MintError::Lifetime)?,
+            jti: token_id()?,
+            scope: None,
+            sid: None,
+            purpose: None,
+        })
+    }
+
+    /// The same token, of this session; with a purpose, for that alone.
+    pub(super) fn of_session(self, session: SessionId, purpose: Option<&'static str>) -> Self {
+        Self { sid: Some(session.to_string()), purpose, ..self }
+    }
 }
 
 /// The last second of the year 9998: a later one could not be read back with any leeway.

@@ -6,8 +6,12 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Number;
 
+use mandate_domain::session::Purpose;
+
+use super::caller::CallerSession;
 use super::error::{AuthError, Malformation};
 use super::scope::{Scope, ScopeSet};
+use super::session_token::PURPOSE_SET_PASSWORD;
 
 /// The year 9999's end, in seconds since the Unix epoch.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -83,6 +87,8 @@ pub(super) struct Claims {
     iat: Option<Number>,
     scope: Option<OneOrMany>,
     scp: Option<OneOrMany>,
+    sid: Option<String>,
+    purpose: Option<String>,
 }
 
 impl Claims {
@@ -96,6 +102,22 @@ impl Claims {
         let not_before = micros(self.nbf.as_ref())?.unwrap_or(0);
         let issued_at = micros(self.iat.as_ref())?.unwrap_or(0);
         Ok(not_before.max(issued_at))
+    }
+
+    /// The session that a token of this service's own is of. What it is good for is never more than what is read
+    /// here: a purpose that is not known makes the token bad.
+    pub(super) fn session(&self) -> Result<Option<CallerSession>, AuthError> {
+        let malformed = || AuthError::Malformed(Malformation::Claims);
+        let purpose = match self.purpose.as_deref() {
+            None => Purpose::Anything,
+            Some(PURPOSE_SET_PASSWORD) => Purpose::SetPassword,
+            Some(_) => return Err(malformed()),
+        };
+        match self.sid.as_deref() {
+            Some(id) => Ok(Some(CallerSession { id: id.parse().map_err(|_| malformed())?, purpose })),
+            None if purpose == Purpose::Anything => Ok(None),
+            None => Err(malformed()),
+        }
     }
 
     /// The scopes of this service in the claims `scope` and `scp`; others are none of its business.

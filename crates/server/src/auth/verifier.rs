@@ -9,7 +9,7 @@ use jsonwebtoken::Algorithm;
 
 use super::caller::{Caller, CallerKind, MAX_SUBJECT_BYTES};
 use super::error::{AuthError, Malformation};
-use super::issuer::{Issuer, Issuers};
+use super::issuer::{EMBEDDED_ISSUER, Issuer, Issuers};
 use super::jwks_url::{KeyRefresh, RefreshTimes};
 use super::remembered::{Remembered, Verified};
 use super::unverified::{Claims, Unverified};
@@ -162,7 +162,10 @@ fn caller(issuer: &Issuer, claims: &Claims, expires_at_micros: i64) -> Result<Ca
     if !issuer.callers.contains(&kind) {
         return Err(AuthError::KindNotAllowed { kind });
     }
-    Ok(Caller { kind, issuer: Arc::clone(&issuer.name), subject: subject.into(), scopes, expires_at_micros })
+    // Elsewhere these claims have other meanings.
+    let session = if issuer.name() == EMBEDDED_ISSUER { claims.session()? } else { None };
+    let issuer = Arc::clone(&issuer.name);
+    Ok(Caller { kind, issuer, subject: subject.into(), scopes, expires_at_micros, session })
 }
 
 /// Whether a claim `sub` can be a subject here. Control characters cannot be stored everywhere, nor shown to anybody.

@@ -81,7 +81,8 @@ fn change(change: serde_json::Value) -> v1::ActivityChange {
     v1::ActivityChange { kind, fact }
 }
 
-fn value(json: serde_json::Value) -> Value {
+/// JSON as a message.
+pub(super) fn value(json: serde_json::Value) -> Value {
     use serde_json::Value as Json;
     let kind = match json {
         Json::Null => Kind::NullValue(0),

@@ -7,7 +7,10 @@ use mandate_domain::id::IdError;
 use mandate_domain::refusal::{FieldError, Refusal};
 
 use crate::error::Error;
+use crate::passwords::Password;
 
+/// Longest password, in characters.
+const MAX_PASSWORD: usize = 128;
 /// Longest name of a role, permission, restriction, resource type or policy, in bytes.
 const MAX_NAME: usize = 128;
 
@@ -198,6 +201,20 @@ impl Fields {
             }
             _ => Some(text),
         }
+    }
+
+    /// A password of a person's or a provisioner's choosing: `least` to 128 characters. Its bytes are kept as they are
+    /// (NIST SP 800-63B §5.1.1: length counts, and no rules of composition).
+    pub fn password(&mut self, path: Path<'_>, text: String, least: usize) -> Option<Password> {
+        let length = text.chars().count();
+        let first = text.chars().next();
+        if !(least..=MAX_PASSWORD).contains(&length) {
+            return self.none(path, format!("is too weak: {least} to {MAX_PASSWORD} characters are needed"));
+        }
+        if text.chars().all(|character| Some(character) == first) {
+            return self.none(path, "is too weak: one character over and over is guessed at once");
+        }
+        self.printable(path, text).map(Password::new)
     }
 
     /// Control characters cannot be shown to anybody, and one of them cannot be stored everywhere.

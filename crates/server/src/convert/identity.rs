@@ -1,10 +1,16 @@
 //! Users and their logins.
 
 use email_address::{EmailAddress, Options};
+use mandate_domain::command::Command;
 use mandate_domain::id::UserId;
 use mandate_domain::user::{Identity, User, UserState};
 use mandate_proto::v1;
+use mandate_storage::{Activity, UserExport};
+use prost_types::Struct;
+use prost_types::value::Kind;
+use serde_json::json;
 
+use super::page::{Paging, Query};
 use super::{Fields, Path, timestamp};
 use crate::error::Error;
 
@@ -96,14 +102,170 @@ pub fn get(message: v1::GetUserRequest) -> Result<Option<UserId>, Error> {
     fields.finish(user)
 }
 
+/// The one user a request names.
+///
+/// # Errors
+/// Every bad field.
+fn one(user: &str) -> Result<UserId, Error> {
+    let mut fields = Fields::default();
+    let user = fields.id(Path::of("user"), user);
+    fields.finish(user)
+}
+
+/// # Errors
+/// Every bad field.
+pub fn suspend(message: v1::SuspendUserRequest) -> Result<Command, Error> {
+    let v1::SuspendUserRequest { user } = message;
+    Ok(Command::SuspendUser { user: one(&user)? })
+}
+
+/// # Errors
+/// Every bad field.
+pub fn reinstate(message: v1::ReinstateUserRequest) -> Result<Command, Error> {
+    let v1::ReinstateUserRequest { user } = message;
+    Ok(Command::ReinstateUser { user: one(&user)? })
+}
+
+/// # Errors
+/// Every bad field.
+pub fn erase(message: v1::EraseUserRequest) -> Result<Command, Error> {
+    let v1::EraseUserRequest { user } = message;
+    Ok(Command::EraseUser { user: one(&user)? })
+}
+
+/// What of a profile is to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateUser {
+    /// The user; `None`: the calling person.
+    pub user: Option<UserId>,
+    /// The new name, if it is to change.
+    pub display_name: Option<String>,
+    /// The new language tag, if it is to change.
+    pub locale: Option<String>,
+}
+
+/// # Errors
+/// Every bad field.
+pub fn update(message: v1::UpdateUserRequest) -> Result<UpdateUser, Error> {
+    let v1::UpdateUserRequest { user, display_name, locale, update_mask } = message;
+    let mut fields = Fields::default();
+    let user = fields.optional_id(Path::of("user"), &user);
+    let (mut new_name, mut new_locale) = (None, None);
+    for (index, path) in super::membership::mask(&mut fields, update_mask).into_iter().enumerate() {
+        let at = Path::of("update_mask");
+        match path.as_str() {
+            "display_name" => new_name = fields.title(Path::of("display_name"), display_name.clone()),
+            "locale" => new_locale = self::locale(&mut fields, &locale),
+            "email" => fields.reject(
+                at.field("paths").index(index),
+                "an e-mail address never changes; a new address is a new user: create one and give it what this one has",
+            ),
+            _ => fields.reject(
+                at.field("paths").index(index),
+                format!("\"{path}\" cannot be changed; name display_name or locale"),
+            ),
+        }
+    }
+    fields.finish(user.map(|user| UpdateUser { user, display_name: new_name, locale: new_locale }))
+}
+
+/// A BCP 47 tag, as far as its form can be told without the registry of subtags.
+fn locale(fields: &mut Fields, text: &str) -> Option<String> {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    let is_language =
+        (2..=8).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_subtag =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_tag = text.len() <= 35 && is_language && parts.all(is_subtag);
+    match text.is_empty() || is_tag {
+        true => Some(text.to_owned()),
+        false => {
+            fields.none(Path::of("locale"), "is no BCP 47 tag such as de or de-CH, at most 35 characters")
+        }
+    }
+}
+
+/// Which users to list.
+#[derive(Debug, Clone)]
+pub struct ListUsers {
+    /// Only the user with this e-mail address, lower-case.
+    pub email: Option<String>,
+    /// Which page; its key is the last user of the page before.
+    pub paging: Paging<UserId>,
+}
+
+/// # Errors
+/// Every bad field.
+pub fn list(message: v1::ListUsersRequest) -> Result<ListUsers, Error> {
+    let v1::ListUsersRequest { email, page_size, page_token } = message;
+    let mut fields = Fields::default();
+    let paging = Query::new("ListUsers", &[&email]).paging(&mut fields, page_size, &page_token);
+    let email = if email.is_empty() {
+        Some(None)
+    } else {
+        self::email(&mut fields, Path::of("email"), &email).map(Some)
+    };
+    let list = (|| Some(ListUsers { email: email?, paging: paging? }))();
+    fields.finish(list)
+}
+
+/// Whom to export.
+#[derive(Debug, Clone)]
+pub struct ExportUser {
+    /// The user; `None`: the calling person.
+    pub user: Option<UserId>,
+    /// Which page of the activity log; its key is the place of an entry in the log.
+    pub paging: Paging<i64>,
+}
+
+/// # Errors
+/// Every bad field.
+pub fn export(message: v1::ExportUserRequest) -> Result<ExportUser, Error> {
+    let v1::ExportUserRequest { user, page_size, page_token } = message;
+    let mut fields = Fields::default();
+    let paging = Query::new("ExportUser", &[&user]).paging(&mut fields, page_size, &page_token);
+    let user = fields.optional_id(Path::of("user"), &user);
+    let export = (|| Some(ExportUser { user: user?, paging: paging? }))();
+    fields.finish(export)
+}
+
+/// Everything known of a person, as JSON; `None`: a later page, which has activity alone.
+#[must_use]
+pub fn to_export(known: Option<UserExport>, activity: Vec<Activity>) -> Struct {
+    let mut data = json!({ "activity": activity.into_iter().map(to_deed).collect::<Vec<_>>() });
+    if let (Some(UserExport { user, credential, sessions, memberships, assignments }), Some(data)) =
+        (known, data.as_object_mut())
+    {
+        data.insert("groups".to_owned(), json!(user.seats));
+        data.insert("profile".to_owned(), json!(User { seats: Vec::new(), ..user }));
+        data.insert("password".to_owned(), json!(credential));
+        data.insert("sessions".to_owned(), json!(sessions));
+        data.insert("memberships".to_owned(), json!(memberships));
+        data.insert("assignments".to_owned(), json!(assignments));
+    }
+    match super::activity::value(data).kind {
+        Some(Kind::StructValue(data)) => data,
+        _ => Struct::default(),
+    }
+}
+
+/// What somebody did; what it changed for others is theirs.
+fn to_deed(activity: Activity) -> serde_json::Value {
+    let Activity { seq: _, at, account, actor_kind: _, actor: _, through, operation, subject, changes: _ } =
+        activity;
+    json!({ "at": at, "account": account, "through": through, "operation": operation, "subject": subject })
+}
+
 /// A user as messages have it. Which groups they belong to is told by the groups.
 #[must_use]
 pub fn to_message(user: User) -> v1::User {
-    let User { id, email, display_name, state, identities, seats: _, created_at } = user;
+    let User { id, email, display_name, locale, state, identities, seats: _, created_at } = user;
     v1::User {
         id: id.to_string(),
         email,
         display_name,
+        locale,
         state: to_state(state).into(),
         identities: identities.into_iter().map(to_identity).collect(),
         create_time: Some(timestamp(created_at)),

@@ -10,6 +10,7 @@ pub mod account;
 pub mod activity;
 pub mod authz;
 pub mod contact;
+pub mod credential;
 mod fields;
 pub mod group;
 pub mod group_list;

@@ -6,6 +6,7 @@ use tonic::Code;
 use super::{Answer, Error};
 use crate::access::AccessError;
 use crate::auth::AuthError;
+use crate::sign_in::SignInError;
 
 pub(super) fn unauthenticated(error: &AuthError) -> Answer {
     let (code, reason) = match error {
@@ -34,7 +35,27 @@ pub(super) fn denied(error: &AccessError) -> Answer {
             Answer::new(Code::PermissionDenied, ErrorReason::ScopeMissing, message).with("scope", needed)
         }
         AccessError::NotOneself => Answer::new(Code::PermissionDenied, ErrorReason::NotOneself, message),
+        AccessError::PasswordChangeRequired => {
+            Answer::new(Code::PermissionDenied, ErrorReason::PasswordChangeRequired, message)
+        }
+        AccessError::CallerSuspended => {
+            Answer::new(Code::PermissionDenied, ErrorReason::CallerSuspended, message)
+        }
+        AccessError::SessionEnded => Answer::new(Code::Unauthenticated, ErrorReason::SessionEnded, message),
         AccessError::CallerUnknown => Answer::new(Code::Unauthenticated, ErrorReason::CallerUnknown, message),
+    }
+}
+
+pub(super) fn not_signed_in(error: &SignInError) -> Answer {
+    let message = error.to_string();
+    match error {
+        SignInError::Failed => Answer::new(Code::Unauthenticated, ErrorReason::SignInFailed, message),
+        SignInError::BackOff { wait } => {
+            Answer::new(Code::ResourceExhausted, ErrorReason::SignInBackOff, message).with_retry(*wait)
+        }
+        SignInError::RefreshTokenInvalid => {
+            Answer::new(Code::Unauthenticated, ErrorReason::RefreshTokenInvalid, message)
+        }
     }
 }
 

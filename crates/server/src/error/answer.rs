@@ -1,6 +1,7 @@
 //! What every error answer is made of, and how large it may become.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use mandate_proto::v1::ErrorReason;
 use tonic::{Code, Status};
@@ -40,6 +41,12 @@ impl Answer {
     /// Names one bad field.
     pub(super) fn with_field(mut self, path: &str, message: &str) -> Self {
         self.details.add_bad_request_violation(path, message);
+        self
+    }
+
+    /// Says when to try again.
+    pub(super) fn with_retry(mut self, after: Duration) -> Self {
+        self.details.set_retry_info(Some(after));
         self
     }
 

@@ -18,6 +18,7 @@ use self::answer::Answer;
 use crate::access::AccessError;
 use crate::auth::AuthError;
 use crate::clock::NoRandomness;
+use crate::sign_in::SignInError;
 
 /// The domain of every ErrorInfo.
 pub const DOMAIN: &str = "mandate";
@@ -31,6 +32,9 @@ pub enum Error {
     /// The caller may not make this call, or not about this.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Nobody was signed in.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     /// A rule refused it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -79,6 +83,7 @@ impl From<Error> for tonic::Status {
         match error {
             Error::Auth(error) => access::unauthenticated(&error),
             Error::Access(error) => access::denied(&error),
+            Error::SignIn(error) => access::not_signed_in(&error),
             Error::Refused(refusal) => refusal::refused(&refusal),
             Error::Store(error) => store::failed(&error),
             Error::MessageTooLarge => access::too_large(&error),

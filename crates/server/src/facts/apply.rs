@@ -14,7 +14,7 @@ use mandate_domain::{account::Account, membership::Membership};
 use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
-use super::entry::{AccountEntry, ResourceEntry, UserEntry};
+use super::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::key::{AssignmentAt, ResourceAt};
 
 /// The gate, held alone: nobody publishes what they read from the database until it is dropped.
@@ -48,6 +48,21 @@ impl Facts {
         match change {
             Change::Account(account) => self.apply_account(account),
             Change::User(user) => self.apply_user(user),
+            Change::UserErased { user, identities } => {
+                let _ = self.caches.users.replace(*user, None, true);
+                for identity in identities {
+                    let _ = self.caches.identities.replace(identity.clone(), None, true);
+                }
+            }
+            Change::Session(session) => {
+                let entry = Some(SessionEntry::from(session));
+                let _ = self.caches.sessions.replace(session.id, entry, true);
+            }
+            Change::SessionEnded { session, .. } => {
+                let _ = self.caches.sessions.replace(*session, None, true);
+            }
+            // No question is decided on a password.
+            Change::Credential(_) => {}
             Change::Membership(membership) => self.apply_membership(membership),
             Change::MembershipEnded { account, user } => {
                 let _ = self.caches.members.replace((*account, *user), None, true);

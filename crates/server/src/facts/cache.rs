@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use mandate_domain::facts::{AssignmentFact, MemberFact};
-use mandate_domain::id::{AccountId, ContactId, UserId};
+use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
 use quick_cache::sync::Cache;
 
 use super::ask::{Ask, Known};
-use super::entry::{AccountEntry, Bytes, ResourceEntry, UserEntry};
+use super::entry::{AccountEntry, Bytes, ResourceEntry, SessionEntry, UserEntry};
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
 /// Most bytes that all facts together may take.
@@ -30,6 +30,7 @@ pub(super) struct Caches {
     pub(super) assignments: Of<AssignmentKey, AssignmentFact>,
     /// Which user a login is of. The user's entry says whether it still is.
     pub(super) identities: Of<Identity, UserId>,
+    pub(super) sessions: Of<SessionId, SessionEntry>,
 }
 
 impl Default for Caches {
@@ -42,6 +43,7 @@ impl Default for Caches {
             resources: sized(8),
             assignments: sized(4),
             identities: sized(16),
+            sessions: sized(16),
         }
     }
 }
@@ -112,5 +114,6 @@ impl Caches {
         self.resources.clear();
         self.assignments.clear();
         self.identities.clear();
+        self.sessions.clear();
     }
 }

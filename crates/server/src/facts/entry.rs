@@ -10,6 +10,7 @@ use mandate_domain::plan::Policies;
 use mandate_domain::policy::Policy;
 use mandate_domain::policy::set::Mask;
 use mandate_domain::resource::{Resource, ResourceRef};
+use mandate_domain::session::Session;
 use mandate_domain::user::{Identity, User};
 use quick_cache::Weighter;
 
@@ -73,6 +74,21 @@ impl From<&Resource> for ResourceEntry {
     }
 }
 
+/// A session that was not ended by anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionEntry {
+    /// Who signed in.
+    pub user: UserId,
+    /// When it ends by itself: microseconds since the Unix epoch.
+    pub ends_at: i64,
+}
+
+impl From<&Session> for SessionEntry {
+    fn from(session: &Session) -> Self {
+        Self { user: session.user, ends_at: session.ends_at }
+    }
+}
+
 /// Weighs entries by the bytes they take, roughly.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes;
@@ -116,6 +132,12 @@ impl Heap for UserEntry {
 impl Heap for ResourceEntry {
     fn heap(&self) -> usize {
         self.ancestors.iter().map(|one| size_of_val(one) + one.kind.len() + one.id.len()).sum()
+    }
+}
+
+impl Heap for SessionEntry {
+    fn heap(&self) -> usize {
+        0
     }
 }
 

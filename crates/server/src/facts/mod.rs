@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use arc_swap::ArcSwap;
-use mandate_domain::id::UserId;
+use mandate_domain::id::{SessionId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::user::Identity;
 use mandate_storage::{Store, StoreError};
@@ -35,7 +35,7 @@ use tokio::sync::RwLock;
 pub use self::apply::Gate;
 pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
-pub use self::entry::{AccountEntry, ResourceEntry, UserEntry};
+pub use self::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
 
 use self::cache::Caches;
 
@@ -142,6 +142,20 @@ impl Facts {
         })
         .await;
         Ok(id)
+    }
+
+    /// The session of that id, if nobody ended it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionEntry>, StoreError> {
+        if let Some(session) = self.caches.sessions.get(&id) {
+            return Ok(session);
+        }
+        let since = self.epoch.load(Ordering::Acquire);
+        let session = self.store.session(id).await?.map(|session| SessionEntry::from(&session));
+        self.publish(since, |caches| caches.sessions.insert(id, session)).await;
+        Ok(session)
     }
 
     /// Leaves what was read after the epoch was `since`, unless a change was applied meanwhile.

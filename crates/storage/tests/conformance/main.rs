@@ -21,6 +21,8 @@ mod races;
 mod reading;
 mod refusals;
 mod round_trip;
+mod sessions;
+mod users;
 mod world;
 
 /// Runs each test once per engine, under its own name in the modules `file`, `memory` and `postgres`.

@@ -12,17 +12,20 @@ use crate::world::{
     World, account, add_member, assign, create_resource, group, new_user, set_roles, thing, user,
 };
 
-const ROUNDS: u32 = 25;
+pub(crate) const ROUNDS: u32 = 25;
 
 /// Two ways into one database.
-async fn two(database: &Database) -> (World, World) {
+pub(crate) async fn two(database: &Database) -> (World, World) {
     let first = World::new(database.open().await);
     let second = first.beside(database.open_beside(&first.store).await);
     (first, second)
 }
 
 /// Runs both at once and gives both outcomes.
-async fn race(worlds: &(World, World), commands: (Command, Command)) -> [Result<Committed, WriteError>; 2] {
+pub(crate) async fn race(
+    worlds: &(World, World),
+    commands: (Command, Command),
+) -> [Result<Committed, WriteError>; 2] {
     let start = std::sync::Arc::new(tokio::sync::Barrier::new(2));
     let run = |world: &World, command| {
         let (world, start) = (world.clone(), start.clone());
@@ -36,18 +39,18 @@ async fn race(worlds: &(World, World), commands: (Command, Command)) -> [Result<
 }
 
 /// One of the two was refused, and for the right reason.
-fn assert_one(outcomes: &[Result<Committed, WriteError>; 2], expected: impl Fn(&Refusal) -> bool) {
+pub(crate) fn assert_one(outcomes: &[Result<Committed, WriteError>; 2], expected: impl Fn(&Refusal) -> bool) {
     let refusals: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     let [WriteError::Refused(refusal)] = refusals.as_slice() else { panic!("not one refusal: {outcomes:?}") };
     assert!(expected(refusal), "{refusal:?}");
 }
 
-fn is_least(refusal: &Refusal) -> bool {
+pub(crate) fn is_least(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::LimitLeast { least: 1, .. })
 }
 
 /// An account with the admins 1 and 2, and somebody else for the billing.
-async fn company(world: &World) -> AccountId {
+pub(crate) async fn company(world: &World) -> AccountId {
     for n in 1..=5 {
         world.user(n).await;
     }

@@ -1,0 +1,31 @@
+-- Passwords and sessions. migrations/sqlite/0003_identity.sql is the same for SQLite.
+--
+-- What must never be read stands in columns of its own, which neither the change feed nor the activity log carries.
+
+-- `hash` is the password's, in the PHC string format (Argon2id).
+CREATE TABLE credentials (
+    user_id TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    hash    TEXT NOT NULL,
+    body    TEXT NOT NULL,
+    version BIGINT NOT NULL
+);
+
+-- `refresh` is the SHA-256 of the one refresh token that is good now, in base64url.
+CREATE TABLE sessions (
+    id      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    refresh TEXT COLLATE "C" NOT NULL UNIQUE,
+    body    TEXT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE INDEX sessions_of ON sessions (user_id, id);
+
+-- The refresh tokens that a session has had: one of them coming back means that somebody copied it.
+CREATE TABLE spent_refresh (
+    refresh    TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    session_id TEXT COLLATE "C" NOT NULL REFERENCES sessions (id) ON DELETE CASCADE
+);
+CREATE INDEX spent_refresh_of ON spent_refresh (session_id);
+
+-- What somebody did, for the export of all that is known of them.
+CREATE INDEX activity_by ON activity (actor, seq);

@@ -1,0 +1,79 @@
+//! The whole database as text, to prove what is not in it.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
+
+use crate::{Engine, Server, background};
+
+/// Long enough for a loaded machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Every row of every table. Panics where it cannot be read.
+pub fn rows(server: &Server) -> String {
+    let (engine, url) = (server.engine(), server.database_url().to_owned());
+    let rows = background::run(LIMIT, async move {
+        match engine {
+            Engine::Sqlite => sqlite(&url).await,
+            Engine::Postgres => postgres(&url).await,
+        }
+    });
+    rows.expect("the database in time").expect("a database that can be read")
+}
+
+/// Runs one statement behind the server's back.
+pub fn execute(server: &Server, statement: &str) {
+    let (engine, url, statement) = (server.engine(), server.database_url().to_owned(), statement.to_owned());
+    let done = background::run(LIMIT, async move {
+        match engine {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&url).await?;
+                sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
+                connection.close().await
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&url).await?;
+                sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
+                connection.close().await
+            }
+        }
+    });
+    done.expect("the database in time").expect("a statement that runs");
+}
+
+async fn sqlite(url: &str) -> Result<String, sqlx::Error> {
+    let mut connection = SqliteConnection::connect(url).await?;
+    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .fetch_all(&mut connection)
+        .await?;
+    let mut text = String::new();
+    for table in tables {
+        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
+            .bind(&table)
+            .fetch_all(&mut connection)
+            .await?;
+        let columns =
+            columns.iter().map(|name| format!("quote(\"{name}\")")).collect::<Vec<_>>().join(" || ' ' || ");
+        let sql = format!("SELECT {columns} FROM \"{table}\"");
+        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
+            text.push_str(&format!("{table}: {}\n", row.get::<String, _>(0)));
+        }
+    }
+    connection.close().await?;
+    Ok(text)
+}
+
+async fn postgres(url: &str) -> Result<String, sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    let sql = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'";
+    let tables: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await?;
+    let mut text = String::new();
+    for table in tables {
+        let sql = format!("SELECT found::text FROM {table} AS found");
+        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
+            text.push_str(&format!("{table}: {}\n", row.get::<String, _>(0)));
+        }
+    }
+    connection.close().await?;
+    Ok(text)
+}
