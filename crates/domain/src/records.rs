@@ -75,6 +75,8 @@ pub enum Key {
     Invitation(AccountId, InvitationId),
     /// The pending invitation of this e-mail address.
     PendingInvitation(AccountId, String),
+    /// A user to write to, as they are: not locked, since an e-mail address never changes (IX-11).
+    Recipient(UserId),
     /// Every active member who holds this account role, by user id.
     ActiveHolders(AccountId, String),
     /// Every membership of a user, whose accounts are locked with it.
@@ -266,6 +268,9 @@ impl Records {
     lookup!(
         /// The pending invitation of that e-mail address.
         pending_invitation(account: AccountId, email: &str) -> Option<&Invitation>, Key::PendingInvitation(account, email.to_owned()), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// A user to whom mail goes.
+        recipient(id: UserId) -> Option<&User>, Key::Recipient(id), Record::User(user) => user.as_ref());
     lookup!(
         /// The active users who actively hold the account role.
         active_holders(account: AccountId, role: &str) -> &[User], Key::ActiveHolders(account, role.to_owned()), Record::People(all) => all.as_slice());

@@ -104,6 +104,7 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::MembershipsThroughGroup(group) => {
             Record::Memberships(membership::through_group(tx, *group).await?)
         }
+        Key::Recipient(id) => Record::User(first(user::load(tx, *id, *id, Lock::None).await?)),
         Key::Invitation(account, id) => Record::Invitation(invitation::load(tx, *account, *id).await?),
         Key::PendingInvitation(account, email) => {
             Record::Invitation(invitation::pending(tx, *account, email).await?)

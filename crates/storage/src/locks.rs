@@ -187,6 +187,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::Account(_)
         | Key::UserByEmail(_)
         | Key::UserByIdentity(_)
+        | Key::Recipient(_)
         | Key::Session(_) => None,
     };
     [one, None]
