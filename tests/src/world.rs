@@ -17,6 +17,8 @@
 //! ```
 
 mod calls;
+mod contacts;
+mod groups;
 mod invitations;
 mod party;
 mod question;
@@ -33,6 +35,7 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 pub use self::calls::adding;
+pub use self::contacts::contact_named;
 pub use self::invitations::inviting;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use mandate_domain::operation::{Operation, ResourceOperation};
 use mandate_domain::policy::model::{
-    AttributeKind, Needs as PolicyNeeds, OperationRule, Policy, ResourceIds, Role,
+    AttributeKind, GroupControl, Needs as PolicyNeeds, OperationRule, Policy, ResourceIds, Role,
 };
 use mandate_domain::policy::set::PermissionId;
 use mandate_domain::policy::{builtin, compile};
 use mandate_proto::v1::{AttributeValue, attribute_value};
 use mandate_tests::jwt::{TokenKey, claims, minutes_from_now, with};
-use mandate_tests::walk::stage::{Cast, Ids, Kind, Place, Shape};
-use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, Table, call, cases, rpcs};
+use mandate_tests::walk::stage::{Cast, Contacts, Ids, Kind, Place, Shape};
+use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, Success, Table, call, cases, rpcs};
 use mandate_tests::{Server, on_both_engines};
 
 /// Every scope that a token can carry.
@@ -61,6 +61,7 @@ fn shape(policy: &Policy) -> Shape {
         low_role: low.name.clone(),
         other_role: other.name.clone(),
         kind,
+        contacts: if policy.contacts.is_some() { Contacts::Some } else { Contacts::None },
         group_role: given.map(|role| role.role.name.clone()),
         permission: policy.permissions[0].name.clone(),
     }
@@ -136,7 +137,7 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
         Needs::Known | Needs::Membership | Needs::Public => Verdict::May,
         Needs::NotOneself => Verdict::MayNot("NOT_ONESELF"),
         Needs::Nobody => Verdict::MayNot("SCOPE_MISSING"),
-        Needs::GroupRole if policy.groups.is_none() || cast.group_role.is_none() => {
+        Needs::GroupRole | Needs::GroupControl(_) if policy.groups.is_none() || cast.group_role.is_none() => {
             Verdict::MayNot("NOT_A_MEMBER")
         }
         Needs::GroupRole => {
@@ -147,6 +148,20 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
                 .find(|role| Some(&role.role.name) == cast.group_role.as_ref())
                 .expect("a role");
             if own.gives.is_empty() { Verdict::MayNot("DELEGATION_DENIED") } else { Verdict::May }
+        }
+        Needs::GroupControl(name) => {
+            let groups = policy.groups.as_ref().expect("just looked");
+            let own = groups
+                .roles
+                .iter()
+                .find(|role| Some(&role.role.name) == cast.group_role.as_ref())
+                .expect("a role");
+            let control = match name {
+                "view" => GroupControl::View,
+                "accounts" => GroupControl::Accounts,
+                _ => GroupControl::Delete,
+            };
+            if own.controls.contains(&control) { Verdict::May } else { Verdict::MayNot("DELEGATION_DENIED") }
         }
         Needs::Operation(name) => {
             let operation = Operation::from_name(name).expect("an operation");
@@ -320,7 +335,8 @@ on_both_engines! {
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
         // The right person succeeds somewhere, with each call that is for persons.
-        let for_persons = cases.iter().filter(|case| !matches!(case.needs, Needs::Nobody | Needs::NotOneself | Needs::Public));
+        let here = cases.iter().filter(|case| case.success == Success::Here);
+        let for_persons = here.filter(|case| !matches!(case.needs, Needs::Nobody | Needs::NotOneself | Needs::Public));
         let never: Vec<String> = for_persons.map(Case::name).filter(|name| !reached.contains(name)).collect();
         assert!(never.is_empty(), "nobody in any role succeeds with {never:?}");
         for (name, text) in tables {

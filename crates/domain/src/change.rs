@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
+use crate::contact::Contact;
 use crate::group::Group;
-use crate::id::{AccountId, GroupId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, UserId};
 use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::resource::{Assignment, Resource, ResourceRef};
@@ -49,6 +50,15 @@ pub enum Change {
         /// What had been assigned.
         resource: ResourceRef,
     },
+    /// The contact is this.
+    Contact(Contact),
+    /// The contact is no more.
+    ContactRemoved {
+        /// The account.
+        account: AccountId,
+        /// The former contact.
+        contact: ContactId,
+    },
     /// The account group is this.
     Group(Group),
     /// The account group is no more.
@@ -73,6 +83,8 @@ impl Change {
             Self::ResourceDeleted { .. } => "resource_deleted",
             Self::Assignment(_) => "assignment",
             Self::AssignmentEnded { .. } => "assignment_ended",
+            Self::Contact(_) => "contact",
+            Self::ContactRemoved { .. } => "contact_removed",
             Self::Group(_) => "group",
             Self::GroupDeleted { .. } => "group_deleted",
             Self::Invitation(_) => "invitation",
@@ -88,9 +100,11 @@ impl Change {
             Self::Resource(resource) => Some(resource.account),
             Self::Assignment(assignment) => Some(assignment.account),
             Self::Invitation(invitation) => Some(invitation.account),
+            Self::Contact(contact) => Some(contact.account),
             Self::MembershipEnded { account, .. }
             | Self::ResourceDeleted { account, .. }
-            | Self::AssignmentEnded { account, .. } => Some(*account),
+            | Self::AssignmentEnded { account, .. }
+            | Self::ContactRemoved { account, .. } => Some(*account),
             Self::User(_) | Self::Group(_) | Self::GroupDeleted { .. } => None,
         }
     }

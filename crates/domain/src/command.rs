@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AttributeValue, Origin};
-use crate::id::{AccountId, GroupId, InvitationId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
 use crate::invitation::Then;
 use crate::mail::Locale;
 use crate::records::Key;
@@ -177,6 +177,19 @@ pub enum Command {
         parent: Option<ResourceRef>,
         /// The member who gets the type's roles at birth; `None`: nobody does.
         creator: Option<UserId>,
+        /// The contact to record as its holder (GW-07).
+        holder: Option<ContactId>,
+    },
+    /// Changes a resource's name or holder.
+    UpdateResource {
+        /// The account.
+        account: AccountId,
+        /// Its type and id.
+        resource: ResourceRef,
+        /// The new name, if it is to change.
+        display_name: Option<String>,
+        /// The new holder, or none, if that is to change.
+        holder: Option<Option<ContactId>>,
     },
     /// Deletes a resource with its assignments.
     DeleteResource {
@@ -320,6 +333,71 @@ pub enum Command {
         /// Its plain text.
         text: String,
     },
+    /// Puts an account into a group (PE-06).
+    AddGroupAccount {
+        /// The group.
+        group: GroupId,
+        /// The account.
+        account: AccountId,
+        /// What becomes of administrators who do not own the account.
+        missing: MissingHolders,
+    },
+    /// Takes an account out of a group; the group's users lose it (PE-05).
+    RemoveGroupAccount {
+        /// The group.
+        group: GroupId,
+        /// The account.
+        account: AccountId,
+    },
+    /// Deletes a group; its users lose its accounts (PE-05).
+    DeleteGroup {
+        /// The group.
+        group: GroupId,
+    },
+    /// Makes a contact known to an account (IX-01).
+    CreateContact {
+        /// The account.
+        account: AccountId,
+        /// The new id.
+        id: ContactId,
+        /// The e-mail address, lower-case.
+        email: String,
+        /// What people call them.
+        display_name: String,
+        /// Whatever else is to be remembered.
+        details: String,
+    },
+    /// Changes a contact.
+    UpdateContact {
+        /// The account.
+        account: AccountId,
+        /// The contact.
+        contact: ContactId,
+        /// The new name, if it is to change.
+        display_name: Option<String>,
+        /// The new details, if they are to change.
+        details: Option<String>,
+        /// The new single permissions, if they are to change (IX-07).
+        permissions: Option<Vec<String>>,
+    },
+    /// Removes a contact that holds no resource.
+    DeleteContact {
+        /// The account.
+        account: AccountId,
+        /// The contact.
+        contact: ContactId,
+    },
+}
+
+/// What becomes of users of a group who do not hold in a new account the role that their place in the group
+/// rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingHolders {
+    /// The account is refused (PE-06).
+    #[default]
+    Refuse,
+    /// They get that role in the same step; for platform operators alone (PE-10).
+    Give,
 }
 
 impl Command {
@@ -364,12 +442,19 @@ impl Command {
             | Self::RevokeInvitation { account, .. }
             | Self::AcceptInvitation { account, .. }
             | Self::DeclineInvitation { account, .. }
-            | Self::SendBillingMail { account, .. } => Some(*account),
+            | Self::SendBillingMail { account, .. }
+            | Self::UpdateResource { account, .. }
+            | Self::AddGroupAccount { account, .. }
+            | Self::RemoveGroupAccount { account, .. }
+            | Self::CreateContact { account, .. }
+            | Self::UpdateContact { account, .. }
+            | Self::DeleteContact { account, .. } => Some(*account),
             Self::CreateAccount { .. }
             | Self::CreateUser { .. }
             | Self::CreateGroup { .. }
             | Self::AddGroupUser { .. }
-            | Self::RemoveGroupUser { .. } => None,
+            | Self::RemoveGroupUser { .. }
+            | Self::DeleteGroup { .. } => None,
         }
     }
 
@@ -404,13 +489,24 @@ impl Command {
             | Self::AcceptInvitation { .. }
             | Self::DeclineInvitation { .. }
             | Self::SendBillingMail { .. }
+            | Self::UpdateResource { .. }
+            | Self::AddGroupAccount { .. }
+            | Self::RemoveGroupAccount { .. }
+            | Self::DeleteGroup { .. }
+            | Self::CreateContact { .. }
+            | Self::UpdateContact { .. }
+            | Self::DeleteContact { .. }
             | Self::CreateUser { .. } => None,
         }
     }
 
     fn group(&self) -> Option<GroupId> {
         match self {
-            Self::AddGroupUser { group, .. } | Self::RemoveGroupUser { group, .. } => Some(*group),
+            Self::AddGroupUser { group, .. }
+            | Self::RemoveGroupUser { group, .. }
+            | Self::AddGroupAccount { group, .. }
+            | Self::RemoveGroupAccount { group, .. }
+            | Self::DeleteGroup { group } => Some(*group),
             _ => None,
         }
     }
@@ -446,6 +542,13 @@ impl Command {
             Self::AcceptInvitation { .. } => "invitation.accept",
             Self::DeclineInvitation { .. } => "invitation.decline",
             Self::SendBillingMail { .. } => "mail.billing",
+            Self::UpdateResource { .. } => "resource.update",
+            Self::AddGroupAccount { .. } => "group.add_account",
+            Self::RemoveGroupAccount { .. } => "group.remove_account",
+            Self::DeleteGroup { .. } => "group.delete",
+            Self::CreateContact { .. } => "contact.create",
+            Self::UpdateContact { .. } => "contact.update",
+            Self::DeleteContact { .. } => "contact.delete",
         }
     }
 }
@@ -455,9 +558,15 @@ impl Command {
     #[must_use]
     pub fn subject(&self) -> Option<String> {
         match self {
-            Self::CreateResource { resource, .. } | Self::DeleteResource { resource, .. } => {
-                Some(resource.to_string())
-            }
+            Self::CreateResource { resource, .. }
+            | Self::UpdateResource { resource, .. }
+            | Self::DeleteResource { resource, .. } => Some(resource.to_string()),
+            Self::AddGroupAccount { group, .. }
+            | Self::RemoveGroupAccount { group, .. }
+            | Self::DeleteGroup { group } => Some(group.to_string()),
+            Self::CreateContact { id: contact, .. }
+            | Self::UpdateContact { contact, .. }
+            | Self::DeleteContact { contact, .. } => Some(contact.to_string()),
             Self::CreateUser { id, .. } => Some(id.to_string()),
             Self::CreateGroup { id, .. } => Some(id.to_string()),
             Self::InviteMember { id, .. } => Some(id.to_string()),

@@ -2,6 +2,7 @@
 //! stored entities once, when they are read or change, and then only compared bit by bit.
 
 use crate::account::{Account, AccountState};
+use crate::contact::Contact;
 use crate::id::GroupId;
 use crate::membership::{MemberState, Membership};
 use crate::policy::model::{Policy, Role};
@@ -93,7 +94,28 @@ impl From<&User> for UserFact {
     }
 }
 
+impl UserFact {
+    /// A contact as the subject of a question: nobody suspends them, and no group has a place for them.
+    pub const CONTACT: Self = Self { state: UserState::Active, seats: Vec::new() };
+}
+
 impl MemberFact {
+    /// What a contact holds: no role, and of its permissions those that the policy lets contacts hold (IX-07).
+    #[must_use]
+    pub fn of_contact(policy: &Policy, contact: &Contact) -> Self {
+        let may =
+            policy.contacts.as_ref().map(|rule| rule.at_birth.union(&rule.grantable)).unwrap_or_default();
+        let held: PermissionSet =
+            contact.permissions.iter().filter_map(|name| policy.permission_id(name)).collect();
+        Self {
+            state: MemberState::Active,
+            roles: Mask::EMPTY,
+            grants: held.intersection(&may),
+            restrictions: Mask::EMPTY,
+            fits_policy: true,
+        }
+    }
+
     /// Resolves the names a membership stores.
     #[must_use]
     pub fn new(policy: &Policy, membership: &Membership) -> Self {

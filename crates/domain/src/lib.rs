@@ -5,9 +5,11 @@
 //! random number, waits, or talks to anything: what a rule needs is handed to it.
 
 pub mod account;
+pub mod advisory;
 pub mod authorize;
 pub mod change;
 pub mod command;
+pub mod contact;
 pub mod decide;
 pub mod delegation;
 pub mod facts;

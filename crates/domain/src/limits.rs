@@ -148,6 +148,11 @@ impl<'a> Judge<'a> {
             let groups =
                 before.into_iter().chain([after]).flat_map(|user| &user.seats).map(|seat| seat.group);
             for group in groups.collect::<BTreeSet<_>>() {
+                // A group that is no more needs nobody.
+                if self.changes.iter().any(|c| matches!(c, Change::GroupDeleted { group: g } if *g == group))
+                {
+                    continue;
+                }
                 let scope = Scope::Group(group);
                 for role in limited(self.roles(&scope)?) {
                     let held =

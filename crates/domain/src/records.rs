@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::account::Account;
+use crate::contact::Contact;
 use crate::group::Group;
-use crate::id::{AccountId, GroupId, InvitationId, UserId};
+use crate::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
 use crate::invitation::Invitation;
 use crate::membership::Membership;
 use crate::refusal::Refusal;
@@ -50,18 +51,38 @@ pub enum Key {
     MembershipsInGroup(GroupId, UserId),
     /// Accounts of the group in which the user does not actively hold this account role: the first 20 by id.
     AccountsNotHeld(GroupId, UserId, String),
+    /// A user to write to, as they are: not locked, since an e-mail address never changes (IX-11).
+    Recipient(UserId),
     /// An invitation.
     Invitation(AccountId, InvitationId),
     /// The pending invitation of this e-mail address.
     PendingInvitation(AccountId, String),
     /// Every active member who holds this account role, by user id.
     ActiveHolders(AccountId, String),
+    /// A contact.
+    Contact(AccountId, ContactId),
+    /// The account's contact with this e-mail address.
+    ContactByEmail(AccountId, String),
+    /// One resource whose holder the contact is, if there is any.
+    HeldBy(AccountId, ContactId),
+    /// How many accounts the group contains.
+    GroupSize(GroupId),
+    /// Every account of the group, all of them to be locked.
+    GroupAccounts(GroupId),
+    /// Every user of the group, all of them to be locked.
+    GroupUsers(GroupId),
+    /// Users who hold this group role and do not actively hold this account role in the account.
+    UsersNotHolding(GroupId, String, AccountId, String),
+    /// The direct memberships of the group's users in this account.
+    MembershipsOfGroup(GroupId, AccountId),
+    /// The direct memberships of the group's users in accounts of the group.
+    MembershipsThroughGroup(GroupId),
 }
 
 /// What was read for a [`Key`]. Absence is something read, too.
 #[derive(Debug, Clone)]
 pub enum Record {
-    /// For `User`, `UserByEmail`, `UserByIdentity`.
+    /// For `User`, `UserByEmail`, `UserByIdentity`, `Recipient`.
     User(Option<User>),
     /// For `Group`.
     Group(Option<Group>),
@@ -69,7 +90,7 @@ pub enum Record {
     Account(Option<Account>),
     /// For `Membership`.
     Membership(Option<Membership>),
-    /// For `Resource` and `ChildOf`.
+    /// For `Resource`, `ChildOf` and `HeldBy`.
     Resource(Option<Resource>),
     /// For `Assignment`.
     Assignment(Option<Assignment>),
@@ -77,14 +98,20 @@ pub enum Record {
     Assignments(Vec<Assignment>),
     /// For `Holders`, `ResourceHolders` and `GroupHolders`.
     Count(HolderCount),
-    /// For `MembershipsInGroup`.
+    /// For `Contact` and `ContactByEmail`.
+    Contact(Option<Contact>),
+    /// For `MembershipsInGroup`, `MembershipsOfGroup` and `MembershipsThroughGroup`.
     Memberships(Vec<Membership>),
-    /// For `AccountsNotHeld`.
+    /// For `AccountsNotHeld` and `GroupAccounts`, ascending.
     Accounts(Vec<AccountId>),
     /// For `Invitation` and `PendingInvitation`.
     Invitation(Option<Invitation>),
     /// For `ActiveHolders`.
-    Users(Vec<User>),
+    Holders(Vec<User>),
+    /// For `GroupSize`.
+    Size(u32),
+    /// For `GroupUsers` and `UsersNotHolding`, ascending.
+    Users(Vec<UserId>),
 }
 
 /// How many hold a role, exactly.
@@ -192,6 +219,9 @@ impl Records {
         /// Accounts of the group in which the user does not actively hold the account role: the first 20.
         accounts_not_held(group: GroupId, user: UserId, role: &str) -> &[AccountId], Key::AccountsNotHeld(group, user, role.to_owned()), Record::Accounts(all) => all.as_slice());
     lookup!(
+        /// The user to write to.
+        recipient(id: UserId) -> Option<&User>, Key::Recipient(id), Record::User(user) => user.as_ref());
+    lookup!(
         /// The invitation of that id.
         invitation(account: AccountId, id: InvitationId) -> Option<&Invitation>, Key::Invitation(account, id), Record::Invitation(found) => found.as_ref());
     lookup!(
@@ -199,5 +229,32 @@ impl Records {
         pending_invitation(account: AccountId, email: &str) -> Option<&Invitation>, Key::PendingInvitation(account, email.to_owned()), Record::Invitation(found) => found.as_ref());
     lookup!(
         /// The active users who actively hold the account role.
-        active_holders(account: AccountId, role: &str) -> &[User], Key::ActiveHolders(account, role.to_owned()), Record::Users(all) => all.as_slice());
+        active_holders(account: AccountId, role: &str) -> &[User], Key::ActiveHolders(account, role.to_owned()), Record::Holders(all) => all.as_slice());
+    lookup!(
+        /// The contact of that id.
+        contact(account: AccountId, contact: ContactId) -> Option<&Contact>, Key::Contact(account, contact), Record::Contact(found) => found.as_ref());
+    lookup!(
+        /// The account's contact with that e-mail address.
+        contact_by_email(account: AccountId, email: &str) -> Option<&Contact>, Key::ContactByEmail(account, email.to_owned()), Record::Contact(found) => found.as_ref());
+    lookup!(
+        /// A resource whose holder the contact is.
+        held_by(account: AccountId, contact: ContactId) -> Option<&Resource>, Key::HeldBy(account, contact), Record::Resource(r) => r.as_ref());
+    lookup!(
+        /// How many accounts the group contains.
+        group_size(group: GroupId) -> u32, Key::GroupSize(group), Record::Size(size) => *size);
+    lookup!(
+        /// Every account of the group.
+        group_accounts(group: GroupId) -> &[AccountId], Key::GroupAccounts(group), Record::Accounts(all) => all.as_slice());
+    lookup!(
+        /// Every user of the group.
+        group_users(group: GroupId) -> &[UserId], Key::GroupUsers(group), Record::Users(all) => all.as_slice());
+    lookup!(
+        /// Users who hold the group role and do not actively hold the account role in the account.
+        users_not_holding(group: GroupId, seat: &str, account: AccountId, role: &str) -> &[UserId], Key::UsersNotHolding(group, seat.to_owned(), account, role.to_owned()), Record::Users(all) => all.as_slice());
+    lookup!(
+        /// The direct memberships of the group's users in the account.
+        memberships_of_group(group: GroupId, account: AccountId) -> &[Membership], Key::MembershipsOfGroup(group, account), Record::Memberships(all) => all.as_slice());
+    lookup!(
+        /// The direct memberships of the group's users in accounts of the group.
+        memberships_through_group(group: GroupId) -> &[Membership], Key::MembershipsThroughGroup(group), Record::Memberships(all) => all.as_slice());
 }

@@ -87,11 +87,22 @@ rules! {
     REINSTATE_ACCOUNT = "/mandate.v1.AccountService/ReinstateAccount", &[], Nobody;
     DELETE_ACCOUNT = "/mandate.v1.AccountService/DeleteAccount", &[], Needs(Op::AccountDelete);
     LIST_ACTIVITY = "/mandate.v1.AccountService/ListActivity", &[Scope::AccountsRead], Needs(Op::ActivityList);
+    UNDELETE_ACCOUNT = "/mandate.v1.AccountService/UndeleteAccount", &[], Needs(Op::AccountUndelete);
+    TRANSFER_OWNERSHIP = "/mandate.v1.AccountService/TransferOwnership", &[], Needs(Op::AccountTransfer);
     CREATE_RESOURCE = "/mandate.v1.AccountService/CreateResource", &[], Resource(On::Create);
     GET_RESOURCE = "/mandate.v1.AccountService/GetResource", &[Scope::AccountsRead], Resource(On::View);
     LIST_RESOURCES = "/mandate.v1.AccountService/ListResources", &[Scope::AccountsRead], Resource(On::View);
+    UPDATE_RESOURCE = "/mandate.v1.AccountService/UpdateResource", &[], Resource(On::Update);
     DELETE_RESOURCE = "/mandate.v1.AccountService/DeleteResource", &[], Resource(On::Delete);
     CREATE_ACCOUNT_GROUP = "/mandate.v1.AccountService/CreateAccountGroup", &[], Known;
+    GET_ACCOUNT_GROUP = "/mandate.v1.AccountService/GetAccountGroup", &[Scope::AccountsRead], GroupRole;
+    LIST_ACCOUNT_GROUPS = "/mandate.v1.AccountService/ListAccountGroups", &[Scope::AccountsRead], Oneself;
+    LIST_ACCOUNT_GROUP_USERS = "/mandate.v1.AccountService/ListAccountGroupUsers", &[Scope::AccountsRead], GroupRole;
+    LIST_ACCOUNT_GROUP_ACCOUNTS = "/mandate.v1.AccountService/ListAccountGroupAccounts", &[Scope::AccountsRead], GroupRole;
+    LIST_ACCOUNT_GROUP_CANDIDATES = "/mandate.v1.AccountService/ListAccountGroupCandidates", &[], GroupRole;
+    ADD_ACCOUNT_GROUP_ACCOUNT = "/mandate.v1.AccountService/AddAccountGroupAccount", &[], GroupRole;
+    REMOVE_ACCOUNT_GROUP_ACCOUNT = "/mandate.v1.AccountService/RemoveAccountGroupAccount", &[], GroupRole;
+    DELETE_ACCOUNT_GROUP = "/mandate.v1.AccountService/DeleteAccountGroup", &[], GroupRole;
     ADD_ACCOUNT_GROUP_USER = "/mandate.v1.AccountService/AddAccountGroupUser", &[], GroupRole;
     REMOVE_ACCOUNT_GROUP_USER = "/mandate.v1.AccountService/RemoveAccountGroupUser", &[], GroupRole;
 
@@ -120,6 +131,11 @@ rules! {
     SEND_BILLING_MAIL = "/mandate.v1.MailService/SendBillingMail", &[Scope::MailSend], Nobody;
     LIST_OUTBOX = "/mandate.v1.MailService/ListOutbox", &[], Nobody;
     RETRY_MAIL = "/mandate.v1.MailService/RetryMail", &[], Nobody;
+    CREATE_CONTACT = "/mandate.v1.MembershipService/CreateContact", &[], Needs(Op::ContactCreate);
+    GET_CONTACT = "/mandate.v1.MembershipService/GetContact", &[Scope::AccountsRead], Needs(Op::ContactGet);
+    LIST_CONTACTS = "/mandate.v1.MembershipService/ListContacts", &[Scope::AccountsRead], Needs(Op::ContactGet);
+    UPDATE_CONTACT = "/mandate.v1.MembershipService/UpdateContact", &[], Needs(Op::ContactUpdate);
+    DELETE_CONTACT = "/mandate.v1.MembershipService/DeleteContact", &[], Needs(Op::ContactUpdate);
 
     CREATE_USER = "/mandate.v1.IdentityService/CreateUser", &[Scope::UsersWrite], Nobody;
     GET_USER = "/mandate.v1.IdentityService/GetUser", &[Scope::UsersRead], Oneself;

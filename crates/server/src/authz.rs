@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use mandate_domain::decide::{Reason, belongs, decide};
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::policy::model::{Permission, Policy};
 use mandate_domain::policy::set::{PermissionId, PermissionSet};
 use mandate_domain::policy::{AccessLevel, access_level};
+use mandate_domain::resource::ResourceRef;
 use mandate_proto::v1;
 use mandate_proto::v1::authz_service_server::AuthzService;
 use tonic::{Request, Response, Status};
@@ -15,11 +16,8 @@ use crate::access::{self, AccessError};
 use crate::caller::{Call, Party};
 use crate::convert::authz::{self as convert, Check, Lookup, Subject};
 use crate::error::Error;
-use crate::facts::{Ask, Facts, Known};
+use crate::facts::{Ask, AskContact, Facts, Known, NOBODY};
 use crate::reads::{About, may_read};
-
-/// Stands for a subject that does not exist; no id given out here is zero.
-const NOBODY: UserId = UserId::from_bits(0);
 
 /// The service.
 #[derive(Clone)]
@@ -36,12 +34,11 @@ impl Authz {
 
     async fn check(&self, party: Party, message: v1::CheckRequest) -> Result<v1::CheckResponse, Error> {
         let Check { account, subject, permission, resource } = convert::check(message)?;
-        let user = self.user(subject).await?;
-        if party.person().is_some_and(|person| person != user) {
+        let who = self.who(subject).await?;
+        if party.person().is_some_and(|person| who != Who::User(person)) {
             return Err(AccessError::NotOneself.into());
         }
-        let ask = Ask { account, user, resource: resource.as_ref() };
-        let known = self.facts.of(ask).await?;
+        let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         if is_invisible(party, &known) {
             return Ok(convert::to_denial(Reason::NotAMember));
         }
@@ -49,11 +46,30 @@ impl Authz {
         Ok(convert::to_answer(decision, &known, ask, &permission))
     }
 
-    async fn user(&self, subject: Subject) -> Result<UserId, Error> {
-        match subject {
-            Subject::User(user) => Ok(user),
-            Subject::Login(identity) => Ok(self.facts.user_of(&identity).await?.unwrap_or(NOBODY)),
-        }
+    async fn who(&self, subject: Subject) -> Result<Who, Error> {
+        Ok(match subject {
+            Subject::User(user) => Who::User(user),
+            Subject::Login(identity) => Who::User(self.facts.user_of(&identity).await?.unwrap_or(NOBODY)),
+            Subject::Contact(contact) => Who::Contact(contact),
+        })
+    }
+
+    async fn known<'a>(
+        &self,
+        account: AccountId,
+        who: Who,
+        resource: Option<&'a ResourceRef>,
+    ) -> Result<(Ask<'a>, Known), Error> {
+        Ok(match who {
+            Who::User(user) => {
+                let ask = Ask { account, user, resource };
+                (ask, self.facts.of(ask).await?)
+            }
+            Who::Contact(contact) => {
+                let ask = AskContact { account, contact, resource };
+                (ask.ask(), self.facts.of_contact(ask).await?)
+            }
+        })
     }
 
     async fn lookup(
@@ -62,14 +78,13 @@ impl Authz {
         message: v1::LookupPermissionsRequest,
     ) -> Result<v1::LookupPermissionsResponse, Error> {
         let Lookup { account, subject, resource } = convert::lookup(message)?;
-        let user = match (subject, party.person()) {
-            (Some(subject), _) => self.user(subject).await?,
-            (None, Some(person)) => person,
+        let who = match (subject, party.person()) {
+            (Some(subject), _) => self.who(subject).await?,
+            (None, Some(person)) => Who::User(person),
             (None, None) => return Err(Error::field("subject", "is required of whoever is not a person")),
         };
-        self.may_look_up(party, account, user).await?;
-        let ask = Ask { account, user, resource: resource.as_ref() };
-        let known = self.facts.of(ask).await?;
+        self.may_look_up(party, account, who).await?;
+        let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         if is_invisible(party, &known) {
             let reason = convert::to_reason(Reason::NotAMember).into();
             return Ok(v1::LookupPermissionsResponse { reason, ..Default::default() });
@@ -78,12 +93,22 @@ impl Authz {
     }
 
     /// A person may always ask about themself, and is told by the answer if they belong to the account.
-    async fn may_look_up(&self, party: Party, account: AccountId, user: UserId) -> Result<(), Error> {
-        if party.person() == Some(user) {
-            return Ok(());
-        }
-        may_read(&self.facts, party, access::LOOKUP_PERMISSIONS.person, account, About::User(user)).await
+    async fn may_look_up(&self, party: Party, account: AccountId, who: Who) -> Result<(), Error> {
+        let (rule, about) = match who {
+            Who::User(user) if party.person() == Some(user) => return Ok(()),
+            Who::User(user) => (access::LOOKUP_PERMISSIONS.person, About::User(user)),
+            // Whoever may see the contact sees what it holds.
+            Who::Contact(_) => (access::GET_CONTACT.person, About::Account),
+        };
+        may_read(&self.facts, party, rule, account, about).await
     }
+}
+
+/// Whom a question is about, once a login has become a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    User(UserId),
+    Contact(ContactId),
 }
 
 /// Whether the answer must not tell that the account exists: to a person who has nothing to do with it.

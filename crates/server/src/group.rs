@@ -56,3 +56,36 @@ pub(crate) async fn remove_user(
     });
     Ok(v1::RemoveAccountGroupUserResponse { ended_memberships: ended.collect() })
 }
+
+pub(crate) async fn add_account(
+    facts: &Arc<Facts>,
+    call: &Call,
+    message: v1::AddAccountGroupAccountRequest,
+) -> Result<v1::AddAccountGroupAccountResponse, Error> {
+    let committed = write(facts, call.actor(), convert::group::add_account(message)?).await?;
+    let given = committed.plan.changes.iter().filter_map(|change| match change {
+        Change::Membership(membership) => Some(membership.user.to_string()),
+        _ => None,
+    });
+    Ok(v1::AddAccountGroupAccountResponse { given: given.collect() })
+}
+
+pub(crate) async fn remove_account(
+    facts: &Arc<Facts>,
+    call: &Call,
+    message: v1::RemoveAccountGroupAccountRequest,
+) -> Result<v1::RemoveAccountGroupAccountResponse, Error> {
+    let committed = write(facts, call.actor(), convert::group::remove_account(message)?).await?;
+    let ended_memberships = convert::group::to_ended(&committed.plan.changes);
+    Ok(v1::RemoveAccountGroupAccountResponse { ended_memberships })
+}
+
+pub(crate) async fn delete(
+    facts: &Arc<Facts>,
+    call: &Call,
+    message: v1::DeleteAccountGroupRequest,
+) -> Result<v1::DeleteAccountGroupResponse, Error> {
+    let committed = write(facts, call.actor(), convert::group::delete(message)?).await?;
+    let ended_memberships = convert::group::to_ended(&committed.plan.changes);
+    Ok(v1::DeleteAccountGroupResponse { ended_memberships })
+}

@@ -1,7 +1,7 @@
 //! The Mandate service as a library, so that tests reach its parts.
 //!
 //! A call passes [`guard`] (who calls, and the list in [`access`]), becomes a [`caller::Call`], and reaches the
-//! service of its noun: [`account`] with [`resource`] and [`group`], [`membership`], [`authz`], [`identity`].
+//! service of its noun: [`account`] with [`ownership`], [`resource`] and [`group`], [`membership`] with [`contact`], [`authz`], [`identity`].
 //! These are thin: they turn the message into domain types in [`convert`], and then
 //!
 //! - a question is decided on [`facts`] in memory,
@@ -15,23 +15,28 @@
 
 pub mod access;
 pub mod account;
+mod account_service;
 pub mod activity;
+pub mod advisory;
 pub mod auth;
 pub mod authz;
 pub mod caller;
 pub mod cli;
 pub mod clock;
+pub mod contact;
 pub mod convert;
 pub mod demo;
 pub mod error;
 pub mod facts;
 pub mod group;
+pub mod group_list;
 pub mod guard;
 pub mod identity;
 pub mod invitation;
 pub mod mail;
 pub mod mailer;
 pub mod membership;
+pub mod ownership;
 pub mod policies;
 pub mod reads;
 pub mod resource;

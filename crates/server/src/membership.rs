@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 use crate::access::{self, PersonRule};
 use crate::account::exists;
 use crate::caller::Call;
+use crate::contact;
 use crate::convert;
 use crate::convert::resource::ListAssignments;
 use crate::error::Error;
@@ -319,5 +320,51 @@ impl MembershipService for Memberships {
     ) -> Result<Response<v1::DeclineInvitationResponse>, Status> {
         self.decline(request.into_inner()).await?;
         Ok(Response::new(v1::DeclineInvitationResponse {}))
+    }
+
+    async fn create_contact(
+        &self,
+        request: Request<v1::CreateContactRequest>,
+    ) -> Result<Response<v1::CreateContactResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let contact = contact::create(&self.facts, &call, request.into_inner()).await?;
+        let contact = Some(convert::contact::to_message(contact));
+        Ok(Response::new(v1::CreateContactResponse { contact }))
+    }
+
+    async fn get_contact(
+        &self,
+        request: Request<v1::GetContactRequest>,
+    ) -> Result<Response<v1::GetContactResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let contact = contact::get(&self.facts, &call, request.into_inner()).await?;
+        let contact = Some(convert::contact::to_message(contact));
+        Ok(Response::new(v1::GetContactResponse { contact }))
+    }
+
+    async fn update_contact(
+        &self,
+        request: Request<v1::UpdateContactRequest>,
+    ) -> Result<Response<v1::UpdateContactResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let contact = contact::update(&self.facts, &call, request.into_inner()).await?;
+        let contact = Some(convert::contact::to_message(contact));
+        Ok(Response::new(v1::UpdateContactResponse { contact }))
+    }
+
+    async fn list_contacts(
+        &self,
+        request: Request<v1::ListContactsRequest>,
+    ) -> Result<Response<v1::ListContactsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(contact::list(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn delete_contact(
+        &self,
+        request: Request<v1::DeleteContactRequest>,
+    ) -> Result<Response<v1::DeleteContactResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(contact::delete(&self.facts, &call, request.into_inner()).await?))
     }
 }

@@ -11,6 +11,7 @@ use crate::access;
 use crate::account::exists;
 use crate::caller::Call;
 use crate::convert;
+use crate::convert::resource::ResourceIn;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::reads::{About, may_read};
@@ -30,13 +31,37 @@ pub(crate) async fn create(
     created.ok_or_else(|| Error::Defect("a resource was created without a change that says so".to_owned()))
 }
 
+pub(crate) async fn update(
+    facts: &Arc<Facts>,
+    call: &Call,
+    message: v1::UpdateResourceRequest,
+) -> Result<Resource, Error> {
+    let (resource, command) = convert::resource::update(message)?;
+    let committed = write(facts, call.actor(), command).await?;
+    let changed = committed.plan.changes.into_iter().find_map(|change| match change {
+        Change::Resource(resource) => Some(resource),
+        _ => None,
+    });
+    match changed {
+        Some(resource) => Ok(resource),
+        // Nothing changed: it was like that before.
+        None => stored(facts, resource).await,
+    }
+}
+
 pub(crate) async fn get(
     facts: &Facts,
     call: &Call,
     message: v1::GetResourceRequest,
 ) -> Result<Resource, Error> {
-    let convert::resource::ResourceIn { account, resource } = convert::resource::get(message)?;
-    may_read(facts, call.party, access::GET_RESOURCE.person, account, About::Resource(&resource)).await?;
+    let of = convert::resource::get(message)?;
+    let rule = access::GET_RESOURCE.person;
+    may_read(facts, call.party, rule, of.account, About::Resource(&of.resource)).await?;
+    stored(facts, of).await
+}
+
+async fn stored(facts: &Facts, of: ResourceIn) -> Result<Resource, Error> {
+    let ResourceIn { account, resource } = of;
     let keys = [Key::Account(account), Key::Resource(account, resource.clone())];
     let mut found = None;
     for (_, record) in facts.store().read(&keys).await? {

@@ -60,10 +60,10 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
 fn impersonal(change: &Change) -> Result<Value, StoreError> {
     let mut value = serde_json::to_value(change)
         .map_err(|error| StoreError::Other { source: Box::new(sqlx::Error::Encode(error.into())) })?;
-    if let Change::User(_) | Change::Invitation(_) = change
+    if let Change::User(_) | Change::Contact(_) | Change::Invitation(_) = change
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
-        fact.retain(|name, _| !["email", "display_name", "identities"].contains(&name.as_str()));
+        fact.retain(|name, _| !["email", "display_name", "identities", "details"].contains(&name.as_str()));
     }
     Ok(value)
 }

@@ -5,7 +5,7 @@ use mandate_domain::records::Records;
 
 use crate::error::WriteError;
 use crate::tx::Tx;
-use crate::{account, assignment, group, invitation, membership, resource, user};
+use crate::{account, assignment, contact, group, invitation, membership, resource, user};
 
 /// Applies one change. `version` is its place in the feed; `records` is what the plan was made from, so that
 /// index rows need not be deleted where nothing was before.
@@ -26,6 +26,8 @@ pub(crate) async fn apply(
         Change::AssignmentEnded { account, user, resource } => {
             assignment::end(tx, *account, *user, resource).await
         }
+        Change::Contact(fact) => contact::put(tx, fact, version).await,
+        Change::ContactRemoved { account, contact } => contact::remove(tx, *account, *contact).await,
         Change::Group(fact) => group::put(tx, fact, version).await,
         Change::GroupDeleted { group } => group::delete(tx, *group).await,
         Change::Invitation(fact) => invitation::put(tx, fact, version).await,

@@ -68,6 +68,10 @@ fn body(change: &Change) -> Result<String, StoreError> {
         Change::AssignmentEnded { account, user, resource } => {
             encode(&serde_json::json!({ "account": account, "user": user, "resource": resource }))
         }
+        Change::Contact(fact) => encode(fact),
+        Change::ContactRemoved { account, contact } => {
+            encode(&serde_json::json!({ "account": account, "contact": contact }))
+        }
         Change::Group(fact) => encode(fact),
         Change::Invitation(fact) => encode(fact),
         Change::GroupDeleted { group } => encode(&serde_json::json!({ "group": group })),

@@ -75,6 +75,26 @@ pub(crate) async fn accounts_not_held(
     rows.iter().map(read).collect()
 }
 
+/// Users who hold a role in the group and do not actively hold the account role in the account, ascending.
+pub(crate) async fn users_not_holding(
+    tx: &mut Tx,
+    group: GroupId,
+    seat: &str,
+    account: AccountId,
+    role: &str,
+) -> Result<Vec<UserId>, StoreError> {
+    let sql = "SELECT g.user_id FROM group_users g WHERE g.group_id = $1 AND g.role = $2 AND NOT EXISTS (\
+               SELECT 1 FROM member_names n WHERE n.account = $3 AND n.user_id = g.user_id \
+               AND n.kind = 'role' AND n.name = $4 AND n.state = 'active') ORDER BY g.user_id";
+    let rows: Vec<String> = on_tx!(tx, c => {
+        sqlx::query_scalar(sql).bind(group.to_string()).bind(seat).bind(account.to_string()).bind(role)
+            .fetch_all(c).await
+    })?;
+    let read =
+        |id: &String| decode_column("group_users", "user_id", || format!("{group}/{id}"), &encode(id)?);
+    rows.iter().map(read).collect()
+}
+
 fn count((active, total): (i64, i64)) -> HolderCount {
     let clamp = |count| u32::try_from(count).unwrap_or(u32::MAX);
     HolderCount { active: clamp(active), total: clamp(total) }

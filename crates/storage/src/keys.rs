@@ -5,7 +5,7 @@ use mandate_domain::records::{Key, Record};
 use crate::error::StoreError;
 use crate::locks::Lock;
 use crate::tx::Tx;
-use crate::{account, assignment, group, holders, invitation, membership, resource, user};
+use crate::{account, assignment, contact, group, holders, invitation, membership, resource, user};
 
 /// Reads the keys in the order given, locking rows as `lock` says.
 pub(crate) async fn load(
@@ -87,11 +87,27 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::AccountsNotHeld(group, user, role) => {
             Record::Accounts(holders::accounts_not_held(tx, *group, *user, role).await?)
         }
+        Key::Recipient(id) => Record::User(first(user::load(tx, *id, *id, Lock::None).await?)),
         Key::Invitation(account, id) => Record::Invitation(invitation::load(tx, *account, *id).await?),
         Key::PendingInvitation(account, email) => {
             Record::Invitation(invitation::pending(tx, *account, email).await?)
         }
-        Key::ActiveHolders(account, role) => Record::Users(holders::active(tx, *account, role).await?),
+        Key::ActiveHolders(account, role) => Record::Holders(holders::active(tx, *account, role).await?),
+        Key::Contact(account, id) => Record::Contact(contact::load(tx, *account, *id).await?),
+        Key::ContactByEmail(account, email) => Record::Contact(contact::by_email(tx, *account, email).await?),
+        Key::HeldBy(account, contact) => Record::Resource(resource::held_by(tx, *account, *contact).await?),
+        Key::GroupSize(group) => Record::Size(group::size(tx, *group).await?),
+        Key::GroupAccounts(group) => Record::Accounts(group::accounts(tx, *group).await?),
+        Key::GroupUsers(group) => Record::Users(group::users(tx, *group).await?),
+        Key::UsersNotHolding(group, seat, account, role) => {
+            Record::Users(holders::users_not_holding(tx, *group, seat, *account, role).await?)
+        }
+        Key::MembershipsOfGroup(group, account) => {
+            Record::Memberships(membership::of_group(tx, *group, *account).await?)
+        }
+        Key::MembershipsThroughGroup(group) => {
+            Record::Memberships(membership::through_group(tx, *group).await?)
+        }
     })
 }
 

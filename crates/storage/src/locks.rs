@@ -64,6 +64,10 @@ impl Needs {
                 needs.hold(Key::Group(*group));
                 needs.hold(Key::User(*user));
             }
+            // The group's lock makes them take turns with those who give and take its roles (PE-06, PE-11).
+            Command::AddGroupAccount { group, .. }
+            | Command::RemoveGroupAccount { group, .. }
+            | Command::DeleteGroup { group } => needs.hold(Key::Group(*group)),
             _ => {}
         }
         needs
@@ -71,10 +75,11 @@ impl Needs {
 
     /// Reads a key, and locks what protects it.
     pub(crate) fn read(&mut self, key: Key) {
-        match protected_by(&key) {
-            Some((lock, Lock::Exclusive)) => self.hold(lock),
-            Some((lock, _)) => self.read(lock),
-            None => {}
+        for lock in protected_by(&key).into_iter().flatten() {
+            match lock {
+                (lock, Lock::Exclusive) => self.hold(lock),
+                (lock, _) => self.read(lock),
+            }
         }
         self.keys.insert(key);
     }
@@ -124,8 +129,8 @@ fn locks(key: &Key) -> bool {
 }
 
 /// What has to be locked for what is read under the key to stay true until the end of the transaction.
-fn protected_by(key: &Key) -> Option<(Key, Lock)> {
-    match key {
+fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
+    let one = match key {
         Key::Membership(account, _)
         | Key::Resource(account, _)
         | Key::ChildOf(account, _)
@@ -136,15 +141,33 @@ fn protected_by(key: &Key) -> Option<(Key, Lock)> {
         | Key::ResourceHolders(account, ..)
         | Key::Invitation(account, _)
         | Key::PendingInvitation(account, _)
-        | Key::ActiveHolders(account, _) => Some((Key::Account(*account), Lock::Exclusive)),
+        | Key::ActiveHolders(account, _)
+        | Key::Contact(account, _)
+        | Key::ContactByEmail(account, _)
+        | Key::HeldBy(account, _) => Some((Key::Account(*account), Lock::Exclusive)),
         // Two users who lose the role at once change two rows; only the group's lock makes them take turns.
         Key::GroupHolders(group, _) => Some((Key::Group(*group), Lock::Exclusive)),
+        // Who and what belongs to a group changes under its exclusive lock alone.
+        Key::GroupSize(group)
+        | Key::GroupAccounts(group)
+        | Key::GroupUsers(group)
+        | Key::MembershipsThroughGroup(group) => Some((Key::Group(*group), Lock::Share)),
+        Key::UsersNotHolding(group, _, account, _) | Key::MembershipsOfGroup(group, account) => {
+            let account = (Key::Account(*account), Lock::Exclusive);
+            return [Some((Key::Group(*group), Lock::Share)), Some(account)];
+        }
         // Whoever changes what this user holds in an account of the group locks the user, too.
         Key::MembershipsInGroup(group, _) | Key::AccountsNotHeld(group, ..) => {
             Some((Key::Group(*group), Lock::Share))
         }
-        Key::User(_) | Key::Group(_) | Key::Account(_) | Key::UserByEmail(_) | Key::UserByIdentity(_) => None,
-    }
+        Key::User(_)
+        | Key::Group(_)
+        | Key::Account(_)
+        | Key::UserByEmail(_)
+        | Key::UserByIdentity(_)
+        | Key::Recipient(_) => None,
+    };
+    [one, None]
 }
 
 /// What has to be held for the changes to be applied to what they were planned from.
@@ -164,6 +187,8 @@ pub(crate) fn held_for(changes: &[Change], records: &Records) -> Needs {
             | Change::Resource(_)
             | Change::ResourceDeleted { .. }
             | Change::Assignment(_)
+            | Change::Contact(_)
+            | Change::ContactRemoved { .. }
             | Change::AssignmentEnded { .. }
             | Change::Invitation(_) => {
                 needs.keys.extend(change.account().map(Key::Account));
@@ -173,11 +198,21 @@ pub(crate) fn held_for(changes: &[Change], records: &Records) -> Needs {
     needs
 }
 
-/// The accounts whose facts stand in a record that was read without holding them.
-pub(crate) fn held_for_record(record: &Record) -> Needs {
+/// What a record that was read names and does not hold: the accounts of memberships, the accounts and users of
+/// a group that is to lose them all.
+pub(crate) fn held_for_record(key: &Key, record: &Record) -> Needs {
     let mut needs = Needs::default();
-    if let Record::Memberships(memberships) = record {
-        needs.keys.extend(memberships.iter().map(|membership| Key::Account(membership.account)));
+    match (key, record) {
+        (_, Record::Memberships(memberships)) => {
+            needs.keys.extend(memberships.iter().map(|membership| Key::Account(membership.account)));
+        }
+        (Key::GroupAccounts(_), Record::Accounts(accounts)) => {
+            needs.keys.extend(accounts.iter().copied().map(Key::Account));
+        }
+        (Key::GroupUsers(_), Record::Users(users)) => {
+            users.iter().for_each(|user| needs.hold(Key::User(*user)))
+        }
+        _ => {}
     }
     needs
 }

@@ -47,6 +47,36 @@ pub(crate) async fn in_group(
     rows.iter().map(|(account, body)| decode("memberships", || format!("{account}/{user}"), body)).collect()
 }
 
+/// The memberships of the group's users in one account, ascending by user.
+pub(crate) async fn of_group(
+    tx: &mut Tx,
+    group: GroupId,
+    account: AccountId,
+) -> Result<Vec<Membership>, StoreError> {
+    let sql = "SELECT m.account, m.user_id, m.body FROM memberships m WHERE m.account = $2 \
+               AND EXISTS (SELECT 1 FROM group_users u WHERE u.group_id = $1 AND u.user_id = m.user_id) \
+               ORDER BY m.user_id";
+    let rows: Vec<(String, String, String)> = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(group.to_string()).bind(account.to_string()).fetch_all(c).await
+    })?;
+    rows.iter().map(read).collect()
+}
+
+/// The memberships of the group's users in accounts of the group, ascending by account and user.
+pub(crate) async fn through_group(tx: &mut Tx, group: GroupId) -> Result<Vec<Membership>, StoreError> {
+    let sql = "SELECT m.account, m.user_id, m.body FROM memberships m \
+               JOIN account_groups g ON g.account = m.account AND g.group_id = $1 \
+               WHERE EXISTS (SELECT 1 FROM group_users u WHERE u.group_id = $1 AND u.user_id = m.user_id) \
+               ORDER BY m.account, m.user_id";
+    let rows: Vec<(String, String, String)> =
+        on_tx!(tx, c => sqlx::query_as(sql).bind(group.to_string()).fetch_all(c).await)?;
+    rows.iter().map(read).collect()
+}
+
+fn read((account, user, body): &(String, String, String)) -> Result<Membership, StoreError> {
+    decode("memberships", || format!("{account}/{user}"), body)
+}
+
 /// One row of `member_names` beside its account, user and state.
 #[derive(Serialize)]
 struct Name<'a> {

@@ -1,6 +1,6 @@
 //! Registered resources, and what each lives in.
 
-use mandate_domain::id::AccountId;
+use mandate_domain::id::{AccountId, ContactId};
 use mandate_domain::resource::{Resource, ResourceRef};
 use serde::Serialize;
 
@@ -38,6 +38,19 @@ pub(crate) async fn child_of(
     row.map(|row| read(account, row)).transpose()
 }
 
+/// One resource whose holder the contact is.
+pub(crate) async fn held_by(
+    tx: &mut Tx,
+    account: AccountId,
+    contact: ContactId,
+) -> Result<Option<Resource>, StoreError> {
+    let sql = "SELECT kind, id, body FROM resources WHERE account = $1 AND holder = $2 LIMIT 1";
+    let row = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(contact.to_string()).fetch_optional(c).await
+    })?;
+    row.map(|row| read(account, row)).transpose()
+}
+
 fn read(account: AccountId, (kind, id, body): (String, String, String)) -> Result<Resource, StoreError> {
     decode("resources", || format!("{account}/{kind}/{id}"), &body)
 }
@@ -52,13 +65,15 @@ struct Ancestor<'a> {
 
 /// Makes the resource this.
 pub(crate) async fn put(tx: &mut Tx, resource: &Resource, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO resources (account, kind, id, body, version) VALUES ($1, $2, $3, $4, $5) \
-               ON CONFLICT (account, kind, id) DO UPDATE SET body = excluded.body, version = excluded.version";
+    let sql = "INSERT INTO resources (account, kind, id, holder, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (account, kind, id) DO UPDATE SET holder = excluded.holder, body = excluded.body, \
+               version = excluded.version";
     let account = resource.account.to_string();
     let (kind, id) = (&resource.resource.kind, &resource.resource.id);
     let body = encode(resource)?;
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(kind).bind(id).bind(body).bind(version).execute(c).await.map(drop)
+        sqlx::query(sql).bind(&account).bind(kind).bind(id).bind(resource.holder.map(|id| id.to_string())).bind(body)
+            .bind(version).execute(c).await.map(drop)
     })?;
     if resource.ancestors.is_empty() {
         return Ok(());

@@ -132,8 +132,12 @@ impl Store {
         let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
         for _ in 0..READS {
             let besides = read(&mut tx, &unread, needs, &mut records).await?;
-            if !pools.writes_alone() && !needs.covers(&besides) {
+            if !needs.covers(&besides) {
+                unread = besides.keys.difference(&needs.keys).cloned().collect();
                 needs.extend(besides);
+                if pools.writes_alone() {
+                    continue;
+                }
                 return Ok(Attempt::Again);
             }
             let mut more = Needs::default();
@@ -176,7 +180,7 @@ async fn read(
     let unread: Vec<&Key> = unread.iter().collect();
     let mut must = Needs::default();
     for (key, record) in keys::load(tx, &unread, &|key| needs.lock(key)).await? {
-        must.extend(held_for_record(&record));
+        must.extend(held_for_record(&key, &record));
         records.put(key, record);
     }
     Ok(must)
@@ -233,6 +237,8 @@ fn fact(change: &Change) -> Key {
         Change::AssignmentEnded { account, user, resource } => {
             Key::Assignment(*account, *user, resource.clone())
         }
+        Change::Contact(contact) => Key::Contact(contact.account, contact.id),
+        Change::ContactRemoved { account, contact } => Key::Contact(*account, *contact),
         Change::Group(group) => Key::Group(group.id),
         Change::GroupDeleted { group } => Key::Group(*group),
         Change::Invitation(invitation) => Key::Invitation(invitation.account, invitation.id),

@@ -136,6 +136,7 @@ impl<'s> Client<'s> {
                     display_name: "resource".into(),
                     parent: parent.as_ref().map(named),
                     creator: creator.unwrap_or_default(),
+                    holder: String::new(),
                 };
                 client.create_resource(self.request(actor, message)).await?;
             }

@@ -1,10 +1,10 @@
 //! Cases of `AccountService`.
 
 use mandate_proto::v1::{
-    AddAccountGroupUserRequest, CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest,
-    DeleteAccountRequest, DeleteResourceRequest, GetAccountRequest, GetResourceRequest, ListAccountsRequest,
-    ListActivityRequest, ListResourcesRequest, ReinstateAccountRequest, RemoveAccountGroupUserRequest,
-    SuspendAccountRequest, UpdateAccountRequest,
+    CreateAccountRequest, CreateResourceRequest, DeleteAccountRequest, DeleteResourceRequest,
+    GetAccountRequest, GetResourceRequest, ListAccountsRequest, ListActivityRequest, ListResourcesRequest,
+    ReinstateAccountRequest, SuspendAccountRequest, TransferOwnershipRequest, UndeleteAccountRequest,
+    UpdateAccountRequest, UpdateResourceRequest,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
@@ -75,24 +75,34 @@ pub(super) const CASES: &[Case] = &[
         DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }
             .encode_to_vec()
     }),
-    Case::new("/mandate.v1.AccountService/CreateAccountGroup", Needs::Known, &[], |scene| {
-        CreateAccountGroupRequest {
-            display_name: "Group".into(),
-            accounts: vec![scene.account.clone()],
-            founder: scene.caller.clone(),
+    Case::new("/mandate.v1.AccountService/UpdateResource", Needs::OnResource("update"), &[], |scene| {
+        UpdateResourceRequest {
+            account: scene.account.clone(),
+            resource: Some(scene.resource()),
+            display_name: "Renamed".into(),
+            update_mask: Some(FieldMask { paths: vec!["display_name".into()] }),
+            ..Default::default()
         }
         .encode_to_vec()
     }),
-    Case::new("/mandate.v1.AccountService/AddAccountGroupUser", Needs::GroupRole, &[], |scene| {
-        AddAccountGroupUserRequest {
-            group: scene.group.clone(),
-            user: scene.newcomer.clone(),
-            role: scene.group_role.clone(),
-        }
-        .encode_to_vec()
-    }),
-    Case::new("/mandate.v1.AccountService/RemoveAccountGroupUser", Needs::GroupRole, &[], |scene| {
-        RemoveAccountGroupUserRequest { group: scene.group.clone(), user: scene.target.clone() }
+    Case::new(
+        "/mandate.v1.AccountService/UndeleteAccount",
+        Needs::Operation("account.undelete"),
+        &[],
+        |scene| UndeleteAccountRequest { account: scene.account.clone() }.encode_to_vec(),
+    )
+    .elsewhere(),
+    Case::new(
+        "/mandate.v1.AccountService/TransferOwnership",
+        Needs::Operation("account.transfer"),
+        &[],
+        |scene| {
+            TransferOwnershipRequest {
+                account: scene.account.clone(),
+                from: scene.creator.clone(),
+                to: scene.target.clone(),
+            }
             .encode_to_vec()
-    }),
+        },
+    ),
 ];

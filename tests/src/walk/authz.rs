@@ -38,6 +38,15 @@ pub(super) const CASES: &[Case] = &[
         lookup(scene, &scene.caller)
     })
     .variant("oneself"),
+    Case::new("/mandate.v1.AuthzService/Check", Needs::NotOneself, CHECK, |scene| {
+        CheckRequest { subject: Some(contact(scene)), ..check(scene, "") }.encode_to_vec()
+    })
+    .variant("a contact"),
+    Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Operation("contact.get"), READ, |scene| {
+        let subject = Some(contact(scene));
+        LookupPermissionsRequest { account: scene.account.clone(), subject, resource: None }.encode_to_vec()
+    })
+    .variant("a contact"),
 ];
 
 fn check(scene: &Scene, user: &str) -> CheckRequest {
@@ -52,6 +61,10 @@ fn check(scene: &Scene, user: &str) -> CheckRequest {
 fn lookup(scene: &Scene, user: &str) -> Vec<u8> {
     LookupPermissionsRequest { account: scene.account.clone(), subject: Some(about(user)), resource: None }
         .encode_to_vec()
+}
+
+fn contact(scene: &Scene) -> Subject {
+    Subject { subject: Some(subject::Subject::Contact(scene.contact.clone())) }
 }
 
 fn about(user: &str) -> Subject {

@@ -2,7 +2,7 @@
 
 use super::call::Outcome;
 use super::stage::Scene;
-use super::{account, authz, identity, invitation, mail, membership};
+use super::{account, authz, group, identity, invitation, mail, membership};
 
 /// What a person needs, as the comments of the protos say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,10 @@ pub enum Needs {
     Membership,
     /// To be asked about: this case asks about somebody else.
     NotOneself,
-    /// A role in the group.
+    /// A role in the group that gives others.
     GroupRole,
+    /// A role in the group with this control of it (`view`, `accounts`, `delete`).
+    GroupControl(&'static str),
     /// Nothing helps.
     Nobody,
     /// Nothing at all, not even a token: the message holds the proof, which here is a wrong one.
@@ -42,6 +44,17 @@ pub struct Case {
     pub request: fn(&Scene) -> Vec<u8>,
     /// Looks for refusals inside of an answer.
     pub inside: fn(Outcome) -> Outcome,
+    /// Whether the right person succeeds with it in a scene.
+    pub success: Success,
+}
+
+/// Where a case succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Success {
+    /// In the scenes of the walk.
+    Here,
+    /// In a state that no scene is in; another test shows it.
+    Elsewhere,
 }
 
 impl Case {
@@ -51,11 +64,16 @@ impl Case {
         scopes: &'static [&'static str],
         request: fn(&Scene) -> Vec<u8>,
     ) -> Self {
-        Self { rpc, variant: "", needs, scopes, request, inside: |outcome| outcome }
+        Self { rpc, variant: "", needs, scopes, request, inside: |outcome| outcome, success: Success::Here }
     }
 
     pub(super) const fn variant(mut self, variant: &'static str) -> Self {
         self.variant = variant;
+        self
+    }
+
+    pub(super) const fn elsewhere(mut self) -> Self {
+        self.success = Success::Elsewhere;
         self
     }
 
@@ -68,9 +86,16 @@ impl Case {
 
 /// Every case, by RPC.
 pub fn cases() -> Vec<Case> {
-    let mut cases =
-        [account::CASES, authz::CASES, identity::CASES, invitation::CASES, mail::CASES, membership::CASES]
-            .concat();
+    let mut cases = [
+        account::CASES,
+        authz::CASES,
+        group::CASES,
+        identity::CASES,
+        invitation::CASES,
+        mail::CASES,
+        membership::CASES,
+    ]
+    .concat();
     cases.sort_by_key(|case| (case.rpc, case.variant));
     cases
 }

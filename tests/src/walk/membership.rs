@@ -1,9 +1,10 @@
 //! Cases of `MembershipService`.
 
 use mandate_proto::v1::{
-    AddMemberRequest, AssignResourceRequest, GetMemberRequest, ListAssignmentsRequest, ListMembersRequest,
+    AddMemberRequest, AssignResourceRequest, CreateContactRequest, DeleteContactRequest, GetContactRequest,
+    GetMemberRequest, ListAssignmentsRequest, ListContactsRequest, ListMembersRequest,
     ReinstateMemberRequest, RemoveMemberRequest, SuspendMemberRequest, UnassignResourceRequest,
-    UpdateMemberRequest, list_assignments_request,
+    UpdateContactRequest, UpdateMemberRequest, list_assignments_request,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
@@ -113,6 +114,50 @@ pub(super) const CASES: &[Case] = &[
         of(scene, list_assignments_request::Of::Resource(scene.resource()))
     })
     .variant("of a resource"),
+    Case::new(
+        "/mandate.v1.MembershipService/CreateContact",
+        Needs::Operation("contact.create"),
+        &[],
+        |scene| {
+            CreateContactRequest {
+                account: scene.account.clone(),
+                email: "another@example.com".into(),
+                display_name: "Another".into(),
+                details: String::new(),
+            }
+            .encode_to_vec()
+        },
+    ),
+    Case::new("/mandate.v1.MembershipService/GetContact", Needs::Operation("contact.get"), READ, |scene| {
+        GetContactRequest { account: scene.account.clone(), contact: scene.contact.clone() }.encode_to_vec()
+    }),
+    Case::new("/mandate.v1.MembershipService/ListContacts", Needs::Operation("contact.get"), READ, |scene| {
+        ListContactsRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
+    }),
+    Case::new(
+        "/mandate.v1.MembershipService/UpdateContact",
+        Needs::Operation("contact.update"),
+        &[],
+        |scene| {
+            UpdateContactRequest {
+                account: scene.account.clone(),
+                contact: scene.contact.clone(),
+                display_name: "Renamed".into(),
+                update_mask: Some(FieldMask { paths: vec!["display_name".into()] }),
+                ..Default::default()
+            }
+            .encode_to_vec()
+        },
+    ),
+    Case::new(
+        "/mandate.v1.MembershipService/DeleteContact",
+        Needs::Operation("contact.update"),
+        &[],
+        |scene| {
+            DeleteContactRequest { account: scene.account.clone(), contact: scene.contact.clone() }
+                .encode_to_vec()
+        },
+    ),
 ];
 
 fn get(scene: &Scene, user: &str) -> Vec<u8> {

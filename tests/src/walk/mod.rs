@@ -8,6 +8,7 @@ mod account;
 mod authz;
 mod call;
 mod case;
+mod group;
 mod identity;
 mod invitation;
 mod mail;
@@ -16,6 +17,6 @@ pub mod stage;
 mod table;
 
 pub use call::{Outcome, call, rpcs};
-pub use case::{Case, Needs, cases};
+pub use case::{Case, Needs, Success, cases};
 pub use stage::{Scene, Stage};
 pub use table::Table;

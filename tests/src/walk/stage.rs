@@ -7,8 +7,8 @@ use mandate_proto::v1::identity_service_client::IdentityServiceClient;
 use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, AddMemberRequest, AssignResourceRequest, AttributeValue,
-    CreateAccountGroupRequest, CreateAccountRequest, CreateResourceRequest, CreateUserRequest,
-    InviteMemberRequest, NewAssignment, ResourceRef,
+    CreateAccountGroupRequest, CreateAccountRequest, CreateContactRequest, CreateResourceRequest,
+    CreateUserRequest, InviteMemberRequest, NewAssignment, ResourceRef,
 };
 
 use crate::{Authorized, Server};
@@ -28,8 +28,20 @@ pub struct Shape {
     pub kind: Option<Kind>,
     /// A group role that is given by somebody in the group, where the policy knows groups.
     pub group_role: Option<String>,
+    /// Whether its accounts have contacts.
+    pub contacts: Contacts,
     /// Any permission.
     pub permission: String,
+}
+
+/// Whether a policy knows contacts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Contacts {
+    /// It does.
+    Some,
+    /// It does not.
+    #[default]
+    None,
 }
 
 /// A resource type.
@@ -102,12 +114,16 @@ pub struct Scene {
     pub target: String,
     /// Somebody who is not a member.
     pub newcomer: String,
-    /// A group that contains the account.
+    /// A contact of the account, where its policy knows contacts.
+    pub contact: String,
+    /// A group that contains the account and another one.
     pub group: String,
     /// The account's first user.
     pub chief: String,
     /// A pending invitation.
     pub invitation: String,
+    /// An account of the group's founder outside of the group.
+    pub spare: String,
     /// The group role to give.
     pub group_role: String,
     /// The role to add somebody with.
@@ -126,6 +142,8 @@ pub struct Scene {
 pub const NO_ACCOUNT: &str = "acc_00000000000000000000000000";
 /// The id of a group that does not exist.
 pub const NO_GROUP: &str = "grp_00000000000000000000000000";
+/// The id of a contact that does not exist.
+const NO_CONTACT: &str = "con_00000000000000000000000000";
 
 impl Scene {
     /// The resource that is there.
@@ -167,9 +185,11 @@ impl Stage<'_> {
             creator: String::new(),
             target: self.user("target", serial).await,
             newcomer: self.user("newcomer", serial).await,
+            contact: NO_CONTACT.into(),
             group: NO_GROUP.into(),
             chief: chief.clone(),
             invitation: String::new(),
+            spare: NO_ACCOUNT.into(),
             group_role: shape.group_role.clone().unwrap_or_else(|| "manager".into()),
             low_role: shape.low_role.clone(),
             other_role: shape.other_role.clone(),
@@ -183,8 +203,13 @@ impl Stage<'_> {
         }
         scene.invitation = self.invitation(&scene).await;
         self.resources(&scene, cast, serial).await;
+        if shape.contacts == Contacts::Some {
+            scene.contact = self.contact(&scene.account).await;
+        }
         if let Some(role) = &shape.group_role {
-            scene.group = self.group(&scene.account, &chief).await;
+            let second = self.account(&chief).await;
+            scene.spare = self.account(&chief).await;
+            scene.group = self.group(&[&scene.account, &second], &chief).await;
             self.seat(&scene.group, &scene.target, role).await;
             if let (Some(role), Place::Later) = (&cast.group_role, cast.place) {
                 self.seat(&scene.group, &scene.caller, role).await;
@@ -280,10 +305,21 @@ impl Stage<'_> {
         answer.expect("an operator invites").into_inner().invitation.expect("the invitation").id
     }
 
-    async fn group(&self, account: &str, founder: &str) -> String {
+    async fn contact(&self, account: &str) -> String {
+        let request = CreateContactRequest {
+            account: account.into(),
+            email: "contact@example.com".into(),
+            display_name: "Contact".into(),
+            details: String::new(),
+        };
+        let answer = MembershipServiceClient::new(self.operator()).create_contact(request).await;
+        answer.expect("an operator creates a contact").into_inner().contact.expect("the contact").id
+    }
+
+    async fn group(&self, accounts: &[&str], founder: &str) -> String {
         let request = CreateAccountGroupRequest {
             display_name: "Stage".into(),
-            accounts: vec![account.into()],
+            accounts: accounts.iter().map(|&account| account.into()).collect(),
             founder: founder.into(),
         };
         let answer = self.accounts().create_account_group(request).await;

@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use mandate_proto::v1::{CheckRequest, CheckResponse, DecisionReason};
+use mandate_proto::v1::{CheckRequest, CheckResponse, DecisionReason, Subject, subject};
 
 use super::{Party, resource, user_subject};
 
@@ -22,6 +22,13 @@ impl Question {
             resource: None,
         };
         Self { asker, request }
+    }
+
+    /// The same about a contact, who is no user.
+    pub(super) fn about(mut self, contact: &str) -> Self {
+        let subject = subject::Subject::Contact(contact.to_owned());
+        self.request.subject = Some(Subject { subject: Some(subject) });
+        self
     }
 
     /// Asks about one resource.

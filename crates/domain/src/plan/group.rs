@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{Fields, stored, unknown};
-use super::scene::{active_user, denied, operators_only};
+use super::scene::{Scene, active_user, denied, operators_only};
 use super::{Context, member};
 use crate::account::{Account, AccountState};
 use crate::change::Change;
@@ -12,7 +12,8 @@ use crate::decide::Reason;
 use crate::group::Group;
 use crate::id::{AccountId, GroupId, UserId};
 use crate::membership::{MemberState, Membership};
-use crate::policy::model::{GroupRole, GroupRule, Policy};
+use crate::operation::Operation;
+use crate::policy::model::{GroupControl, GroupRole, GroupRule, Policy};
 use crate::policy::set::RoleId;
 use crate::records::Stop;
 use crate::refusal::{FieldError, Refusal};
@@ -47,6 +48,10 @@ fn found(
     let mut policy: Option<(&Policy, &GroupRule)> = None;
     let mut members: Vec<&Account> = Vec::new();
     for (index, account) in (0..).zip(accounts) {
+        if accounts.iter().take(index).any(|earlier| earlier == account) {
+            fields.reject(format!("accounts[{index}]"), "is named twice; name each account once");
+            continue;
+        }
         match eligible(context, *account, founder)? {
             Ok(found) if policy.is_none_or(|(policy, _)| policy.name == found.0.policy) => {
                 policy = Some((found.1, found.2));
@@ -108,10 +113,17 @@ fn eligible<'a>(
     if account.state != AccountState::Active {
         return Ok(Err("the account is not active".to_owned()));
     }
+    if let Actor::Person { .. } = context.actor {
+        let scene = Scene::of(context, Operation::GroupJoin.name(), id)?;
+        match scene.authorize(Operation::GroupJoin) {
+            Err(Stop::Refused(refusal)) => return Ok(Err(refusal.to_string())),
+            outcome => outcome.map(drop)?,
+        }
+    }
     Ok(Ok((account, policy, rule)))
 }
 
-fn holds(membership: &Membership, role: &str) -> bool {
+pub(super) fn holds(membership: &Membership, role: &str) -> bool {
     membership.state == MemberState::Active && membership.roles.iter().any(|held| held == role)
 }
 
@@ -124,7 +136,7 @@ fn add_user(
     user: UserId,
     role: &str,
 ) -> Result<Vec<Change>, Stop> {
-    let (policy, rule) = group_rule(context, operation, group)?;
+    let Grouped { policy, rule, .. } = group_rule(context, operation, group)?;
     // Before the role is looked at: its error would tell a stranger that there is such a group.
     let powers = match context.actor.user() {
         Some(actor) => Some(actors_role(context, operation, rule, actor, group)?),
@@ -166,7 +178,8 @@ fn remove_user(
     group: GroupId,
     id: UserId,
 ) -> Result<Vec<Change>, Stop> {
-    let (policy, rule) = group_rule(context, operation, group)?;
+    let grouped = group_rule(context, operation, group)?;
+    let rule = grouped.rule;
     let user = context.records.user(id)?;
     let held = user.and_then(|user| Some((user, seat(rule, user, group)?)));
     if let Actor::Person { user: actor, .. } = context.actor {
@@ -186,14 +199,8 @@ fn remove_user(
     let seats: Vec<GroupSeat> = user.seats.iter().filter(|seat| seat.group != group).cloned().collect();
     let mut changes = Vec::new();
     for membership in context.records.memberships_in_group(group, id)? {
-        let kept = rule.kept.iter().filter_map(|i| policy.roles.get(usize::from(i)));
-        if kept.into_iter().any(|role| membership.roles.contains(&role.name)) {
-            continue;
-        }
-        let account = context.records.account(membership.account)?;
-        let reached =
-            account.is_some_and(|account| seats.iter().any(|seat| account.groups.contains(&seat.group)));
-        if !reached {
+        let Some(account) = context.records.account(membership.account)? else { continue };
+        if loses_access(&grouped, membership, account, &seats) {
             changes.extend(member::end(context, membership.account, id)?);
         }
     }
@@ -201,49 +208,55 @@ fn remove_user(
     Ok(changes)
 }
 
-/// PE-08: nobody loses an account role that their role in a group containing the account rests on.
-pub(super) fn guard(context: Context<'_>, changes: &[Change]) -> Result<(), Stop> {
-    for change in changes {
-        let (account, user, after) = match change {
-            Change::Membership(after) => (after.account, after.user, Some(after)),
-            Change::MembershipEnded { account, user } => (*account, *user, None),
-            _ => continue,
-        };
-        // A membership in an account that this plan creates cannot lose anything.
-        if changes.iter().any(|c| matches!(c, Change::Account(a) if a.id == account)) {
-            continue;
-        }
-        let Some(found) = context.records.account(account)?.filter(|found| !found.groups.is_empty()) else {
-            continue;
-        };
-        let Some(before) = context.records.membership(account, user)? else { continue };
-        let Some(policy) = context.policies.get(&found.policy) else { continue };
-        let Some((user, rule)) = context.records.user(user)?.zip(policy.groups.as_ref()) else { continue };
-        for seat in user.seats.iter().filter(|seat| found.groups.contains(&seat.group)) {
-            let needed = rule.role_id(&seat.role).and_then(|id| rule.role(id)?.must_hold);
-            let Some(needed) = needed.and_then(|id| policy.role(id)) else { continue };
-            if holds(before, &needed.name) && !after.is_some_and(|after| holds(after, &needed.name)) {
-                let message = format!(
-                    "user {} is {} of the account group {}, which contains this account and needs the role {}; \
-                     take the account or the user out of that group first",
-                    user.id, seat.role, seat.group, needed.name
-                );
-                return Err(Refusal::WrongState(message).into());
-            }
-        }
-    }
-    Ok(())
+/// Whether a user with these group seats is left with a direct membership in the account that PE-05 ends: no
+/// group reaches the account, and none of the member's roles is one that the policy keeps.
+pub(super) fn loses_access(
+    grouped: &Grouped<'_>,
+    membership: &Membership,
+    account: &Account,
+    seats: &[GroupSeat],
+) -> bool {
+    let mut kept = grouped.rule.kept.iter().filter_map(|i| grouped.policy.roles.get(usize::from(i)));
+    let keeps = kept.any(|role| membership.roles.contains(&role.name));
+    !keeps && !seats.iter().any(|seat| account.groups.contains(&seat.group))
 }
 
-/// The group's policy and its rules; a stranger gets the same answer for a group that is not there.
-fn group_rule<'a>(
+/// A group with the rules of its policy.
+pub(super) struct Grouped<'a> {
+    pub(super) group: &'a Group,
+    pub(super) policy: &'a Policy,
+    pub(super) rule: &'a GroupRule,
+}
+
+/// The group, for an actor whose role in it (or whom the platform) lets do this with it.
+pub(super) fn controlled<'a>(
     context: Context<'a>,
     operation: &str,
     id: GroupId,
-) -> Result<(&'a Policy, &'a GroupRule), Stop> {
+    control: GroupControl,
+) -> Result<Grouped<'a>, Stop> {
+    let grouped = group_rule(context, operation, id)?;
+    if let Actor::Person { user, .. } = context.actor {
+        let role = actors_role(context, operation, grouped.rule, *user, id)?;
+        if !role.controls.contains(&control) {
+            let denied = format!(
+                "{} as {} of the group",
+                operation.replace("group.", "").replace('_', " "),
+                role.role.name
+            );
+            return Err(Refusal::DelegationDenied(vec![denied]).into());
+        }
+    }
+    Ok(grouped)
+}
+
+/// The group and its rules; a stranger gets the same answer for a group that is not there.
+fn group_rule<'a>(context: Context<'a>, operation: &str, id: GroupId) -> Result<Grouped<'a>, Stop> {
     let group = context.records.group(id)?;
-    let found = group.and_then(|group| context.policies.get(&group.policy));
-    let found = found.and_then(|policy| Some((&**policy, policy.groups.as_ref()?)));
+    let found = group.and_then(|group| {
+        let policy = context.policies.get(&group.policy)?;
+        Some(Grouped { group, policy, rule: policy.groups.as_ref()? })
+    });
     Ok(found.ok_or_else(|| match context.actor {
         Actor::Person { .. } => denied(operation, Reason::NotAMember),
         Actor::Operator { .. } | Actor::Service { .. } | Actor::Link { .. } => {

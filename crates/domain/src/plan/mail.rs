@@ -33,6 +33,8 @@ pub(super) fn of(context: Context<'_>, command: &Command, changes: &[Change]) ->
             | Change::ResourceDeleted { .. }
             | Change::Assignment(_)
             | Change::AssignmentEnded { .. }
+            | Change::Contact(_)
+            | Change::ContactRemoved { .. }
             | Change::Group(_)
             | Change::GroupDeleted { .. } => {}
         }
@@ -54,7 +56,7 @@ fn invited(context: Context<'_>, invitation: &Invitation) -> Result<Option<Mail>
     }
     let Some((account, _)) = account(context, invitation.account)? else { return Ok(None) };
     let inviter = match &invitation.invited_by {
-        Inviter::Person(user) => context.records.user(*user)?.map(|user| user.display_name.clone()),
+        Inviter::Person(user) => context.records.recipient(*user)?.map(|user| user.display_name.clone()),
         Inviter::Operator(_) => None,
     };
     Ok(Some(Mail {
@@ -95,7 +97,7 @@ fn to_member(
     content: MailContent,
 ) -> Result<Option<Mail>, Stop> {
     let Some((account, policy)) = account(context, id)? else { return Ok(None) };
-    let Some(user) = context.records.user(user)? else { return Ok(None) };
+    let Some(user) = context.records.recipient(user)? else { return Ok(None) };
     Ok(Some(Mail {
         account: id,
         account_name: account.display_name.clone(),

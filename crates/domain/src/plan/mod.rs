@@ -5,7 +5,11 @@
 
 mod acceptance;
 mod account;
+mod contact;
 mod group;
+mod group_accounts;
+mod group_guard;
+mod holder;
 mod invitation;
 mod mail;
 mod member;
@@ -89,7 +93,7 @@ pub fn plan(
     let (subject, changes) = draft(context, command)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them.
     limits::judge(policies, records, &changes)?;
-    group::guard(context, &changes)?;
+    group_guard::guard(context, &changes)?;
     let account = changes.iter().find_map(Change::account).or_else(|| command.account());
     let mail = mail::of(context, command, &changes)?;
     Ok(Plan { operation: command.name(), account, subject, changes, mail })
@@ -111,6 +115,7 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::ReinstateMember { .. }
         | Command::RemoveMember { .. } => member::draft(context, command)?,
         Command::CreateResource { .. }
+        | Command::UpdateResource { .. }
         | Command::DeleteResource { .. }
         | Command::Assign { .. }
         | Command::Unassign { .. } => resource::draft(context, command)?,
@@ -129,6 +134,12 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::DeclineInvitation { .. } => invitation::draft(context, command)?,
         // It changes nothing; its mail is made below like all other.
         Command::SendBillingMail { .. } => Vec::new(),
+        Command::AddGroupAccount { .. }
+        | Command::RemoveGroupAccount { .. }
+        | Command::DeleteGroup { .. } => group_accounts::draft(context, command)?,
+        Command::CreateContact { .. } | Command::UpdateContact { .. } | Command::DeleteContact { .. } => {
+            contact::draft(context, command)?
+        }
     };
     Ok((command.subject(), changes))
 }

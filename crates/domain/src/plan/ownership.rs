@@ -67,7 +67,7 @@ pub(super) fn transfer(
 }
 
 /// The roles with one more, which takes the place of those of its slot.
-fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
+pub(super) fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
     let slot = policy.role(id).and_then(|role| role.slot);
     let rivals = mask.iter().filter(|index| {
         slot.is_some() && policy.roles.get(usize::from(*index)).is_some_and(|role| role.slot == slot)
@@ -76,7 +76,7 @@ fn with(policy: &Policy, mask: Mask, id: RoleId) -> Mask {
 }
 
 /// The membership with other roles, and of its grants those that a holder of these roles may have.
-fn holding(
+pub(super) fn holding(
     context: Context<'_>,
     policy: &Policy,
     before: &Membership,

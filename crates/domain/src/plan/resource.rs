@@ -1,6 +1,7 @@
 //! Plans that register resources and assign them to members.
 
 use super::Context;
+use super::holder::{check_holder, update};
 use super::names::{Fields, stored, stored_permissions};
 use super::scene::{Place, Scene, denied};
 use crate::authorize::require;
@@ -9,7 +10,7 @@ use crate::command::{Command, NewAssignment};
 use crate::decide::Reason;
 use crate::delegation::Load;
 use crate::facts::AssignmentFact;
-use crate::id::{AccountId, UserId};
+use crate::id::{AccountId, ContactId, UserId};
 use crate::membership::Membership;
 use crate::operation::ResourceOperation;
 use crate::policy::model::{ResourceIds, ResourceType, Role};
@@ -20,9 +21,15 @@ use crate::resource::{Assignment, Resource, ResourceRef};
 
 pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Change>, Stop> {
     match command {
-        Command::CreateResource { account, resource, display_name, parent, creator } => {
+        Command::CreateResource { account, resource, display_name, parent, creator, holder } => {
             let scene = Scene::of(context, command.name(), *account)?;
-            create(&scene, resource, display_name, parent.as_ref(), *creator)
+            let birth =
+                Birth { resource, display_name, parent: parent.as_ref(), creator: *creator, holder: *holder };
+            create(&scene, &birth)
+        }
+        Command::UpdateResource { account, resource, display_name, holder } => {
+            let scene = Scene::of(context, command.name(), *account)?;
+            update(&scene, resource, display_name.as_ref(), *holder)
         }
         Command::DeleteResource { account, resource } => {
             delete(&Scene::of(context, command.name(), *account)?, resource)
@@ -41,13 +48,16 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
     }
 }
 
-fn create(
-    scene: &Scene<'_>,
-    resource: &ResourceRef,
-    display_name: &str,
-    parent: Option<&ResourceRef>,
+struct Birth<'a> {
+    resource: &'a ResourceRef,
+    display_name: &'a str,
+    parent: Option<&'a ResourceRef>,
     creator: Option<UserId>,
-) -> Result<Vec<Change>, Stop> {
+    holder: Option<ContactId>,
+}
+
+fn create(scene: &Scene<'_>, birth: &Birth<'_>) -> Result<Vec<Change>, Stop> {
+    let Birth { resource, display_name, parent, creator, holder } = *birth;
     let kind = known_type(scene, resource, "resource.")?;
     let parent_place = match parent {
         Some(parent) => scene.place(parent)?.map(|place| (parent, place)),
@@ -65,6 +75,7 @@ fn create(
         fields.reject("creator", "you can create a resource for yourself only; leave this field out");
     }
     check_parent(&mut fields, scene, kind, parent)?;
+    check_holder(&mut fields, scene, kind, holder)?;
     fields.finish()?;
     let (context, account) = (scene.context, scene.account.id);
     let ancestors = match parent {
@@ -83,7 +94,7 @@ fn create(
         display_name: display_name.to_owned(),
         ancestors,
         created_by: creator,
-        holder: None,
+        holder,
         created_at: context.now,
     };
     let mut changes = vec![Change::Resource(created)];
@@ -269,7 +280,7 @@ fn unassign(
 }
 
 /// The resource, if the actor may carry out the operation on it.
-fn may<'a>(
+pub(super) fn may<'a>(
     scene: &Scene<'a>,
     operation: ResourceOperation,
     resource: &ResourceRef,

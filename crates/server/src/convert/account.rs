@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use mandate_domain::account::{Account, AccountState, AttributeValue, Origin};
+use mandate_domain::advisory::Advisory;
 use mandate_domain::command::Command;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_proto::v1;
@@ -194,6 +195,15 @@ pub fn delete(message: v1::DeleteAccountRequest) -> Result<Command, Error> {
     Ok(Command::DeleteAccount { account: only(&account)? })
 }
 
+/// Reads a `UndeleteAccountRequest`.
+///
+/// # Errors
+/// Every bad field.
+pub fn undelete(message: v1::UndeleteAccountRequest) -> Result<Command, Error> {
+    let v1::UndeleteAccountRequest { account } = message;
+    Ok(Command::UndeleteAccount { account: only(&account)? })
+}
+
 /// Which page of accounts: of a person's (given by their id), or of all. The key is the last account's id.
 ///
 /// Reads a `ListAccountsRequest`.
@@ -208,7 +218,7 @@ pub fn list(message: v1::ListAccountsRequest, of: Option<UserId>) -> Result<Pagi
     fields.finish(paging)
 }
 
-/// An account as messages have it.
+/// An account as messages have it, without advisories.
 #[must_use]
 pub fn to_message(account: Account) -> v1::Account {
     let Account {
@@ -234,7 +244,17 @@ pub fn to_message(account: Account) -> v1::Account {
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
         delete_time: deleted_at.map(timestamp),
+        advisories: Vec::new(),
     }
+}
+
+/// An advisory as messages have it.
+#[must_use]
+pub fn to_advisory(advisory: Advisory) -> v1::Advisory {
+    use v1::advisory::{Advisory as Message, FewHolders};
+    let Advisory { role, holders } = advisory;
+    let holders = i32::try_from(holders).unwrap_or(i32::MAX);
+    v1::Advisory { advisory: Some(Message::FewHolders(FewHolders { role, holders })) }
 }
 
 fn to_state(state: AccountState) -> v1::AccountState {

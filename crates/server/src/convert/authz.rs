@@ -1,7 +1,7 @@
 //! Questions and answers.
 
 use mandate_domain::decide::{Decision, Reason, Via};
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::policy::AccessLevel;
 use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::Identity;
@@ -23,6 +23,8 @@ pub enum Subject {
     User(UserId),
     /// The person with this login.
     Login(Identity),
+    /// A contact of the account.
+    Contact(ContactId),
 }
 
 /// One question.
@@ -70,10 +72,13 @@ fn permission(fields: &mut Fields, path: Path<'_>, text: String) -> Option<Strin
 fn subject(fields: &mut Fields, path: Path<'_>, message: v1::Subject) -> Option<Subject> {
     let v1::Subject { subject } = message;
     match subject {
-        None => fields.none(path, "is required: set user or identity"),
+        None => fields.none(path, "is required: set user, identity or contact"),
         Some(v1::subject::Subject::User(user)) => fields.id(path.field("user"), &user).map(Subject::User),
         Some(v1::subject::Subject::Identity(message)) => {
             identity::identity(fields, path.field("identity"), message).map(Subject::Login)
+        }
+        Some(v1::subject::Subject::Contact(contact)) => {
+            fields.id(path.field("contact"), &contact).map(Subject::Contact)
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Account groups.
 
-use mandate_domain::command::Command;
+use mandate_domain::change::Change;
+use mandate_domain::command::{Command, MissingHolders};
 use mandate_domain::group::Group;
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, GroupId, UserId};
 use mandate_proto::v1;
 
 use super::{Fields, Path, timestamp};
@@ -79,4 +80,74 @@ pub fn remove_user(message: v1::RemoveAccountGroupUserRequest) -> Result<Command
 pub fn to_message(group: Group) -> v1::AccountGroup {
     let Group { id, policy, display_name, created_at } = group;
     v1::AccountGroup { id: id.to_string(), policy, display_name, create_time: Some(timestamp(created_at)) }
+}
+
+/// Reads an `AddAccountGroupAccountRequest`.
+///
+/// # Errors
+/// Every bad field.
+pub fn add_account(message: v1::AddAccountGroupAccountRequest) -> Result<Command, Error> {
+    let v1::AddAccountGroupAccountRequest { group, account, missing_holders } = message;
+    let mut fields = Fields::default();
+    let group = fields.id(Path::of("group"), &group);
+    let account = fields.id(Path::of("account"), &account);
+    let missing = fields.choice(Path::of("missing_holders"), missing_holders, |missing| {
+        Some(match missing {
+            v1::MissingHolders::Unspecified | v1::MissingHolders::Refuse => MissingHolders::Refuse,
+            v1::MissingHolders::Give => MissingHolders::Give,
+        })
+    });
+    let command =
+        (|| Some(Command::AddGroupAccount { group: group?, account: account?, missing: missing? }))();
+    fields.finish(command)
+}
+
+/// Reads a `RemoveAccountGroupAccountRequest`.
+///
+/// # Errors
+/// Every bad field.
+pub fn remove_account(message: v1::RemoveAccountGroupAccountRequest) -> Result<Command, Error> {
+    let v1::RemoveAccountGroupAccountRequest { group, account } = message;
+    let mut fields = Fields::default();
+    let group = fields.id(Path::of("group"), &group);
+    let account = fields.id(Path::of("account"), &account);
+    let command = group.zip(account).map(|(group, account)| Command::RemoveGroupAccount { group, account });
+    fields.finish(command)
+}
+
+/// A message that holds a group's id and nothing else.
+fn only(group: &str) -> Result<GroupId, Error> {
+    let mut fields = Fields::default();
+    let group = fields.id(Path::of("group"), group);
+    fields.finish(group)
+}
+
+/// Reads a `DeleteAccountGroupRequest`.
+///
+/// # Errors
+/// Every bad field.
+pub fn delete(message: v1::DeleteAccountGroupRequest) -> Result<Command, Error> {
+    let v1::DeleteAccountGroupRequest { group } = message;
+    Ok(Command::DeleteGroup { group: only(&group)? })
+}
+
+/// Reads a `GetAccountGroupRequest`.
+///
+/// # Errors
+/// Every bad field.
+pub fn get(message: v1::GetAccountGroupRequest) -> Result<GroupId, Error> {
+    let v1::GetAccountGroupRequest { group } = message;
+    only(&group)
+}
+
+/// The direct memberships that a plan ended, as messages have them.
+#[must_use]
+pub fn to_ended(changes: &[Change]) -> Vec<v1::EndedMembership> {
+    let ended = changes.iter().filter_map(|change| match change {
+        Change::MembershipEnded { account, user } => {
+            Some(v1::EndedMembership { account: account.to_string(), user: user.to_string() })
+        }
+        _ => None,
+    });
+    ended.collect()
 }

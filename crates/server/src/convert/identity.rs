@@ -41,8 +41,8 @@ pub fn create(message: v1::CreateUserRequest) -> Result<CreateUser, Error> {
     fields.finish(create)
 }
 
-/// An e-mail address, lower-case. Required.
-pub(super) fn email(fields: &mut Fields, path: Path<'_>, text: &str) -> Option<String> {
+/// An e-mail address, in lower case.
+pub fn email(fields: &mut Fields, path: Path<'_>, text: &str) -> Option<String> {
     if text.is_empty() {
         return fields.none(path, "is required");
     }

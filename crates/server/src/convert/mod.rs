@@ -9,12 +9,15 @@
 pub mod account;
 pub mod activity;
 pub mod authz;
+pub mod contact;
 mod fields;
 pub mod group;
+pub mod group_list;
 pub mod identity;
 pub mod invitation;
 pub mod mail;
 pub mod membership;
+pub mod ownership;
 pub mod page;
 pub mod resource;
 #[cfg(test)]

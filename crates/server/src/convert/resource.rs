@@ -1,7 +1,7 @@
 //! Resources and their assignment.
 
 use mandate_domain::command::{Command, NewAssignment};
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::resource::{Assignment, Resource, ResourceRef};
 use mandate_proto::v1;
 
@@ -87,13 +87,14 @@ pub struct ResourceIn {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateResourceRequest, caller: Option<UserId>) -> Result<Command, Error> {
-    let v1::CreateResourceRequest { account, resource, display_name, parent, creator } = message;
+    let v1::CreateResourceRequest { account, resource, display_name, parent, creator, holder } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let resource = required(&mut fields, Path::of("resource"), resource);
     let display_name = fields.optional_title(Path::of("display_name"), display_name);
     let parent = optional(&mut fields, Path::of("parent"), parent);
     let creator = fields.optional_id(Path::of("creator"), &creator);
+    let holder = fields.optional_id(Path::of("holder"), &holder);
     let command = (|| {
         Some(Command::CreateResource {
             account: account?,
@@ -101,9 +102,39 @@ pub fn create(message: v1::CreateResourceRequest, caller: Option<UserId>) -> Res
             display_name: display_name?,
             parent: parent?,
             creator: creator?.or(caller),
+            holder: holder?,
         })
     })();
     fields.finish(command)
+}
+
+/// Reads an `UpdateResourceRequest`: which resource, and the command that changes it.
+///
+/// # Errors
+/// Every bad field.
+pub fn update(message: v1::UpdateResourceRequest) -> Result<(ResourceIn, Command), Error> {
+    let v1::UpdateResourceRequest { account, resource, display_name, holder, update_mask } = message;
+    let mut fields = Fields::default();
+    let account = fields.id(Path::of("account"), &account);
+    let resource = required(&mut fields, Path::of("resource"), resource);
+    let mut name = None;
+    let mut new_holder: Option<Option<ContactId>> = None;
+    for (index, path) in super::membership::mask(&mut fields, update_mask).into_iter().enumerate() {
+        match path.as_str() {
+            "display_name" => name = fields.optional_title(Path::of("display_name"), display_name.clone()),
+            "holder" => new_holder = fields.optional_id(Path::of("holder"), &holder),
+            _ => {
+                let at = Path::of("update_mask");
+                let message = format!("\"{path}\" cannot be changed; name display_name or holder");
+                fields.reject(at.field("paths").index(index), message);
+            }
+        }
+    }
+    let update = account.zip(resource).map(|(account, resource)| {
+        let of = ResourceIn { account, resource: resource.clone() };
+        (of, Command::UpdateResource { account, resource, display_name: name, holder: new_holder })
+    });
+    fields.finish(update)
 }
 
 fn within(account: &str, resource: Option<v1::ResourceRef>) -> Result<ResourceIn, Error> {
@@ -240,10 +271,10 @@ pub fn to_reference(resource: ResourceRef) -> v1::ResourceRef {
     v1::ResourceRef { r#type: kind, id }
 }
 
-/// A resource as messages have it. Its holder is a contact, which this version's messages do not know.
+/// A resource as messages have it.
 #[must_use]
 pub fn to_message(resource: Resource) -> v1::Resource {
-    let Resource { account, resource, display_name, ancestors, created_by, holder: _, created_at } = resource;
+    let Resource { account, resource, display_name, ancestors, created_by, holder, created_at } = resource;
     v1::Resource {
         account: account.to_string(),
         resource: Some(to_reference(resource)),
@@ -251,6 +282,7 @@ pub fn to_message(resource: Resource) -> v1::Resource {
         ancestors: ancestors.into_iter().map(to_reference).collect(),
         created_by: created_by.map(|user| user.to_string()).unwrap_or_default(),
         create_time: Some(timestamp(created_at)),
+        holder: holder.map(|contact| contact.to_string()).unwrap_or_default(),
     }
 }
 

@@ -76,6 +76,7 @@ impl Scene<'_> {
                     display_name: String::new(),
                     parent: None,
                     creator: String::new(),
+                    holder: String::new(),
                 };
                 Ok(accounts.create_resource(with(self.token, request)?).await.map(|_| None))
             }

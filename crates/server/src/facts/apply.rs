@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mandate_domain::change::Change;
+use mandate_domain::contact::Contact;
 use mandate_domain::facts::{AssignmentFact, MemberFact};
 use mandate_domain::id::AccountId;
 use mandate_domain::policy::Policy;
@@ -61,6 +62,10 @@ impl Facts {
                 let key = AssignmentAt::new(*account, *user, resource).into();
                 let _ = self.caches.assignments.replace(key, None, true);
             }
+            Change::Contact(contact) => self.apply_contact(contact),
+            Change::ContactRemoved { account, contact } => {
+                let _ = self.caches.contacts.replace((*account, *contact), None, true);
+            }
             // Which accounts a group contains stands on the accounts, who belongs to it on the users.
             // An invitation allows nothing until it has become a membership.
             Change::Group(_) | Change::GroupDeleted { .. } | Change::Invitation(_) => {}
@@ -90,6 +95,19 @@ impl Facts {
             }
             None => {
                 let _ = self.caches.members.remove(&key);
+            }
+        }
+    }
+
+    fn apply_contact(&self, contact: &Contact) {
+        let key = (contact.account, contact.id);
+        match self.policy_of(contact.account) {
+            Some(policy) => {
+                let fact = MemberFact::of_contact(&policy, contact);
+                let _ = self.caches.contacts.replace(key, Some(fact), true);
+            }
+            None => {
+                let _ = self.caches.contacts.remove(&key);
             }
         }
     }

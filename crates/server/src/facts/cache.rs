@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mandate_domain::facts::{AssignmentFact, MemberFact};
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::user::Identity;
 use quick_cache::sync::Cache;
 
@@ -24,6 +24,8 @@ pub(super) struct Caches {
     pub(super) accounts: Of<AccountId, Arc<AccountEntry>>,
     pub(super) users: Of<UserId, Arc<UserEntry>>,
     pub(super) members: Of<(AccountId, UserId), MemberFact>,
+    /// What a contact holds.
+    pub(super) contacts: Of<(AccountId, ContactId), MemberFact>,
     pub(super) resources: Of<ResourceKey, Arc<ResourceEntry>>,
     pub(super) assignments: Of<AssignmentKey, AssignmentFact>,
     /// Which user a login is of. The user's entry says whether it still is.
@@ -36,9 +38,10 @@ impl Default for Caches {
             accounts: sized(8),
             users: sized(8),
             members: sized(4),
+            contacts: sized(16),
             resources: sized(8),
             assignments: sized(4),
-            identities: sized(8),
+            identities: sized(16),
         }
     }
 }
@@ -105,6 +108,7 @@ impl Caches {
         self.accounts.clear();
         self.users.clear();
         self.members.clear();
+        self.contacts.clear();
         self.resources.clear();
         self.assignments.clear();
         self.identities.clear();

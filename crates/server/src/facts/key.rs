@@ -1,6 +1,6 @@
 //! The keys of the caches, and the borrowed forms with which a question looks entries up without allocating.
 
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::Identity;
 use quick_cache::Equivalent;
@@ -101,6 +101,12 @@ impl Heap for AccountId {
 }
 
 impl Heap for UserId {
+    fn heap(&self) -> usize {
+        0
+    }
+}
+
+impl Heap for (AccountId, ContactId) {
     fn heap(&self) -> usize {
         0
     }

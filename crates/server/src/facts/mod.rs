@@ -16,6 +16,7 @@
 mod apply;
 mod ask;
 mod cache;
+mod contact;
 mod entry;
 mod key;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use tokio::sync::RwLock;
 
 pub use self::apply::Gate;
 pub use self::ask::{Ask, Known};
+pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, ResourceEntry, UserEntry};
 
 use self::cache::Caches;

@@ -156,8 +156,14 @@ async fn assignments_and_resources_follow_their_writes() {
     let asked = || shop.ask(user, "stock.view", Some(&resource));
     assert_eq!(asked().await, Reason::UnknownResource);
     let (display_name, parent, creator) = (String::new(), None, None);
-    let create =
-        Command::CreateResource { account, resource: resource.clone(), display_name, parent, creator };
+    let create = Command::CreateResource {
+        account,
+        resource: resource.clone(),
+        display_name,
+        parent,
+        creator,
+        holder: None,
+    };
     shop.write(create).await.unwrap();
     assert_eq!(asked().await, Reason::NotAssigned);
     let assignment = mandate_domain::command::NewAssignment {

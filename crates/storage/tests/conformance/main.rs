@@ -10,6 +10,7 @@
 )]
 
 mod activity_and_feed;
+mod contacts_and_groups;
 mod database;
 mod invitations;
 mod lists;

@@ -165,6 +165,7 @@ pub(crate) fn create_resource(
         display_name: format!("The {}", resource.kind),
         parent: parent.cloned(),
         creator: Some(creator),
+        holder: None,
     }
 }
 

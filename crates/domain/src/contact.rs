@@ -1,0 +1,26 @@
+//! Contacts: somebody known to one account by name and e-mail address, without a login (GW-07, IX-01).
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, ContactId};
+
+/// A contact as it is stored and as the change feed carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The account that knows them.
+    pub account: AccountId,
+    /// The id.
+    pub id: ContactId,
+    /// The e-mail address, lower-case; unique among the account's contacts. Never changes (IX-11).
+    pub email: String,
+    /// What people call them: 1 to 200 characters.
+    pub display_name: String,
+    /// Whatever else is to be remembered (a postal address, a telephone number): at most 2,000 bytes.
+    pub details: String,
+    /// Single permissions held, names of the account's policy, sorted and without repetition (IX-07).
+    pub permissions: Vec<String>,
+    /// When it was created: microseconds since the Unix epoch.
+    pub created_at: i64,
+    /// When it was last changed: microseconds since the Unix epoch.
+    pub updated_at: i64,
+}

@@ -1,0 +1,53 @@
+//! A deletion can be taken back for 30 days, and not a moment longer.
+
+use mandate_domain::account::{Account, AccountState, Origin};
+use mandate_domain::change::Change;
+use mandate_domain::command::{Actor, Command};
+use mandate_domain::id::AccountId;
+use mandate_domain::plan::{Policies, plan};
+use mandate_domain::policy::{builtin, compile};
+use mandate_domain::records::{Key, Record, Records, Stop};
+use mandate_domain::refusal::Refusal;
+
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+const DELETED_AT: i64 = 1_000 * DAY;
+
+/// What becomes of an account that an operator takes back so long after its deletion.
+fn undeleted(after: i64) -> Result<Vec<Change>, Stop> {
+    let policies: Policies = builtin().iter().filter_map(|(name, text)| compile(name, text).ok()).collect();
+    let id = AccountId::from_bits(1);
+    let mut records = Records::default();
+    let account = Account {
+        id,
+        policy: "client-area".into(),
+        display_name: "Shop".into(),
+        state: AccountState::Deleted,
+        origin: Origin::Registration,
+        attributes: Default::default(),
+        groups: Vec::new(),
+        created_at: 0,
+        updated_at: DELETED_AT,
+        deleted_at: Some(DELETED_AT),
+    };
+    records.put(Key::Account(id), Record::Account(Some(account)));
+    let operator = Actor::Operator { name: "test#operator".into() };
+    let command = Command::UndeleteAccount { account: id };
+    plan(&policies, &records, &operator, &command, DELETED_AT + after).map(|plan| plan.changes)
+}
+
+#[test]
+fn within_thirty_days_it_is_as_it_was() {
+    for after in [0, DAY, 30 * DAY] {
+        let changes = undeleted(after).expect("taken back");
+        let [Change::Account(account)] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!((account.state, account.deleted_at), (AccountState::Active, None));
+    }
+}
+
+#[test]
+fn later_it_is_gone() {
+    for after in [30 * DAY + 1, 365 * DAY] {
+        let refused = undeleted(after);
+        assert!(matches!(refused, Err(Stop::Refused(Refusal::WrongState(_)))), "{refused:?}");
+    }
+}

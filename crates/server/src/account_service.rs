@@ -1,0 +1,241 @@
+//! The RPCs of `AccountService`, each handed to the file of its noun.
+
+use mandate_proto::v1;
+use mandate_proto::v1::account_service_server::AccountService;
+use tonic::{Request, Response, Status};
+
+use crate::account::Accounts;
+use crate::advisory::advised;
+use crate::caller::Call;
+use crate::reads::{About, may_read};
+use crate::writer::write;
+use crate::{access, activity, convert, group, group_list, ownership, resource};
+
+#[tonic::async_trait]
+impl AccountService for Accounts {
+    async fn create_account(
+        &self,
+        request: Request<v1::CreateAccountRequest>,
+    ) -> Result<Response<v1::CreateAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let account = self.create(&call, request.into_inner()).await?;
+        let account = Some(advised(&self.facts, account).await?);
+        Ok(Response::new(v1::CreateAccountResponse { account }))
+    }
+
+    async fn get_account(
+        &self,
+        request: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::GetAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let id = convert::account::get(request.into_inner())?;
+        may_read(&self.facts, call.party, access::GET_ACCOUNT.person, id, About::Account).await?;
+        let account = Some(advised(&self.facts, self.stored(id).await?).await?);
+        Ok(Response::new(v1::GetAccountResponse { account }))
+    }
+
+    async fn list_activity(
+        &self,
+        request: Request<v1::ListActivityRequest>,
+    ) -> Result<Response<v1::ListActivityResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(activity::list(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.list(&call, request.into_inner()).await?))
+    }
+
+    async fn update_account(
+        &self,
+        request: Request<v1::UpdateAccountRequest>,
+    ) -> Result<Response<v1::UpdateAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let account = self.change(&call, convert::account::update(request.into_inner())?).await?;
+        Ok(Response::new(v1::UpdateAccountResponse { account }))
+    }
+
+    async fn suspend_account(
+        &self,
+        request: Request<v1::SuspendAccountRequest>,
+    ) -> Result<Response<v1::SuspendAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let account = self.change(&call, convert::account::suspend(request.into_inner())?).await?;
+        Ok(Response::new(v1::SuspendAccountResponse { account }))
+    }
+
+    async fn reinstate_account(
+        &self,
+        request: Request<v1::ReinstateAccountRequest>,
+    ) -> Result<Response<v1::ReinstateAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let account = self.change(&call, convert::account::reinstate(request.into_inner())?).await?;
+        Ok(Response::new(v1::ReinstateAccountResponse { account }))
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<v1::DeleteAccountRequest>,
+    ) -> Result<Response<v1::DeleteAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let account = self.change(&call, convert::account::delete(request.into_inner())?).await?;
+        Ok(Response::new(v1::DeleteAccountResponse { account }))
+    }
+
+    async fn create_resource(
+        &self,
+        request: Request<v1::CreateResourceRequest>,
+    ) -> Result<Response<v1::CreateResourceResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let resource = resource::create(&self.facts, &call, request.into_inner()).await?;
+        let resource = Some(convert::resource::to_message(resource));
+        Ok(Response::new(v1::CreateResourceResponse { resource }))
+    }
+
+    async fn get_resource(
+        &self,
+        request: Request<v1::GetResourceRequest>,
+    ) -> Result<Response<v1::GetResourceResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let resource = resource::get(&self.facts, &call, request.into_inner()).await?;
+        let resource = Some(convert::resource::to_message(resource));
+        Ok(Response::new(v1::GetResourceResponse { resource }))
+    }
+
+    async fn list_resources(
+        &self,
+        request: Request<v1::ListResourcesRequest>,
+    ) -> Result<Response<v1::ListResourcesResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(resource::list(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn delete_resource(
+        &self,
+        request: Request<v1::DeleteResourceRequest>,
+    ) -> Result<Response<v1::DeleteResourceResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let command = convert::resource::delete(request.into_inner())?;
+        write(&self.facts, call.actor(), command).await?;
+        Ok(Response::new(v1::DeleteResourceResponse {}))
+    }
+
+    async fn create_account_group(
+        &self,
+        request: Request<v1::CreateAccountGroupRequest>,
+    ) -> Result<Response<v1::CreateAccountGroupResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group::create(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn add_account_group_user(
+        &self,
+        request: Request<v1::AddAccountGroupUserRequest>,
+    ) -> Result<Response<v1::AddAccountGroupUserResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group::add_user(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn remove_account_group_user(
+        &self,
+        request: Request<v1::RemoveAccountGroupUserRequest>,
+    ) -> Result<Response<v1::RemoveAccountGroupUserResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group::remove_user(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn undelete_account(
+        &self,
+        request: Request<v1::UndeleteAccountRequest>,
+    ) -> Result<Response<v1::UndeleteAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let account = self.change(&call, convert::account::undelete(request.into_inner())?).await?;
+        Ok(Response::new(v1::UndeleteAccountResponse { account }))
+    }
+
+    async fn update_resource(
+        &self,
+        request: Request<v1::UpdateResourceRequest>,
+    ) -> Result<Response<v1::UpdateResourceResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        let resource = resource::update(&self.facts, &call, request.into_inner()).await?;
+        let resource = Some(convert::resource::to_message(resource));
+        Ok(Response::new(v1::UpdateResourceResponse { resource }))
+    }
+
+    async fn transfer_ownership(
+        &self,
+        request: Request<v1::TransferOwnershipRequest>,
+    ) -> Result<Response<v1::TransferOwnershipResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(ownership::transfer(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn get_account_group(
+        &self,
+        request: Request<v1::GetAccountGroupRequest>,
+    ) -> Result<Response<v1::GetAccountGroupResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group_list::get(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn list_account_groups(
+        &self,
+        request: Request<v1::ListAccountGroupsRequest>,
+    ) -> Result<Response<v1::ListAccountGroupsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group_list::list(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn list_account_group_users(
+        &self,
+        request: Request<v1::ListAccountGroupUsersRequest>,
+    ) -> Result<Response<v1::ListAccountGroupUsersResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group_list::users(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn list_account_group_accounts(
+        &self,
+        request: Request<v1::ListAccountGroupAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountGroupAccountsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group_list::accounts(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn list_account_group_candidates(
+        &self,
+        request: Request<v1::ListAccountGroupCandidatesRequest>,
+    ) -> Result<Response<v1::ListAccountGroupCandidatesResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group_list::candidates(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn add_account_group_account(
+        &self,
+        request: Request<v1::AddAccountGroupAccountRequest>,
+    ) -> Result<Response<v1::AddAccountGroupAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group::add_account(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn remove_account_group_account(
+        &self,
+        request: Request<v1::RemoveAccountGroupAccountRequest>,
+    ) -> Result<Response<v1::RemoveAccountGroupAccountResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group::remove_account(&self.facts, &call, request.into_inner()).await?))
+    }
+
+    async fn delete_account_group(
+        &self,
+        request: Request<v1::DeleteAccountGroupRequest>,
+    ) -> Result<Response<v1::DeleteAccountGroupResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(group::delete(&self.facts, &call, request.into_inner()).await?))
+    }
+}

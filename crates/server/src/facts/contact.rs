@@ -1,0 +1,99 @@
+//! Questions about contacts: the same decision on fewer facts. A contact has no group, no role and no assignment.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mandate_domain::facts::{MemberFact, UserFact};
+use mandate_domain::id::{AccountId, ContactId, UserId};
+use mandate_domain::resource::ResourceRef;
+use mandate_storage::StoreError;
+
+use super::cache::Caches;
+use super::entry::{AccountEntry, ResourceEntry, UserEntry};
+use super::key::ResourceAt;
+use super::{Ask, Facts, Known};
+
+/// Stands for a subject who is no user; no id given out here is zero.
+pub const NOBODY: UserId = UserId::from_bits(0);
+
+/// Whose facts a question about a contact needs.
+#[derive(Debug, Clone, Copy)]
+pub struct AskContact<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The resource, if it is about one.
+    pub resource: Option<&'a ResourceRef>,
+}
+
+impl<'a> AskContact<'a> {
+    /// The question as [`Known::question`] puts it: of somebody who is no user, so that nothing is their own.
+    #[must_use]
+    pub fn ask(self) -> Ask<'a> {
+        Ask { account: self.account, user: NOBODY, resource: self.resource }
+    }
+}
+
+impl Facts {
+    /// Everything that a question about this contact is decided on.
+    ///
+    /// # Errors
+    /// Those of the store, when it has to be read.
+    pub async fn of_contact(&self, ask: AskContact<'_>) -> Result<Known, StoreError> {
+        if let Some(known) = self.reread(|| self.caches.known_contact(ask)) {
+            return Ok(known);
+        }
+        let since = self.epoch.load(Ordering::Acquire);
+        let AskContact { account, contact, resource } = ask;
+        let records = self.store.read_contact_question(account, contact, resource).await?;
+        let entry =
+            records.account.map(|account| Arc::new(AccountEntry::new(&self.policies.load(), &account)));
+        let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
+        let fact =
+            records.contact.zip(policy).map(|(contact, policy)| MemberFact::of_contact(&policy, &contact));
+        let resource = records.resource.map(|resource| Arc::new(ResourceEntry::from(&resource)));
+        let known = known(entry, fact, resource);
+        self.publish(since, |caches| caches.publish_contact(ask, &known)).await;
+        Ok(known)
+    }
+}
+
+fn known(
+    account: Option<Arc<AccountEntry>>,
+    fact: Option<MemberFact>,
+    resource: Option<Arc<ResourceEntry>>,
+) -> Known {
+    let user = fact.map(|_| Arc::new(UserEntry { fact: UserFact::CONTACT, identities: Vec::new() }));
+    let mut known = Known::default();
+    (known.account, known.user, known.member, known.resource) = (account, user, fact, resource);
+    known
+}
+
+impl Caches {
+    /// Everything a question about a contact is decided on; `None`: an entry is missing.
+    fn known_contact(&self, ask: AskContact<'_>) -> Option<Known> {
+        let AskContact { account, contact, resource } = ask;
+        let entry = self.accounts.get(&account)?;
+        let fact = self.contacts.get(&(account, contact))?;
+        let resource = match resource {
+            Some(asked) => self.resources.get(&ResourceAt::new(account, asked))?,
+            None => None,
+        };
+        Some(known(entry, fact, resource))
+    }
+
+    /// Leaves what a question about a contact was decided on.
+    fn publish_contact(&self, ask: AskContact<'_>, known: &Known) {
+        let AskContact { account, contact, resource } = ask;
+        self.accounts.insert(account, known.account.clone());
+        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
+        if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
+            return;
+        }
+        self.contacts.insert((account, contact), known.member);
+        if let Some(asked) = resource {
+            self.resources.insert(ResourceAt::new(account, asked).into(), known.resource.clone());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Contacts, and what a question about one is decided on.
+
+use mandate_domain::account::Account;
+use mandate_domain::contact::Contact;
+use mandate_domain::id::{AccountId, ContactId};
+use mandate_domain::resource::{Resource, ResourceRef};
+
+use crate::error::{StoreError, WriteError, taken};
+use crate::json::{decode, encode};
+use crate::list::{Page, rows_for};
+use crate::open::Store;
+use crate::tx::{Tx, on_readers, on_tx};
+
+/// The contact.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    account: AccountId,
+    id: ContactId,
+) -> Result<Option<Contact>, StoreError> {
+    let sql = "SELECT id, body FROM contacts WHERE account = $1 AND id = $2";
+    let row = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(id.to_string()).fetch_optional(c).await
+    })?;
+    row.map(|row| read(account, row)).transpose()
+}
+
+/// The account's contact with that e-mail address.
+pub(crate) async fn by_email(
+    tx: &mut Tx,
+    account: AccountId,
+    email: &str,
+) -> Result<Option<Contact>, StoreError> {
+    let sql = "SELECT id, body FROM contacts WHERE account = $1 AND email = $2";
+    let row = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(email).fetch_optional(c).await
+    })?;
+    row.map(|row| read(account, row)).transpose()
+}
+
+fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, StoreError> {
+    decode("contacts", || format!("{account}/{id}"), &body)
+}
+
+/// Makes the contact this.
+pub(crate) async fn put(tx: &mut Tx, contact: &Contact, version: i64) -> Result<(), WriteError> {
+    let sql = "INSERT INTO contacts (account, id, email, body, version) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, body = excluded.body, \
+               version = excluded.version";
+    let (account, id, body) = (contact.account.to_string(), contact.id.to_string(), encode(contact)?);
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(body).bind(version)
+            .execute(c).await.map(drop)
+    })
+    .map_err(|error| {
+        taken(error, "a contact of this account with the e-mail address", || contact.email.clone())
+    })
+}
+
+/// Removes the contact.
+pub(crate) async fn remove(tx: &mut Tx, account: AccountId, id: ContactId) -> Result<(), WriteError> {
+    let sql = "DELETE FROM contacts WHERE account = $1 AND id = $2";
+    on_tx!(tx, c => sqlx::query(sql).bind(account.to_string()).bind(id.to_string()).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// What a check of a contact is decided on. Absence is an answer, too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContactRecords {
+    /// The account.
+    pub account: Option<Account>,
+    /// The contact.
+    pub contact: Option<Contact>,
+    /// The resource, if the question names one and it is registered. Nothing is assigned to contacts.
+    pub resource: Option<Resource>,
+}
+
+/// Each row says what it is, and the fact. All in one statement, and so in one snapshot.
+const QUESTION: &str = "\
+    SELECT 'account' AS what, body FROM accounts WHERE id = $1 \
+    UNION ALL SELECT 'contact', body FROM contacts WHERE account = $1 AND id = $2 \
+    UNION ALL SELECT 'resource', body FROM resources WHERE account = $1 AND kind = $3 AND id = $4";
+
+impl Store {
+    /// Reads what the question whether a contact may do something in `account`, perhaps to `resource`, is
+    /// decided on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or a row is corrupt: then nothing can be decided.
+    pub async fn read_contact_question(
+        &self,
+        account: AccountId,
+        contact: ContactId,
+        resource: Option<&ResourceRef>,
+    ) -> Result<ContactRecords, StoreError> {
+        // No type has an empty name, so that a question without a resource finds none.
+        let (kind, id) = resource.map_or(("", ""), |resource| (&resource.kind, &resource.id));
+        let (account, contact) = (account.to_string(), contact.to_string());
+        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(QUESTION).bind(&account).bind(&contact).bind(kind).bind(id).fetch_all(c).await
+        })?;
+        let mut found = ContactRecords::default();
+        for (what, body) in rows {
+            match what.as_str() {
+                "account" => found.account = Some(decode("accounts", || account.clone(), &body)?),
+                "contact" => {
+                    found.contact = Some(decode("contacts", || format!("{account}/{contact}"), &body)?);
+                }
+                _ => {
+                    let key = || format!("{account}/{kind}/{id}");
+                    found.resource = Some(decode("resources", key, &body)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A page of an account's contacts, ascending by id.
+    ///
+    /// `after` is the last id of the page before, `limit` the most contacts of this one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn list_contacts(
+        &self,
+        account: AccountId,
+        after: Option<ContactId>,
+        limit: u32,
+    ) -> Result<Page<Contact>, StoreError> {
+        let sql = "SELECT id, body FROM contacts WHERE account = $1 AND id > $2 ORDER BY id LIMIT $3";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(account.to_string()).bind(&after).bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |row| read(account, row))
+    }
+}
