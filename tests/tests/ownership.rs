@@ -152,7 +152,7 @@ on_both_engines! {
         assert_eq!(advised(&world, &acme).await, alone);
         let seen = world.by(&ada).rename(&acme, "Acme").await.expect("renamed");
         assert_eq!(seen.advisories.len(), 1, "a write says it, too");
-        world.by(&ada).add(&acme, &eve, &["admin"]).await.expect("a second admin");
+        world.member(&acme, &eve, &["admin"]).await;
         assert_eq!(advised(&world, &acme).await, []);
         world.by(&ada).suspend(&acme, &eve).await.expect("suspended");
         assert_eq!(advised(&world, &acme).await, alone, "who is suspended does not count");
