@@ -24,3 +24,11 @@ pub struct Contact {
     /// When it was last changed: microseconds since the Unix epoch.
     pub updated_at: i64,
 }
+
+impl Contact {
+    /// The contact as the feed keeps it: by id, so that history stays whole when personal data goes.
+    #[must_use]
+    pub fn without_personal_data(&self) -> Self {
+        Self { email: String::new(), display_name: String::new(), details: String::new(), ..self.clone() }
+    }
+}

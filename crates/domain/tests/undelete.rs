@@ -6,7 +6,7 @@ use mandate_domain::command::{Actor, Command};
 use mandate_domain::id::AccountId;
 use mandate_domain::plan::{Policies, plan};
 use mandate_domain::policy::{builtin, compile};
-use mandate_domain::records::{Key, Record, Records, Stop};
+use mandate_domain::records::{HolderCount, Key, Record, Records, Stop};
 use mandate_domain::refusal::Refusal;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -30,6 +30,9 @@ fn undeleted(after: i64) -> Result<Vec<Change>, Stop> {
         deleted_at: Some(DELETED_AT),
     };
     records.put(Key::Account(id), Record::Account(Some(account)));
+    // Coming back, it has its one owner.
+    let one = HolderCount { active: 1, total: 1 };
+    records.put(Key::Holders(id, "owner".to_owned()), Record::Count(one));
     let operator = Actor::Operator { name: "test#operator".into() };
     let command = Command::UndeleteAccount { account: id };
     plan(&policies, &records, &operator, &command, DELETED_AT + after).map(|plan| plan.changes)

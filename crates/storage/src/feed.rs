@@ -1,6 +1,7 @@
 //! The change feed: every fact as it became, in order.
 
 use mandate_domain::change::Change;
+use mandate_domain::invitation::Invitation;
 use serde::Serialize;
 
 use crate::error::StoreError;
@@ -75,12 +76,12 @@ fn body(change: &Change) -> Result<String, StoreError> {
         Change::AssignmentEnded { account, user, resource } => {
             encode(&serde_json::json!({ "account": account, "user": user, "resource": resource }))
         }
-        Change::Contact(fact) => encode(fact),
+        Change::Contact(fact) => encode(&fact.without_personal_data()),
         Change::ContactRemoved { account, contact } => {
             encode(&serde_json::json!({ "account": account, "contact": contact }))
         }
         Change::Group(fact) => encode(fact),
-        Change::Invitation(fact) => encode(fact),
+        Change::Invitation(fact) => encode(&Invitation { email: String::new(), ..fact.clone() }),
         Change::GroupDeleted { group } => encode(&serde_json::json!({ "group": group })),
     }
 }

@@ -102,6 +102,13 @@ async fn put_seats(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError>
 
 /// Deletes the user; logins, seats, password and sessions go with the row.
 pub(crate) async fn erase(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
+    // Mail and invitations go by the address, which is about to be forgotten.
+    for sql in [
+        "DELETE FROM outbox WHERE recipient = (SELECT email FROM users WHERE id = $1)",
+        "DELETE FROM invitations WHERE email = (SELECT email FROM users WHERE id = $1)",
+    ] {
+        on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
+    }
     let sql = "DELETE FROM users WHERE id = $1";
     on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
     Ok(())

@@ -11,6 +11,8 @@ CREATE TABLE invitations (
 -- One pending invitation per account and address.
 CREATE UNIQUE INDEX invitations_pending ON invitations (account, email) WHERE state = 'pending';
 CREATE INDEX invitations_in ON invitations (account, id);
+-- By which a person who is erased is forgotten here, too.
+CREATE INDEX invitations_to ON invitations (email);
 
 -- What pending invitations offer: an index over their roles, from which holders-to-be are counted and listed.
 -- `counts` is 0 for one that replaces a holder.
@@ -44,3 +46,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_at, seq) WHERE state = 'queued';
 CREATE INDEX outbox_by_state ON outbox (state, seq);
+CREATE INDEX outbox_to ON outbox (recipient);

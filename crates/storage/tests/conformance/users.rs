@@ -150,8 +150,12 @@ on_every_engine! {
         world.must(Command::CreateGroup { id: group(1), display_name, accounts: vec![home], founder: ada }).await;
         assert!(is_least(&refused(&world, Command::EraseUser { user: ada }).await));
         world.must(Command::AddGroupUser { group: group(1), user: bob, role: "administrator".to_owned() }).await;
-        let committed = world.must(Command::EraseUser { user: ada }).await;
-        assert_eq!(committed.plan.account, None, "no account hears of the others");
+        world.must(Command::EraseUser { user: ada }).await;
+        // No account hears of the others, nor of the user as such.
+        let log = world.store.list_activity(home, None, None, 1).await.expect("reads").items;
+        let changes = log[0].changes.as_array().expect("a list");
+        let elsewhere = changes.iter().filter(|change| change["fact"]["account"] != home.to_string());
+        assert_eq!((log[0].operation.as_str(), elsewhere.count()), ("user.erase", 0), "{changes:?}");
         assert!(matches!(world.read(Key::User(ada)).await, Record::User(None)));
         assert!(matches!(world.read(Key::MembershipsOf(ada)).await, Record::Memberships(all) if all.is_empty()));
         let count = world.count(Key::GroupHolders(group(1), "administrator".to_owned())).await;
