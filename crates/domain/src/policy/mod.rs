@@ -5,13 +5,17 @@
 //! `yaml` (text to a tree with places), `compile` (names resolved, patterns expanded), `check`
 //! (contradictions between parts that are each fine), and then the [`Policy`]. POLICY.md documents the language.
 
+mod attribute;
 mod builtin;
 mod check;
 mod compile;
 mod diagnostic;
+mod group_rule;
 mod matrix;
 pub mod model;
 mod reader;
+mod resource_type;
+mod role;
 pub mod set;
 mod yaml;
 
