@@ -15,7 +15,7 @@ use crate::serve::Settings;
 
 /// Accounts, memberships and permission checks for a SaaS platform, in one service.
 #[derive(Debug, Parser)]
-#[command(name = "mandate", version, about, disable_help_subcommand = true)]
+#[command(name = "mandate", version, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 done, 1 it failed, 2 the command line is wrong.\n\
     Log: to stderr; its level is set by MANDATE_LOG (error, warn, info, debug; default info).")]
 pub struct Cli {
