@@ -15,6 +15,7 @@ use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
 use super::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::fill::changed;
 use super::key::{AssignmentAt, ResourceAt};
 
 /// The gate, held alone: nobody publishes what they read from the database until it is dropped.
@@ -39,9 +40,22 @@ impl Facts {
         Gate { facts: self, _alone: self.gate.write().await, outcome: Outcome::Unknown }
     }
 
-    fn while_odd(&self, change: impl FnOnce()) {
-        let _even_again = Odd::new(self);
-        change();
+    /// Keeps hits away while entries change. The change is told the epoch that it makes.
+    fn while_odd(&self, change: impl FnOnce(u64)) {
+        let even_again = Odd::new(self);
+        change(even_again.next);
+    }
+
+    fn apply_all(&self, changes: &[Change], epoch: u64) {
+        for change in changes {
+            self.apply(change);
+            changed(change, |fact| self.changed.note(fact, epoch));
+        }
+    }
+
+    fn drop_all(&self, epoch: u64) {
+        self.caches.clear();
+        self.changed.note_all(epoch);
     }
 
     fn apply(&self, change: &Change) {
@@ -154,7 +168,7 @@ impl Facts {
 impl Gate<'_> {
     /// These changes were committed.
     pub fn committed(mut self, changes: &[Change]) {
-        self.facts.while_odd(|| changes.iter().for_each(|change| self.facts.apply(change)));
+        self.facts.while_odd(|epoch| self.facts.apply_all(changes, epoch));
         self.outcome = Outcome::Settled;
     }
 
@@ -167,24 +181,28 @@ impl Gate<'_> {
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
         if self.outcome == Outcome::Unknown {
-            self.facts.while_odd(|| self.facts.caches.clear());
+            self.facts.while_odd(|epoch| self.facts.drop_all(epoch));
         }
     }
 }
 
 /// Keeps the epoch odd while it lives.
-struct Odd<'a>(&'a Facts);
+struct Odd<'a> {
+    facts: &'a Facts,
+    /// The even one that comes afterwards.
+    next: u64,
+}
 
 impl<'a> Odd<'a> {
     /// INVARIANT: made by the holder of the gate alone, so the epoch is even before.
     fn new(facts: &'a Facts) -> Self {
-        facts.epoch.fetch_add(1, Ordering::AcqRel);
-        Self(facts)
+        let before = facts.epoch.fetch_add(1, Ordering::AcqRel);
+        Self { facts, next: before.wrapping_add(2) }
     }
 }
 
 impl Drop for Odd<'_> {
     fn drop(&mut self) {
-        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        self.facts.epoch.store(self.next, Ordering::Release);
     }
 }

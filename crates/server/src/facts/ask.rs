@@ -12,6 +12,8 @@ use mandate_domain::resource::ResourceRef;
 use mandate_storage::QuestionRecords;
 
 use super::entry::{AccountEntry, ResourceEntry, UserEntry};
+use super::fill::Entry;
+use super::key::{AssignmentAt, ResourceAt};
 
 /// Whose facts a question needs.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +82,26 @@ impl Known {
         std::iter::once(asked).chain(ancestors)
     }
 
-    pub(super) fn assignment_at(&self, link: usize) -> Option<AssignmentFact> {
+    /// What it leaves in memory.
+    pub(super) fn entries(&self, ask: Ask<'_>) -> Vec<Entry> {
+        let Ask { account, user, resource } = ask;
+        let mut entries =
+            vec![Entry::Account(account, self.account.clone()), Entry::User(user, self.user.clone())];
+        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
+        if self.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
+            return entries;
+        }
+        entries.push(Entry::Member(account, user, self.member));
+        let Some(asked) = resource else { return entries };
+        entries.push(Entry::Resource(ResourceAt::new(account, asked).into(), self.resource.clone()));
+        for (position, resource) in self.chain(asked).enumerate() {
+            let key = AssignmentAt::new(account, user, resource).into();
+            entries.push(Entry::Assignment(key, self.assignment_at(position)));
+        }
+        entries
+    }
+
+    fn assignment_at(&self, link: usize) -> Option<AssignmentFact> {
         let position = self.links.iter().position(|of| *of == link)?;
         self.assignments.get(position).copied()
     }

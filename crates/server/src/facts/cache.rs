@@ -79,24 +79,6 @@ impl Caches {
         Some(known)
     }
 
-    /// Leaves what a question was decided on.
-    pub(super) fn publish(&self, ask: Ask<'_>, known: &Known) {
-        let Ask { account, user, resource } = ask;
-        self.accounts.insert(account, known.account.clone());
-        self.users.insert(user, known.user.clone());
-        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
-        if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
-            return;
-        }
-        self.members.insert((account, user), known.member);
-        let Some(asked) = resource else { return };
-        self.resources.insert(ResourceAt::new(account, asked).into(), known.resource.clone());
-        for (position, resource) in known.chain(asked).enumerate() {
-            let fact = known.assignment_at(position);
-            self.assignments.insert(AssignmentAt::new(account, user, resource).into(), fact);
-        }
-    }
-
     /// The user of a login; `None`: an entry is missing.
     pub(super) fn user_of(&self, identity: &Identity) -> Option<Option<UserId>> {
         let Some(id) = self.identities.get(identity)? else { return Some(None) };

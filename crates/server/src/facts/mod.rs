@@ -3,7 +3,7 @@
 //! - An entry is one account, user, membership, resource, assignment or login, its absence included, compiled
 //!   against the account's policy.
 //! - A question that misses an entry reads all of its facts in one snapshot of the database, is decided on that
-//!   snapshot, and leaves it here unless a change was applied since before the snapshot was taken.
+//!   snapshot, and leaves it here unless one of these facts changed since before the snapshot was taken.
 //! - A write holds the gate alone from before its commit until its changes are applied here. A miss passes the
 //!   gate after its snapshot: so whoever was answered with what a write did, finds it here the next time, too.
 //! - A hit takes no gate. It looks at the epoch before and after reading its entries, and reads again if a
@@ -16,8 +16,10 @@
 mod apply;
 mod ask;
 mod cache;
+mod changed;
 mod contact;
 mod entry;
+mod fill;
 mod key;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,8 @@ pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
 
 use self::cache::Caches;
+use self::changed::Changed;
+use self::fill::{Entry, Fill};
 
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
 const REREADS: usize = 3;
@@ -47,6 +51,8 @@ pub struct Facts {
     store: Store,
     policies: ArcSwap<Policies>,
     caches: Caches,
+    /// What changed lately, by which a miss knows whether a change overtook it.
+    changed: Changed,
     /// Held alone from before a commit until its changes are applied, and together by misses that publish.
     gate: RwLock<()>,
     /// Odd while changes are being applied; different after they have been.
@@ -71,6 +77,7 @@ impl Facts {
             store,
             policies: ArcSwap::from_pointee(policies),
             caches: Caches::default(),
+            changed: Changed::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
         }
@@ -104,7 +111,7 @@ impl Facts {
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
         let known = Known::new(&self.policies.load(), ask, &records);
-        self.publish(since, |caches| caches.publish(ask, &known)).await;
+        self.leave(Fill { since, entries: known.entries(ask) }).await;
         Ok(known)
     }
 
@@ -118,7 +125,7 @@ impl Facts {
         }
         let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user(id).await?.map(|user| Arc::new(UserEntry::from(&user)));
-        self.publish(since, |caches| caches.users.insert(id, user.clone())).await;
+        self.leave(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
         Ok(user)
     }
 
@@ -134,13 +141,9 @@ impl Facts {
         let user = self.store.user_by_identity(identity).await?;
         let id = user.as_ref().map(|user| user.id);
         let entry = user.map(|user| Arc::new(UserEntry::from(&user)));
-        self.publish(since, |caches| {
-            if let Some(id) = id {
-                caches.users.insert(id, entry);
-            }
-            caches.identities.insert(identity.clone(), id);
-        })
-        .await;
+        let mut entries = vec![Entry::Identity(identity.clone(), id)];
+        entries.extend(id.map(|id| Entry::User(id, entry)));
+        self.leave(Fill { since, entries }).await;
         Ok(id)
     }
 
@@ -154,16 +157,18 @@ impl Facts {
         }
         let since = self.epoch.load(Ordering::Acquire);
         let session = self.store.session(id).await?.map(|session| SessionEntry::from(&session));
-        self.publish(since, |caches| caches.sessions.insert(id, session)).await;
+        self.leave(Fill { since, entries: vec![Entry::Session(id, session)] }).await;
         Ok(session)
     }
 
-    /// Leaves what was read after the epoch was `since`, unless a change was applied meanwhile.
-    async fn publish(&self, since: u64, publish: impl FnOnce(&Caches)) {
+    /// Leaves what was read, unless one of its facts changed meanwhile. What else changed does not matter: each fact
+    /// that did not is as it was read.
+    async fn leave(&self, fill: Fill) {
+        // INVARIANT: while the gate is held no commit is under way, and no change can be applied between this look
+        // and the last entry.
         let _no_commit_under_way = self.gate.read().await;
-        // INVARIANT: while the gate is held no change can be applied between this look and the publishing.
-        if self.epoch.load(Ordering::Acquire) == since {
-            publish(&self.caches);
+        if !self.changed.overtook(&fill) {
+            fill.entries.into_iter().for_each(|entry| entry.put(&self.caches));
         }
     }
 
