@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -13,13 +14,15 @@ use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private};
+use crate::follow::Follower;
+use crate::incarnation;
 use crate::tx::{Pools, on_readers};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The newest table format that this version reads.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// How long a call waits for a connection before the database counts as unavailable.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -59,6 +62,10 @@ struct Inner {
     guard: std::sync::Mutex<Option<Guard>>,
     incarnation: String,
     mail: Arc<Notify>,
+    /// How others connect to the same PostgreSQL database.
+    connect: Option<PgConnectOptions>,
+    /// Whether whoever follows the database finds it away.
+    away: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -71,8 +78,8 @@ impl Store {
     /// [`StoreError::Config`] for a URL that cannot be used, [`StoreError::Locked`] when another process has
     /// the database, [`StoreError::TooNew`] when a newer version wrote it, and what reading it may bring.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
-        let (pools, guard) = match url.split_once(':') {
-            Some(("sqlite", ":memory:")) => (open_memory().await?, Guard::None),
+        let (pools, guard, connect) = match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => (open_memory().await?, Guard::None, None),
             Some(("sqlite", path)) => open_file(path, options).await?,
             Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
             _ => {
@@ -84,7 +91,7 @@ impl Store {
         };
         let incarnation = read_meta(&pools).await?;
         let (guard, mail) = (std::sync::Mutex::new(Some(guard)), Arc::default());
-        Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail })))
+        Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail, connect, away: Arc::default() })))
     }
 
     /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
@@ -92,6 +99,13 @@ impl Store {
     #[must_use]
     pub fn incarnation(&self) -> &str {
         &self.0.incarnation
+    }
+
+    /// Follows what everybody writes to a PostgreSQL database. `None`: on SQLite there is nobody else.
+    #[must_use]
+    pub fn follow(&self) -> Option<Follower> {
+        let connect = self.0.connect.as_ref()?;
+        Some(Follower::new(connect, Arc::clone(&self.0.away)))
     }
 
     /// Closes every connection and gives the database back. Clones cannot be used afterwards.
@@ -109,8 +123,12 @@ impl Store {
         }
     }
 
-    /// The connections, unless another process took the database.
+    /// The connections, unless another process took the database, or it is known to be away: nobody is helped by
+    /// waiting for it until a time limit ends.
     pub(crate) fn pools(&self) -> Result<&Pools, StoreError> {
+        if self.0.away.load(Ordering::Acquire) {
+            return Err(sqlx::Error::Io(std::io::ErrorKind::NotConnected.into()).into());
+        }
         if let Some(guard) = self.guard().as_ref() {
             guard.check()?;
         }
@@ -151,7 +169,9 @@ async fn open_memory() -> Result<Pools, StoreError> {
     Ok(Pools::Sqlite { writer: pool.clone(), readers: pool })
 }
 
-async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+type Opened = (Pools, Guard, Option<PgConnectOptions>);
+
+async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     let path = sqlite_path(path)?;
     // Locked even where sharing is asked for: two processes that write one file stall each other.
     let guard = Guard::lock_file(&path)?;
@@ -178,7 +198,7 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
         .max_connections(options.connections.max(1))
         .acquire_timeout(ACQUIRE)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
-    Ok((Pools::Sqlite { writer, readers }, guard))
+    Ok((Pools::Sqlite { writer, readers }, guard, None))
 }
 
 /// The file a URL names, the same however it is spelled, since the lock lies beside it.
@@ -194,7 +214,7 @@ fn sqlite_path(path: &str) -> Result<PathBuf, StoreError> {
     Ok(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
 }
 
-async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     // The parser's own message may repeat parts of the URL, a password among them.
     let connect = PgConnectOptions::from_str(url).map_err(|_| {
         StoreError::Config(
@@ -211,15 +231,16 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard)
     // In a session without the limits below: a migration takes as long as it takes.
     let mut session = connect.connect().await.map_err(refused_at_the_door)?;
     migrator(&POSTGRES).run(&mut session).await?;
+    incarnation::settle(&mut session).await?;
     session.close().await?;
     // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
-    let connect = connect.options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
+    let limited = connect.clone().options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(ACQUIRE)
-        .connect_with(connect)
+        .connect_with(limited)
         .await?;
-    Ok((Pools::Postgres(pool), guard))
+    Ok((Pools::Postgres(pool), guard, Some(connect)))
 }
 
 /// A mistake in the URL that only the server could notice.

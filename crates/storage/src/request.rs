@@ -67,7 +67,7 @@ fn replayed(
     let name = || format!("{}/{}/{}", key.caller, key.rpc, key.id);
     let Done { account, subject, changes, mail, versions, position } = decode("requests", name, &body)?;
     let plan = Plan { operation, account, subject, changes, mail, override_reason: None };
-    Ok(Committed { plan, versions, position })
+    Ok(Committed { plan, versions, position, transaction: None })
 }
 
 /// Keeps what the request did.

@@ -10,6 +10,7 @@ use mandate_domain::terms::Terms;
 use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
+use crate::feed::Appended;
 use crate::locks::{Needs, held_for, held_for_record};
 use crate::open::Store;
 use crate::preview::{self, Effects};
@@ -34,6 +35,7 @@ pub struct Prepared {
     pub plan: Plan,
     versions: Vec<i64>,
     position: i64,
+    transaction: Option<u64>,
     tx: Tx,
     /// Rung by the commit if there is mail.
     bell: Arc<Notify>,
@@ -48,6 +50,8 @@ pub struct Committed {
     pub versions: Vec<i64>,
     /// The feed's last place that this write knows of: its own last change, if it made any.
     pub position: i64,
+    /// PostgreSQL: the transaction that made the changes, if any were made just now.
+    pub transaction: Option<u64>,
 }
 
 /// A command, who gives it, and on what terms.
@@ -313,11 +317,11 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     async fn prepare(self, mut tx: Tx, bell: Arc<Notify>) -> Result<Prepared, WriteError> {
-        let (versions, position) = self.write(&mut tx).await?;
+        let Place { versions, position, transaction } = self.write(&mut tx).await?;
         if let Some(Retry { key, .. }) = self.retry {
             request::remember(&mut tx, key, &self.plan, &versions, position, self.now).await?;
         }
-        Ok(Prepared { plan: self.plan, versions, position, tx, bell })
+        Ok(Prepared { plan: self.plan, versions, position, transaction, tx, bell })
     }
 
     async fn preview(self, mut tx: Tx, policies: &Policies) -> Result<Previewed, WriteError> {
@@ -328,26 +332,37 @@ impl Draft<'_> {
         Ok(Previewed { plan: self.plan, effects })
     }
 
-    /// Writes changes, feed, log and mail; the versions of the changes, and the feed's last place.
-    async fn write(&self, tx: &mut Tx) -> Result<(Vec<i64>, i64), WriteError> {
+    /// Writes changes, feed, log and mail.
+    async fn write(&self, tx: &mut Tx) -> Result<Place, WriteError> {
         let Self { actor, plan, records, now, .. } = self;
         if plan.changes.is_empty() {
             if !plan.mail.is_empty() {
                 outbox::append(tx, &plan.mail, *now).await?;
                 activity::append(tx, actor, plan, *now).await?;
             }
-            return Ok((Vec::new(), feed::position(tx).await?));
+            return Ok(Place { position: feed::position(tx).await?, ..Place::default() });
         }
         each_fact_once(&plan.changes)?;
-        let versions = feed::append(tx, &plan.changes, *now).await?;
+        let Appended { places: versions, transaction } = feed::append(tx, &plan.changes, *now).await?;
         for (change, version) in plan.changes.iter().zip(&versions) {
             apply::apply(tx, change, *version, records).await?;
         }
         activity::append(tx, actor, plan, *now).await?;
         outbox::append(tx, &plan.mail, *now).await?;
         let position = versions.last().copied().unwrap_or_default();
-        Ok((versions, position))
+        Ok(Place { versions, position, transaction })
     }
+}
+
+/// Where in the database's history a write stands.
+#[derive(Default)]
+struct Place {
+    /// The place of each change in the feed.
+    versions: Vec<i64>,
+    /// The feed's last place.
+    position: i64,
+    /// PostgreSQL: the transaction, if it changed anything.
+    transaction: Option<u64>,
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.
@@ -392,11 +407,11 @@ impl Prepared {
     /// # Errors
     /// [`StoreError::CommitUnknown`] when the database did not answer; any other says that nothing happened.
     pub async fn commit(self) -> Result<Committed, WriteError> {
-        let Self { plan, versions, position, tx, bell } = self;
+        let Self { plan, versions, position, transaction, tx, bell } = self;
         tx.commit().await.map_err(StoreError::of_commit)?;
         if !plan.mail.is_empty() {
             bell.notify_one();
         }
-        Ok(Committed { plan, versions, position })
+        Ok(Committed { plan, versions, position, transaction })
     }
 }

@@ -47,9 +47,9 @@ on_every_engine! {
             return;
         }
         database.open().await.close().await;
-        database.execute("UPDATE meta SET value = '2' WHERE name = 'least_reader'").await;
+        database.execute("UPDATE meta SET value = '3' WHERE name = 'least_reader'").await;
         let result = Store::open(&database.url, OpenOptions::default()).await.map(drop);
-        assert!(matches!(result, Err(StoreError::TooNew { found: 2, known: 1 })), "{result:?}");
+        assert!(matches!(result, Err(StoreError::TooNew { found: 3, known: 2 })), "{result:?}");
     }
 }
 
