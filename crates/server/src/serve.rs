@@ -44,6 +44,9 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// How long calls in flight have to finish once the server has been asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// For how many seconds questions are answered from memory while the database is away, unless told otherwise.
+pub const STALE_LIMIT: u64 = 30;
+
 /// What a server is started with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
@@ -65,6 +68,10 @@ pub struct Settings {
     /// A file to write the address to once calls are answered, whole or not at all.
     #[arg(long, value_name = "FILE", env = "MANDATE_READY_FILE")]
     pub ready_file: Option<PathBuf>,
+    /// PostgreSQL: for how many seconds questions are answered from memory while the database is away. Whatever
+    /// other servers revoke meanwhile may be allowed here for that long; then questions are UNAVAILABLE.
+    #[arg(long, value_name = "SECONDS", default_value_t = STALE_LIMIT, env = "MANDATE_STALE_LIMIT")]
+    pub stale_limit: u64,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
@@ -112,7 +119,8 @@ impl Running {
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
         let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
         let policies = policies::sync(&store, &files).await?;
-        let facts = Arc::new(Facts::new(store.clone(), policies));
+        let limit = Duration::from_secs(settings.stale_limit);
+        let facts = Facts::open(store.clone(), policies, limit).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
 
         if !settings.listen.ip().is_loopback() {

@@ -120,7 +120,8 @@ impl Follower {
             Ok::<_, StoreError>((session, incarnation, position, news))
         };
         let late = |_| StoreError::from(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        let (session, incarnation, position, news) = tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
+        let (session, incarnation, position, news) =
+            tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
         self.session = Some(session);
         let name = incarnation.name.clone();
         self.last = Some((incarnation, position.clone()));

@@ -57,7 +57,7 @@ pub use group_list::{Candidate, GroupUser, GroupsOf, MissingHolder};
 pub use invitation::InvitationFilter;
 pub use list::Page;
 pub use membership::{Member, MemberFilter};
-pub use open::{Exclusive, OpenOptions, Store};
+pub use open::{OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};
 pub use policy::{NameInUse, NameKind, PolicySource, StoredPolicy};
 pub use position::{Position, Snapshot};

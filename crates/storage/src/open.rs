@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
-use crate::exclusive::{Guard, create_private};
+use crate::exclusive::{Guard, create_private, take_turn};
 use crate::follow::Follower;
 use crate::incarnation;
 use crate::tx::{Pools, on_readers};
@@ -27,29 +27,17 @@ const FORMAT: i64 = 2;
 /// How long a call waits for a connection before the database counts as unavailable.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
-/// Whether other processes may use the database at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Exclusive {
-    /// None may: a server that answers from memory would not see what they write.
-    #[default]
-    Yes,
-    /// PostgreSQL only: they may; nothing is remembered beyond a call.
-    No,
-}
-
 /// How to open a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// Whether other processes may use the database at the same time.
-    pub exclusive: Exclusive,
     /// The most connections: of PostgreSQL altogether, of SQLite for reading.
     pub connections: u32,
 }
 
 impl Default for OpenOptions {
-    /// Exclusive, with 16 connections.
+    /// 16 connections.
     fn default() -> Self {
-        Self { exclusive: Exclusive::Yes, connections: 16 }
+        Self { connections: 16 }
     }
 }
 
@@ -60,6 +48,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     pools: Pools,
     guard: std::sync::Mutex<Option<Guard>>,
+    number: i64,
     incarnation: String,
     mail: Arc<Notify>,
     /// How others connect to the same PostgreSQL database.
@@ -90,8 +79,9 @@ impl Store {
             }
         };
         let incarnation = read_meta(&pools).await?;
-        let (guard, mail) = (std::sync::Mutex::new(Some(guard)), Arc::default());
-        Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail, connect, away: Arc::default() })))
+        let (number, guard) = (guard.number(), std::sync::Mutex::new(Some(guard)));
+        let (mail, away) = (Arc::default(), Arc::default());
+        Ok(Self(Arc::new(Inner { pools, guard, number, incarnation, mail, connect, away })))
     }
 
     /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
@@ -123,16 +113,18 @@ impl Store {
         }
     }
 
-    /// The connections, unless another process took the database, or it is known to be away: nobody is helped by
+    /// The connections, unless the database is known to be away: nobody is helped by
     /// waiting for it until a time limit ends.
     pub(crate) fn pools(&self) -> Result<&Pools, StoreError> {
         if self.0.away.load(Ordering::Acquire) {
-            return Err(sqlx::Error::Io(std::io::ErrorKind::NotConnected.into()).into());
-        }
-        if let Some(guard) = self.guard().as_ref() {
-            guard.check()?;
+            return Err(StoreError::away());
         }
         Ok(&self.0.pools)
+    }
+
+    /// The number that tells this server from others on the same database.
+    pub(crate) fn number(&self) -> i64 {
+        self.0.number
     }
 
     pub(crate) fn mail_bell(&self) -> Arc<Notify> {
@@ -173,7 +165,6 @@ type Opened = (Pools, Guard, Option<PgConnectOptions>);
 
 async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     let path = sqlite_path(path)?;
-    // Locked even where sharing is asked for: two processes that write one file stall each other.
     let guard = Guard::lock_file(&path)?;
     create_private(&path).map_err(|error| {
         StoreError::Config(format!(
@@ -224,12 +215,9 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreE
         )
     })?;
     let connect = connect.application_name("mandate").statement_cache_capacity(200);
-    let guard = match options.exclusive {
-        Exclusive::Yes => Guard::lock_session(connect.clone()).await?,
-        Exclusive::No => Guard::None,
-    };
     // In a session without the limits below: a migration takes as long as it takes.
     let mut session = connect.connect().await.map_err(refused_at_the_door)?;
+    take_turn(&mut session).await?;
     migrator(&POSTGRES).run(&mut session).await?;
     incarnation::settle(&mut session).await?;
     session.close().await?;
@@ -240,6 +228,7 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreE
         .acquire_timeout(ACQUIRE)
         .connect_with(limited)
         .await?;
+    let guard = Guard::take_number(connect.clone()).await?;
     Ok((Pools::Postgres(pool), guard, Some(connect)))
 }
 

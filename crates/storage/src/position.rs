@@ -145,7 +145,9 @@ mod tests {
         assert!(at.includes(&Position::Write(19)) && !at.includes(&Position::Write(10)));
         assert!(!at.includes(&Position::Write(20)));
         assert!(!at.includes(&Position::Seq(1)) && !Position::Seq(1).includes(&at));
-        assert!(Position::Seq(2).includes(&Position::Seq(1)) && !Position::Seq(1).includes(&Position::Seq(2)));
+        assert!(
+            Position::Seq(2).includes(&Position::Seq(1)) && !Position::Seq(1).includes(&Position::Seq(2))
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::mailer::MailSettings;
-use crate::serve::{Running, Settings};
+use crate::serve::{Running, STALE_LIMIT, Settings};
 
 /// A running server; its folder goes with it.
 ///
@@ -35,6 +35,7 @@ impl Host {
             policies: None,
             issuers: None,
             ready_file: None,
+            stale_limit: STALE_LIMIT,
             mail: MailSettings::default(),
         };
         let running = Running::start(&settings).await?;

@@ -11,6 +11,7 @@ use mandate_domain::policy::Policy;
 use mandate_domain::resource::{Assignment, Resource};
 use mandate_domain::user::User;
 use mandate_domain::{account::Account, membership::Membership};
+use mandate_storage::{Committed, Position, Prepared, StoreError, WriteError};
 use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
@@ -22,7 +23,7 @@ use super::key::{AssignmentAt, ResourceAt};
 ///
 /// Whoever holds it commits and then says what became of it. One that is dropped without a word, because its
 /// holder panicked or was stopped, empties the caches: it is not known what was committed.
-pub struct Gate<'a> {
+pub(super) struct Gate<'a> {
     facts: &'a Facts,
     _alone: RwLockWriteGuard<'a, ()>,
     outcome: Outcome,
@@ -35,25 +36,52 @@ enum Outcome {
 }
 
 impl Facts {
+    /// Commits what was prepared. When it returns, every question asked of this process sees what it did.
+    ///
+    /// # Errors
+    /// Those of the commit.
+    pub async fn commit(&self, prepared: Prepared) -> Result<Committed, WriteError> {
+        if let Some(following) = &self.following {
+            let committed = prepared.commit().await?;
+            self.catch_up(following, &committed.plan.changes).await;
+            return Ok(committed);
+        }
+        let gate = self.gate().await;
+        match prepared.commit().await {
+            Ok(committed) => {
+                gate.committed(&committed);
+                Ok(committed)
+            }
+            // INVARIANT: here alone it is not known whether anything was written; dropping the gate without a
+            // word empties the caches.
+            Err(error @ WriteError::Store(StoreError::CommitUnknown { .. })) => {
+                drop(gate);
+                Err(error)
+            }
+            Err(error) => {
+                gate.undone();
+                Err(error)
+            }
+        }
+    }
+
     /// Waits until nobody is publishing, and keeps others from it.
-    pub async fn gate(&self) -> Gate<'_> {
+    pub(super) async fn gate(&self) -> Gate<'_> {
         Gate { facts: self, _alone: self.gate.write().await, outcome: Outcome::Unknown }
     }
 
     /// Keeps hits away while entries change. The change is told the epoch that it makes.
-    fn while_odd(&self, change: impl FnOnce(u64)) {
+    pub(super) fn while_odd(&self, change: impl FnOnce(u64)) {
         let even_again = Odd::new(self);
         change(even_again.next);
     }
 
-    fn apply_all(&self, changes: &[Change], epoch: u64) {
-        for change in changes {
-            self.apply(change);
-            changed(change, |fact| self.changed.note(fact, epoch));
-        }
+    pub(super) fn apply_noted(&self, change: &Change, epoch: u64) {
+        self.apply(change);
+        changed(change, |fact| self.changed.note(fact, epoch));
     }
 
-    fn drop_all(&self, epoch: u64) {
+    pub(super) fn drop_all(&self, epoch: u64) {
         self.caches.clear();
         self.changed.note_all(epoch);
     }
@@ -166,14 +194,19 @@ impl Facts {
 }
 
 impl Gate<'_> {
-    /// These changes were committed.
-    pub fn committed(mut self, changes: &[Change]) {
-        self.facts.while_odd(|epoch| self.facts.apply_all(changes, epoch));
+    /// This was committed.
+    fn committed(mut self, committed: &Committed) {
+        let Self { facts, .. } = self;
+        let moment = facts.moment().with(Position::Seq(committed.position));
+        facts.while_odd(|epoch| {
+            committed.plan.changes.iter().for_each(|change| facts.apply_noted(change, epoch));
+            facts.moment.store(Arc::new(moment));
+        });
         self.outcome = Outcome::Settled;
     }
 
     /// Certainly nothing was committed.
-    pub fn undone(mut self) {
+    pub(super) fn undone(mut self) {
         self.outcome = Outcome::Settled;
     }
 }

@@ -11,6 +11,7 @@ use mandate_domain::policy::set::PermissionId;
 use mandate_domain::resource::ResourceRef;
 use mandate_storage::QuestionRecords;
 
+use super::Moment;
 use super::entry::{AccountEntry, ResourceEntry, UserEntry};
 use super::fill::Entry;
 use super::key::{AssignmentAt, ResourceAt};
@@ -41,6 +42,8 @@ pub struct Known {
     assignments: Vec<AssignmentFact>,
     /// For each of them, which link of the chain it is of: 0 is the resource itself.
     links: Vec<usize>,
+    /// Where all of it stands in the database's history.
+    moment: Option<Arc<Moment>>,
 }
 
 impl Known {
@@ -68,6 +71,17 @@ impl Known {
             }
         }
         known
+    }
+
+    /// The same, as it stood then.
+    pub(super) fn at(self, moment: Arc<Moment>) -> Self {
+        Self { moment: Some(moment), ..self }
+    }
+
+    /// The consistency token of an answer that is decided on this.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.moment.as_ref().map_or_else(String::new, |moment| moment.token.to_string())
     }
 
     /// Adds the assignment of one link of the chain; they come nearest first.

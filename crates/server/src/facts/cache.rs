@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::ask::{Ask, Known};
 use super::entry::{AccountEntry, Bytes, ResourceEntry, SessionEntry, UserEntry};
+use super::fill::FactAt;
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
 /// Most bytes that all facts together may take.
@@ -85,6 +86,20 @@ impl Caches {
         let user = self.users.get(&id)?;
         let still_is = user.is_some_and(|user| user.identities.contains(identity));
         still_is.then_some(Some(id))
+    }
+
+    /// Drops one fact.
+    pub(super) fn remove(&self, fact: FactAt<'_>) {
+        match fact {
+            FactAt::Account(account) => drop(self.accounts.remove(&account)),
+            FactAt::User(user) => drop(self.users.remove(&user)),
+            FactAt::Member(account, user) => drop(self.members.remove(&(account, user))),
+            FactAt::Contact(account, contact) => drop(self.contacts.remove(&(account, contact))),
+            FactAt::Resource(at) => drop(self.resources.remove(&at)),
+            FactAt::Assignment(at) => drop(self.assignments.remove(&at)),
+            FactAt::Identity(identity) => drop(self.identities.remove(identity)),
+            FactAt::Session(session) => drop(self.sessions.remove(&session)),
+        }
     }
 
     /// Drops everything.

@@ -57,7 +57,8 @@ impl Changed {
     /// Whether one of the facts may have changed since they were read.
     pub(super) fn overtook(&self, fill: &Fill) -> bool {
         let recent = self.recent();
-        let changed = |fact| recent.last.get(&self.hasher.hash_one(fact)).is_some_and(|in_| *in_ > fill.since);
+        let changed =
+            |fact| recent.last.get(&self.hasher.hash_one(fact)).is_some_and(|in_| *in_ > fill.since);
         recent.forgotten > fill.since || fill.entries.iter().any(|entry| changed(entry.at()))
     }
 

@@ -42,7 +42,9 @@ impl Facts {
     /// # Errors
     /// Those of the store, when it has to be read.
     pub async fn of_contact(&self, ask: AskContact<'_>) -> Result<Known, StoreError> {
-        if let Some(known) = self.reread(|| self.caches.known_contact(ask)) {
+        if let Some(known) =
+            self.reread(|| self.caches.known_contact(ask).map(|known| known.at(self.moment())))
+        {
             return Ok(known);
         }
         let since = self.epoch.load(Ordering::Acquire);
@@ -56,7 +58,7 @@ impl Facts {
         let resource = records.resource.map(|resource| Arc::new(ResourceEntry::from(&resource)));
         let known = known(entry, fact, resource);
         self.leave(Fill { since, entries: entries(ask, &known) }).await;
-        Ok(known)
+        Ok(known.at(Arc::new(self.moment().with(records.position))))
     }
 }
 

@@ -106,9 +106,6 @@ pub(super) fn changed(change: &Change, mut name: impl FnMut(FactAt<'_>)) {
         Change::Contact(contact) => name(FactAt::Contact(contact.account, contact.id)),
         Change::ContactRemoved { account, contact } => name(FactAt::Contact(*account, *contact)),
         // No question is decided on these.
-        Change::Credential(_)
-        | Change::Group(_)
-        | Change::GroupDeleted { .. }
-        | Change::Invitation(_) => {}
+        Change::Credential(_) | Change::Group(_) | Change::GroupDeleted { .. } | Change::Invitation(_) => {}
     }
 }

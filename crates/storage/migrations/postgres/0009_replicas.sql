@@ -10,3 +10,6 @@ CREATE INDEX feed_followed ON feed (era, xid);
 
 -- Older servers keep the database for themselves, and would not see what others write.
 UPDATE meta SET value = '2' WHERE name = 'least_reader';
+
+-- From here on `outbox.claimed` is the number of the server that has claimed the mail, which it holds as an advisory lock.
+UPDATE outbox SET claimed = 0 WHERE claimed <> 0;
