@@ -43,12 +43,13 @@ fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, Sto
 
 /// Makes the contact this.
 pub(crate) async fn put(tx: &mut Tx, contact: &Contact, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO contacts (account, id, email, body, version) VALUES ($1, $2, $3, $4, $5) \
+    let sql = "INSERT INTO contacts (account, id, email, body, version, user_id) VALUES ($1, $2, $3, $4, $5, $6) \
                ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, body = excluded.body, \
-               version = excluded.version";
+               version = excluded.version, user_id = excluded.user_id";
     let (account, id, body) = (contact.account.to_string(), contact.id.to_string(), encode(contact)?);
+    let user = contact.user.map(|user| user.to_string());
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(body).bind(version)
+        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(body).bind(version).bind(user)
             .execute(c).await.map(drop)
     })
     .map_err(|error| {
