@@ -19,6 +19,7 @@ mod cache;
 mod contact;
 mod entry;
 mod key;
+mod offer;
 #[cfg(test)]
 mod tests;
 
