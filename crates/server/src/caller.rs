@@ -50,7 +50,14 @@ impl Call {
     /// while looking.
     pub async fn of(extensions: &Extensions, facts: &Facts) -> Result<Self, Error> {
         let unguarded = || Error::Defect("a call came past the guard".to_owned());
-        let admitted = extensions.get::<Admitted>().ok_or_else(unguarded)?.clone();
+        Self::by(extensions.get::<Admitted>().ok_or_else(unguarded)?.clone(), facts).await
+    }
+
+    /// The call of an admitted caller.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub async fn by(admitted: Admitted, facts: &Facts) -> Result<Self, Error> {
         let party = match (admitted.caller.kind, admitted.acting_for) {
             (CallerKind::Service, None) => Party::Service,
             (CallerKind::Operator, None) => Party::Operator,

@@ -15,6 +15,7 @@ mod account;
 mod activity;
 mod apply;
 mod assignment;
+mod batch;
 mod contact;
 mod credential;
 mod error;
@@ -43,6 +44,7 @@ mod write;
 
 pub use account::AccountsOf;
 pub use activity::Activity;
+pub use batch::{BatchItem, Judged, PreparedBatch, Then};
 pub use contact::ContactRecords;
 pub use error::{StoreError, WriteError};
 pub use export::UserExport;

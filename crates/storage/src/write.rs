@@ -16,10 +16,10 @@ use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
 /// follows a deadlock that the database resolved.
-const ATTEMPTS: u32 = 16;
+pub(crate) const ATTEMPTS: u32 = 16;
 
 /// How often a plan may ask for something more: far beyond what any command has use for.
-const READS: u32 = 100_000;
+pub(crate) const READS: u32 = 100_000;
 
 /// A write that is done but for its commit. Dropping it leaves nothing behind.
 #[must_use = "what is prepared and not committed never happened"]
@@ -171,7 +171,7 @@ impl Store {
 }
 
 /// Reads the keys, and says what has to be held besides, for what was read to stay true.
-async fn read(
+pub(crate) async fn read(
     tx: &mut Tx,
     unread: &[Key],
     needs: &Needs,
@@ -194,23 +194,34 @@ async fn write(
     now: i64,
     bell: Arc<Notify>,
 ) -> Result<Prepared, WriteError> {
-    if plan.changes.is_empty() {
-        if !plan.mail.is_empty() {
-            outbox::append(&mut tx, &plan.mail, now).await?;
-            activity::append(&mut tx, actor, &plan, now).await?;
-        }
-        let position = feed::position(&mut tx).await?;
-        return Ok(Prepared { plan, versions: Vec::new(), position, tx, bell });
+    let versions = put(&mut tx, actor, &plan, records, now).await?;
+    let position = match versions.last() {
+        Some(last) => *last,
+        None => feed::position(&mut tx).await?,
+    };
+    Ok(Prepared { plan, versions, position, tx, bell })
+}
+
+/// Writes a plan with its feed, activity and mail, and gives each change's place in the feed.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    plan: &Plan,
+    records: &Records,
+    now: i64,
+) -> Result<Vec<i64>, WriteError> {
+    if plan.changes.is_empty() && plan.mail.is_empty() {
+        return Ok(Vec::new());
     }
     each_fact_once(&plan.changes)?;
-    let versions = feed::append(&mut tx, &plan.changes, now).await?;
+    let versions =
+        if plan.changes.is_empty() { Vec::new() } else { feed::append(tx, &plan.changes, now).await? };
     for (change, version) in plan.changes.iter().zip(&versions) {
-        apply::apply(&mut tx, change, *version, records).await?;
+        apply::apply(tx, change, *version, records).await?;
     }
-    activity::append(&mut tx, actor, &plan, now).await?;
-    outbox::append(&mut tx, &plan.mail, now).await?;
-    let position = versions.last().copied().unwrap_or_default();
-    Ok(Prepared { plan, versions, position, tx, bell })
+    activity::append(tx, actor, plan, now).await?;
+    outbox::append(tx, &plan.mail, now).await?;
+    Ok(versions)
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.

@@ -57,7 +57,7 @@ impl Checker<'_, '_> {
             Operation::MemberInvite => {
                 (!ways.contains(&BoardingWay::Link)).then_some("`boarding.ways` has no `link`")
             }
-            Operation::MemberAdd => {
+            Operation::MemberAdd | Operation::MemberImport => {
                 (!ways.contains(&BoardingWay::Direct)).then_some("`boarding.ways` has no `direct`")
             }
             Operation::AccountGet
@@ -71,8 +71,7 @@ impl Checker<'_, '_> {
             | Operation::MemberRemove
             | Operation::MemberLeave
             | Operation::MemberSuspend
-            | Operation::MemberReplaceEmail
-            | Operation::MemberImport => None,
+            | Operation::MemberReplaceEmail => None,
         };
         if let Some(lacking) = lacking {
             self.reader.error_at(

@@ -35,7 +35,7 @@ impl Compiler<'_, '_> {
             ("link", BoardingWay::Link),
             ("initial_password", BoardingWay::InitialPassword),
         ];
-        let fields = self.reader.fields(node, &["ways", "link_days", "password_days"]);
+        let fields = self.reader.fields(node, &["ways", "link_days", "password_days", "role"]);
         if let Some(list) = fields.get("ways") {
             let mut ways = Vec::new();
             for item in self.reader.items(list) {
@@ -54,6 +54,9 @@ impl Compiler<'_, '_> {
             }
             self.policy.boarding.ways = ways;
         }
+        if let Some(role) = fields.get("role") {
+            self.define_boarding_role(role);
+        }
         for (key, days) in [
             ("link_days", &mut self.policy.boarding.link_days),
             ("password_days", &mut self.policy.boarding.password_days),
@@ -62,6 +65,15 @@ impl Compiler<'_, '_> {
                 *days = u32::try_from(number).unwrap_or(DEFAULT_DAYS);
             }
         }
+    }
+
+    /// The role of whoever comes aboard without one: it must stand alone.
+    fn define_boarding_role(&mut self, node: &Node) {
+        let Some(id) = self.account_role(node) else { return };
+        if self.policy.role(id).is_some_and(|role| !role.stands_alone) {
+            self.reader.error(node, "newcomers would hold this role alone, and it does not stand alone");
+        }
+        self.policy.boarding.role = Some(id);
     }
 
     pub(super) fn define_transfer(&mut self, node: &Node) {
