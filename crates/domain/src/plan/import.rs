@@ -113,6 +113,9 @@ fn stay(
 /// The single permissions that the row means: a module stands for all of its own that can be granted with the roles.
 fn expand(policy: &Policy, names: &Names<'_>) -> Result<Vec<String>, Refusal> {
     let mut fields = Fields::default();
+    if names.roles.is_empty() {
+        fields.reject("roles", "is required: this account's policy names none for those whose row has none");
+    }
     let roles = fields.roles(policy, "roles", names.roles);
     fields.restrictions(policy, "restrictions", names.restrictions);
     let grantable = grantable(policy, roles);

@@ -55,7 +55,7 @@ impl Compiler<'_, '_> {
             self.policy.boarding.ways = ways;
         }
         if let Some(role) = fields.get("role") {
-            self.define_boarding_role(role);
+            self.policy.boarding.role = self.account_role(role);
         }
         for (key, days) in [
             ("link_days", &mut self.policy.boarding.link_days),
@@ -65,15 +65,6 @@ impl Compiler<'_, '_> {
                 *days = u32::try_from(number).unwrap_or(DEFAULT_DAYS);
             }
         }
-    }
-
-    /// The role of whoever comes aboard without one: it must stand alone.
-    fn define_boarding_role(&mut self, node: &Node) {
-        let Some(id) = self.account_role(node) else { return };
-        if self.policy.role(id).is_some_and(|role| !role.stands_alone) {
-            self.reader.error(node, "newcomers would hold this role alone, and it does not stand alone");
-        }
-        self.policy.boarding.role = Some(id);
     }
 
     pub(super) fn define_transfer(&mut self, node: &Node) {

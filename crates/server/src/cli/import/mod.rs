@@ -41,8 +41,8 @@ pub(super) struct Import {
     /// The token of a platform operator (`mandate token --subject me --scope platform.operator`).
     #[arg(long, value_name = "TOKEN", env = "MANDATE_TOKEN", hide_env_values = true)]
     token: Option<Token>,
-    /// A file that holds the token, which keeps it out of the list of processes.
-    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    /// A file that holds the token, which keeps it out of the list of processes. It goes before any other.
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Says what would become of each row, and writes nothing. Each row is judged by itself.
     #[arg(long)]
