@@ -162,6 +162,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::Access(_)
         | Error::SignIn(_)
         | Error::Refused(_)
+        | Error::RequestIdReused
         | Error::MessageTooLarge
         | Error::Defect(_) => false,
     }

@@ -9,12 +9,14 @@ use mandate_domain::command::{Actor, Command};
 use mandate_domain::plan::{Plan, Policies, plan};
 use mandate_domain::records::{Key, Records, Stop};
 use mandate_domain::refusal::Refusal;
+use mandate_domain::terms::Terms;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::{StoreError, WriteError};
 use crate::locks::{Lock, Needs, held_for};
 use crate::open::Store;
+use crate::preview::{self, Effects};
 use crate::tx::{Tx, on_tx};
 use crate::write::{ATTEMPTS, READS, put, read};
 
@@ -32,7 +34,7 @@ pub struct BatchItem {
 pub enum Then {
     /// It is written.
     Write,
-    /// Nothing: it was only asked for (`validate_only`).
+    /// Nothing but to tell what it would do (`validate_only`).
     Leave,
 }
 
@@ -43,6 +45,8 @@ pub struct Judged {
     pub plan: Plan,
     /// What the plan was made from.
     pub records: Records,
+    /// What it would do to people, where it was only asked for.
+    pub effects: Effects,
 }
 
 /// Several writes that are done but for their commit. Dropping it leaves nothing behind.
@@ -99,7 +103,7 @@ impl Store {
             match self.attempt_batch(setting, items, &mut needs, patience).await {
                 Ok(Some(prepared)) => return Ok(prepared),
                 // More has to be locked. Or somebody wrote what a plan took for free: now it is there to be read.
-                Ok(None) | Err(WriteError::Refused(_)) => {}
+                Ok(None) | Err(WriteError::Refused(_) | WriteError::RequestIdReused) => {}
                 Err(WriteError::Store(error)) if error.wants_restart() => last = Some(error),
                 Err(WriteError::Store(error)) => return Err(error),
             }
@@ -130,7 +134,7 @@ impl Store {
             if !rows.is_empty() && began.elapsed() > patience {
                 break;
             }
-            let judged = match judge(&mut tx, setting, item, &held).await? {
+            let mut judged = match judge(&mut tx, setting, item, &held).await? {
                 Row::Judged(judged) => *judged,
                 Row::Lacks(more) => {
                     lacking.extend(more);
@@ -138,11 +142,16 @@ impl Store {
                 }
             };
             // From the first that lacks a lock on, the others are judged only to learn what they lack.
-            if let (Ok(judged), Then::Write, true) = (&judged, item.then, lacking.keys.is_empty()) {
-                put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
-                changes.extend(judged.plan.changes.iter().cloned());
-                if !judged.plan.mail.is_empty() {
-                    bell = Some(self.mail_bell());
+            if let (Ok(judged), true) = (&mut judged, lacking.keys.is_empty()) {
+                match item.then {
+                    Then::Write => {
+                        put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
+                        changes.extend(judged.plan.changes.iter().cloned());
+                        if !judged.plan.mail.is_empty() {
+                            bell = Some(self.mail_bell());
+                        }
+                    }
+                    Then::Leave => judged.effects = preview(&mut tx, setting, judged).await?,
                 }
             }
             rows.push(judged);
@@ -224,7 +233,7 @@ async fn judge(
         let mut more = read(tx, &unread, &needs, &mut records).await?;
         let mut planned = None;
         if needs.covers(&more) {
-            match plan(policies, &records, actor, &item.command, now) {
+            match plan(policies, &records, actor, &item.command, &Terms::default(), now) {
                 Ok(plan) => {
                     more = held_for(&plan.changes, &records);
                     planned = Some(plan);
@@ -240,12 +249,25 @@ async fn judge(
             return Ok(Row::Lacks(more));
         }
         if let Some(plan) = planned {
-            return Ok(Row::Judged(Box::new(Ok(Judged { plan, records }))));
+            let effects = Effects::default();
+            return Ok(Row::Judged(Box::new(Ok(Judged { plan, records, effects }))));
         }
         unread = more.keys.difference(&needs.keys).cloned().collect();
         needs.extend(more);
     }
     Err(StoreError::Plan(format!("something new {READS} times")).into())
+}
+
+/// What the plan would do to people: it is written and taken back, while the rest of the transaction stays.
+async fn preview(tx: &mut Tx, setting: Setting<'_>, judged: &Judged) -> Result<Effects, WriteError> {
+    let Setting { policies, actor, now } = setting;
+    let before = preview::before(tx, policies, &judged.plan.changes).await?;
+    on_tx!(tx, c => sqlx::query("SAVEPOINT preview").execute(c).await.map(drop))?;
+    put(tx, actor, &judged.plan, &judged.records, now).await?;
+    let effects = preview::after(tx, policies, before).await?;
+    on_tx!(tx, c => sqlx::query("ROLLBACK TO SAVEPOINT preview").execute(c).await.map(drop))?;
+    on_tx!(tx, c => sqlx::query("RELEASE SAVEPOINT preview").execute(c).await.map(drop))?;
+    Ok(effects)
 }
 
 impl PreparedBatch {

@@ -4,10 +4,10 @@ use mandate_domain::change::Change;
 use mandate_domain::command::{Command, ExistingMember};
 use mandate_domain::id::UserId;
 use mandate_proto::v1;
-use mandate_storage::{BatchItem, Judged, Then};
+use mandate_storage::{BatchItem, Effects, Judged, Then};
 
 use super::membership::{MAX_GRANTS, MAX_ROLES};
-use super::{Fields, Path, identity};
+use super::{Fields, Path, identity, terms};
 use crate::error::Error;
 
 /// Longest name of a row, in bytes.
@@ -81,17 +81,27 @@ pub fn result(
     then: Then,
     judged: Result<Judged, Error>,
 ) -> v1::ImportMembersResponse {
-    let (outcome, user, error) = match judged {
-        Ok(judged) => {
-            let outcome = outcome(&judged);
-            // A user who would have to be made has no id yet.
-            let nobody = then == Then::Leave && outcome == v1::ImportOutcome::Created;
-            let user = judged.plan.subject.filter(|_| !nobody).unwrap_or_default();
-            (outcome, user, None)
+    let judged = match judged {
+        Ok(judged) => judged,
+        Err(error) => {
+            let outcome = v1::ImportOutcome::Refused.into();
+            let error = Some(error.into());
+            return v1::ImportMembersResponse { row_id, outcome, error, ..Default::default() };
         }
-        Err(error) => (v1::ImportOutcome::Refused, String::new(), Some(error.into())),
     };
-    v1::ImportMembersResponse { row_id, outcome: outcome.into(), user, error }
+    let outcome = outcome(&judged);
+    // A user who would have to be made has no id yet, and nothing to lose.
+    let nobody = then == Then::Leave && outcome == v1::ImportOutcome::Created;
+    let Judged { plan, records: _, effects: Effects { effects, more } } = judged;
+    let effects = if nobody { Vec::new() } else { effects };
+    v1::ImportMembersResponse {
+        row_id,
+        outcome: outcome.into(),
+        user: plan.subject.filter(|_| !nobody).unwrap_or_default(),
+        error: None,
+        effects: effects.into_iter().map(terms::to_effect).collect(),
+        more_effects: more,
+    }
 }
 
 fn outcome(judged: &Judged) -> v1::ImportOutcome {

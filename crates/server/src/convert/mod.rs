@@ -22,6 +22,7 @@ pub mod membership;
 pub mod ownership;
 pub mod page;
 pub mod resource;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 
