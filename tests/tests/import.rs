@@ -124,12 +124,12 @@ on_both_engines! {
         let ada = world.person("Ada").await;
         let acme = world.account("organization", &ada).await;
         let gone = world.account("client-area", &ada).await;
-        let request = mandate_proto::v1::DeleteAccountRequest { account: gone.id.clone() };
+        let request = mandate_proto::v1::DeleteAccountRequest { account: gone.id.clone(), ..Default::default() };
         world.operator().accounts().delete_account(request).await.expect("deleted");
         let nowhere = Account { id: "acc_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned(), ..Account::default() };
         let user_id = Account { id: ada.id.clone(), ..Account::default() };
         let sam = world.person("Sam").await;
-        let suspend = mandate_proto::v1::SuspendUserRequest { user: sam.id.clone() };
+        let suspend = mandate_proto::v1::SuspendUserRequest { user: sam.id.clone(), ..Default::default() };
         world.operator().identity().suspend_user(suspend).await.expect("suspended");
         let with_role = |email: &str, role: &str| ImportMembersRequest {
             roles: names(&[role]),
@@ -514,7 +514,7 @@ mod by_persons {
             });
             assert_refused(Err::<(), _>(ended.await.expect("an end")), Code::Unauthenticated, "TOKEN_EXPIRED");
 
-            let request = mandate_proto::v1::SuspendUserRequest { user: stella.id.clone() };
+            let request = mandate_proto::v1::SuspendUserRequest { user: stella.id.clone(), ..Default::default() };
             world.operator().identity().suspend_user(request).await.expect("suspended");
             other_rows.send(row(club, "three@example.com", &[])).await.expect("taken");
             let status = suspended.message().await.expect_err("refused");
