@@ -262,6 +262,9 @@ on_both_engines! {
         let results = world.operator().import(rows).await.expect("the results");
         assert_eq!(outcomes(&results), [Created, Added, Unchanged, Refused]);
         assert_eq!((results[0].user.as_str(), &results[1].user), ("", &bob.id));
+        let gained = |index: usize| results[index].effects.iter().flat_map(|effect| effect.gained.clone());
+        assert_eq!(gained(1).collect::<Vec<_>>(), ["invoices.pay", "invoices.view"]);
+        assert_eq!(gained(0).chain(gained(2)).chain(gained(3)).count(), 0, "of nobody, and of nothing new");
         assert_eq!(mandate_tests::dump::rows(world.server()), before);
     }
 

@@ -145,7 +145,8 @@ pub enum Refusal {
 }
 
 fn differences(holds: &[String], lacks: &[String]) -> String {
-    let told = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+    let told =
+        |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
     let told: Vec<String> =
         [told("beyond the row: ", holds), told("not yet: ", lacks)].into_iter().flatten().collect();
     if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) }

@@ -39,8 +39,7 @@ async fn carry_out(
     patience: Duration,
 ) -> Result<Vec<Result<Judged, Error>>, Error> {
     let store = facts.store();
-    let mut prepared =
-        store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
+    let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
     let changes = std::mem::take(&mut prepared.changes);
     let gate = facts.gate().await;
     let rows = match prepared.commit().await {

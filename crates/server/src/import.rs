@@ -127,11 +127,7 @@ impl Import {
     }
 
     /// Writes rows together or, where something other than the rules keeps them from it, each by itself.
-    async fn write(
-        &self,
-        actor: &Actor,
-        items: Vec<BatchItem>,
-    ) -> Result<Vec<Result<Judged, Error>>, Error> {
+    async fn write(&self, actor: &Actor, items: Vec<BatchItem>) -> Result<Vec<Result<Judged, Error>>, Error> {
         match write_batch(&self.facts, actor, items.clone(), PATIENCE).await {
             Ok(judged) => return Ok(judged),
             Err(error) if ends_all(&error) => return Err(error),

@@ -2,9 +2,10 @@
 
 use mandate_proto::v1::{
     AddMemberRequest, AssignResourceRequest, CreateContactRequest, DeleteContactRequest, GetContactRequest,
-    GetMemberRequest, ImportMembersRequest, ImportMembersResponse, ListAssignmentsRequest, ListContactsRequest, ListMembersRequest,
-    ReinstateMemberRequest, RemoveMemberRequest, SuspendMemberRequest, UnassignResourceRequest,
-    UpdateContactRequest, UpdateMemberRequest, list_assignments_request,
+    GetMemberRequest, ImportMembersRequest, ImportMembersResponse, ListAssignmentsRequest,
+    ListContactsRequest, ListMembersRequest, ReinstateMemberRequest, RemoveMemberRequest,
+    SuspendMemberRequest, UnassignResourceRequest, UpdateContactRequest, UpdateMemberRequest,
+    list_assignments_request,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
@@ -27,15 +28,20 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     // No policy that comes with the program gives it to a person; tests/import.rs has one that does.
-    Case::new("/mandate.v1.MembershipService/ImportMembers", Needs::Operation("member.import"), &[], |scene| {
-        ImportMembersRequest {
-            account: scene.account.clone(),
-            email: "imported@example.com".into(),
-            roles: vec![scene.low_role.clone()],
-            ..Default::default()
-        }
-        .encode_to_vec()
-    })
+    Case::new(
+        "/mandate.v1.MembershipService/ImportMembers",
+        Needs::Operation("member.import"),
+        &[],
+        |scene| {
+            ImportMembersRequest {
+                account: scene.account.clone(),
+                email: "imported@example.com".into(),
+                roles: vec![scene.low_role.clone()],
+                ..Default::default()
+            }
+            .encode_to_vec()
+        },
+    )
     .inside(refused_row)
     .elsewhere(),
     Case::new("/mandate.v1.MembershipService/GetMember", Needs::Operation("member.get"), READ, |scene| {

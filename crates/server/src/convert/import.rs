@@ -40,8 +40,8 @@ pub fn row(message: v1::ImportMembersRequest, newcomer: UserId) -> Result<BatchI
     let roles = fields.names(Path::of("roles"), roles, MAX_ROLES);
     let grants = fields.names(Path::of("grants"), grants, MAX_GRANTS);
     let restrictions = fields.names(Path::of("restrictions"), restrictions, MAX_ROLES);
-    let existing =
-        fields.choice(Path::of("existing"), existing, |choice: v1::ExistingMember| Some(from_existing(choice)));
+    let existing = fields
+        .choice(Path::of("existing"), existing, |choice: v1::ExistingMember| Some(from_existing(choice)));
     let command = (|| {
         Some(Command::ImportMember {
             newcomer,
@@ -76,11 +76,7 @@ fn from_existing(choice: v1::ExistingMember) -> ExistingMember {
 
 /// The result of a row, as messages have it.
 #[must_use]
-pub fn result(
-    row_id: String,
-    then: Then,
-    judged: Result<Judged, Error>,
-) -> v1::ImportMembersResponse {
+pub fn result(row_id: String, then: Then, judged: Result<Judged, Error>) -> v1::ImportMembersResponse {
     let judged = match judged {
         Ok(judged) => judged,
         Err(error) => {

@@ -64,7 +64,8 @@ pub(super) struct Outlets {
 impl<R: Read> File<R> {
     /// Reads the header.
     pub(super) fn open(input: R, delimiter: u8) -> anyhow::Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(input);
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(input);
         let header = reader.headers().context("the header cannot be read")?;
         let columns = Columns::of(header)?;
         Ok(Self { reader, columns })
@@ -134,7 +135,9 @@ impl Columns {
         let find = |column: &str| header.iter().position(|name| name == column);
         let required = |column: &str| {
             find(column).with_context(|| {
-                format!("the header has no column {column}; its first line must name account and email at least")
+                format!(
+                    "the header has no column {column}; its first line must name account and email at least"
+                )
             })
         };
         Ok(Self {
@@ -189,12 +192,18 @@ mod tests {
         assert!(refused("account,emial\n").contains("did you mean email?"));
         assert!(refused("account,email,email\n").contains("twice"));
         assert!(refused("").contains("no column account"));
-        assert!(File::open("\u{feff}email,account\n".as_bytes(), b',').is_ok(), "any order, with a mark before it");
+        assert!(
+            File::open("\u{feff}email,account\n".as_bytes(), b',').is_ok(),
+            "any order, with a mark before it"
+        );
     }
 
     #[test]
     fn a_cell_lists_names_however_they_are_separated() {
-        assert_eq!(list("invoices; domains.view  tickets,activity;"), ["invoices", "domains.view", "tickets", "activity"]);
+        assert_eq!(
+            list("invoices; domains.view  tickets,activity;"),
+            ["invoices", "domains.view", "tickets", "activity"]
+        );
         assert!(list(" ").is_empty());
     }
 }

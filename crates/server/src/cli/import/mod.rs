@@ -88,7 +88,8 @@ impl Import {
         let mut client = connect(&self.endpoint).await?;
         let (mut reading, rows) = Reading::start(file, self.terms(), &bytes);
         let answers = client.import_members(authorized(&token, ReceiverStream::new(rows))?).await;
-        let answers = answers.map_err(|status| anyhow!("nothing was imported: {}", status.message()))?.into_inner();
+        let answers =
+            answers.map_err(|status| anyhow!("nothing was imported: {}", status.message()))?.into_inner();
         let outcome = reading.follow(answers, &mut tally, &bar).await;
 
         bar.finish_and_clear();
