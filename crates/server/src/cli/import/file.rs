@@ -9,12 +9,14 @@ use csv::{ByteRecord, ErrorKind, StringRecord};
 use mandate_proto::v1::{ExistingMember, ImportMembersRequest};
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 
+use super::lines::Lines;
+
 /// The columns that a header may name, in any order; the first two it must.
 const COLUMNS: [&str; 6] = ["account", "email", "display_name", "roles", "grants", "restrictions"];
 
 /// A file whose header makes sense.
 pub(super) struct File<R> {
-    reader: csv::Reader<R>,
+    reader: csv::Reader<Lines<R>>,
     columns: Columns,
 }
 
@@ -65,7 +67,7 @@ impl<R: Read> File<R> {
     /// Reads the header.
     pub(super) fn open(input: R, delimiter: u8) -> anyhow::Result<Self> {
         let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(input);
+            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(Lines::of(input));
         let header = reader.headers().context("the header cannot be read")?;
         let columns = Columns::of(header)?;
         Ok(Self { reader, columns })
@@ -79,12 +81,12 @@ impl<R: Read> File<R> {
         loop {
             let read = self.reader.read_byte_record(&mut record);
             outlets.bytes.store(self.reader.position().byte(), Ordering::Relaxed);
-            let number = record.position().map_or(self.reader.position().line(), csv::Position::line);
+            let number = self.first_line(&record);
             let message = match read {
                 Ok(false) => return Ok(sent),
                 Ok(true) => match StringRecord::from_byte_record(std::mem::take(&mut record)) {
                     Ok(row) => {
-                        let line = self.columns.line(&row);
+                        let line = self.columns.line(&row, number);
                         let request = self.columns.request(&row, &line, terms);
                         if outlets.sent.send(line).is_err() || outlets.rows.blocking_send(request).is_err() {
                             return Ok(sent);
@@ -101,6 +103,16 @@ impl<R: Read> File<R> {
                 return Ok(sent);
             }
         }
+    }
+}
+
+impl<R: Read> File<R> {
+    /// Where the record that was read last begins; quoted fields may hold further lines.
+    fn first_line(&mut self, record: &ByteRecord) -> u64 {
+        let end = self.reader.position().byte();
+        let last = self.reader.get_mut().line_before(end);
+        let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        last.saturating_sub(u64::try_from(within).unwrap_or_default())
     }
 }
 
@@ -150,9 +162,8 @@ impl Columns {
         })
     }
 
-    fn line(&self, row: &StringRecord) -> Line {
+    fn line(&self, row: &StringRecord, number: u64) -> Line {
         let cell = |index: usize| row.get(index).unwrap_or_default().to_owned();
-        let number = row.position().map_or(0, csv::Position::line);
         Line { number, account: cell(self.account), email: cell(self.email) }
     }
 

@@ -1,6 +1,7 @@
 //! `mandate import`: a client of `ImportMembers` that reads a CSV file (GW-08).
 
 mod file;
+mod lines;
 mod tally;
 
 use std::fmt;

@@ -86,7 +86,9 @@ impl Tally {
         match &mut self.report {
             Report::Terminal => {
                 let who = if line.email.is_empty() { String::new() } else { format!(" ({})", line.email) };
-                Ok(Some(format!("line {}{who}: {reason}: {message}", line.number)))
+                let said = format!("line {}{who}: {reason}: {message}", line.number);
+                // A file may hold what a terminal would obey.
+                Ok(Some(said.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()))
             }
             Report::File(writer) => {
                 let number = line.number.to_string();
