@@ -33,7 +33,7 @@ fn undeleted(after: i64, deleted_in: Option<AccountState>) -> Result<Vec<Change>
     records.put(Key::Account(id), Record::Account(Some(account)));
     // Coming back, it has its one owner.
     let one = HolderCount { active: 1, total: 1 };
-    records.put(Key::Holders(id, "owner".to_owned()), Record::Count(one));
+    records.put(Key::Holders(id, "owner".to_owned(), DELETED_AT + after), Record::Count(one));
     let operator = Actor::Operator { name: "test#operator".into() };
     let command = Command::UndeleteAccount { account: id };
     plan(&policies, &records, &operator, &command, DELETED_AT + after).map(|plan| plan.changes)

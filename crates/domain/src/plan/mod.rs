@@ -93,7 +93,7 @@ pub fn plan(
     let context = Context { policies, records, actor, now };
     let (subject, changes) = draft(context, command)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them.
-    limits::judge(policies, records, &changes)?;
+    limits::judge(policies, records, &changes, now)?;
     group_guard::guard(context, &changes)?;
     let account = changes.iter().find_map(Change::account).or_else(|| command.account());
     let mail = mail::of(context, command, &changes)?;
