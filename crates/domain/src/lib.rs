@@ -27,4 +27,5 @@ pub mod records;
 pub mod refusal;
 pub mod resource;
 pub mod session;
+pub mod somewhere;
 pub mod user;
