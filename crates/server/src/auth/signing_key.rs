@@ -32,6 +32,15 @@ pub enum SigningKeyError {
     /// Its file cannot be used.
     #[error(transparent)]
     File(#[from] SecretFileError),
+    /// There is none, and a new one would be nobody's.
+    #[error(
+        "{path}: there is no such file; name the data folder of the server that is to accept the token, or start the \
+         server first: it makes the key"
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is no Ed25519 key.
     #[error(
         "{path}: is not an Ed25519 private key in PKCS#8 PEM; restore it from a backup, or delete it to have a new one \
@@ -89,6 +98,15 @@ impl SigningKey {
         }
         secret_file::create(&path, generated()?.as_bytes())?;
         Self::read(&path)?.ok_or(SigningKeyError::NotAKey { path })
+    }
+
+    /// The key in `data_dir`, where a server has made one.
+    ///
+    /// # Errors
+    /// See [`SigningKeyError`].
+    pub fn load(data_dir: &Path) -> Result<Self, SigningKeyError> {
+        let path = data_dir.join(SIGNING_KEY_FILE);
+        Self::read(&path)?.ok_or(SigningKeyError::Missing { path })
     }
 
     /// The key in that file, or `None` when there is no such file.

@@ -30,6 +30,18 @@ fn the_key_is_made_once_and_only_for_its_owner() {
 }
 
 #[test]
+fn reading_the_key_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mistyped");
+    let error = SigningKey::load(&data).unwrap_err();
+    assert!(matches!(error, SigningKeyError::Missing { .. }), "{error}");
+    assert!(error.to_string().starts_with(data.to_str().unwrap()), "{error}");
+    assert!(!data.exists());
+    let made = SigningKey::load_or_create(&data).unwrap();
+    assert_eq!(SigningKey::load(&data).unwrap().kid(), made.kid());
+}
+
+#[test]
 fn starting_at_once_makes_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let kids: Vec<String> = std::thread::scope(|scope| {
