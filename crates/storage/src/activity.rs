@@ -38,6 +38,8 @@ pub struct Activity {
     /// The changes as a list of `{"kind": …, "fact": …}`. People appear by id only, so that the log can stay
     /// when a person's data is erased.
     pub changes: Value,
+    /// Why a platform operator passed over a limit, if one did (X-06).
+    pub override_reason: Option<String>,
 }
 
 /// Appends what a plan does: one entry for each account it changes something in.
@@ -54,9 +56,9 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
     }
     let sql = json_rows!(
         tx,
-        "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes) \
-         SELECT $1, value ->> 'account', $2, $3, $4, $5, $6, value ->> 'changes' FROM",
-        "$7",
+        "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
+         override_reason) SELECT $1, value ->> 'account', $2, $3, $4, $5, $6, value ->> 'changes', $7 FROM",
+        "$8",
         "ORDER BY CAST(value ->> 'n' AS BIGINT)"
     );
     let (kind, name, through) = match actor {
@@ -73,7 +75,7 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
     let rows = encode(&rows)?;
     on_tx!(tx, c => {
         sqlx::query(sql).bind(now).bind(kind).bind(name).bind(through).bind(plan.operation).bind(&plan.subject)
-            .bind(rows).execute(c).await.map(drop)
+            .bind(&plan.override_reason).bind(rows).execute(c).await.map(drop)
     })?;
     Ok(())
 }
@@ -99,8 +101,8 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
     Ok(value)
 }
 
-/// The columns of one row, `changes` last.
-type Row = (i64, i64, String, String, Option<String>, String, Option<String>, String);
+/// The columns of one row.
+type Row = (i64, i64, String, String, Option<String>, String, Option<String>, String, Option<String>);
 
 impl Store {
     /// A page of what happened in an account, latest first.
@@ -121,25 +123,40 @@ impl Store {
         let (before, limit_rows) = (before.unwrap_or(i64::MAX), rows_for(limit));
         let rows: Vec<Row> = match subject {
             None => {
-                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
                            WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
                 on_readers!(self.pools()?, c => {
                     sqlx::query_as(sql).bind(&account).bind(before).bind(limit_rows).fetch_all(c).await
                 })?
             }
             Some(subject) => {
-                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
                            WHERE account = $1 AND subject = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4";
                 on_readers!(self.pools()?, c => {
                     sqlx::query_as(sql).bind(&account).bind(subject).bind(before).bind(limit_rows).fetch_all(c).await
                 })?
             }
         };
-        Page::of(rows, limit, |(seq, at, actor_kind, actor, through, operation, subject, changes)| {
-            let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
-            let account = Some(account.clone());
-            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
-        })
+        Page::of(
+            rows,
+            limit,
+            |(seq, at, actor_kind, actor, through, operation, subject, changes, override_reason)| {
+                let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
+                let account = Some(account.clone());
+                Ok(Activity {
+                    seq,
+                    at,
+                    account,
+                    actor_kind,
+                    actor,
+                    through,
+                    operation,
+                    subject,
+                    changes,
+                    override_reason,
+                })
+            },
+        )
     }
 
     /// A page of what a person did, wherever, latest first.
@@ -154,19 +171,30 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Page<Activity>, StoreError> {
-        let sql = "SELECT seq, at, account, through, operation, subject, changes FROM activity \
+        let sql = "SELECT seq, at, account, through, operation, subject, changes, override_reason FROM activity \
                    WHERE actor = $1 AND actor_kind = 'person' AND seq < $2 ORDER BY seq DESC LIMIT $3";
         let actor = user.to_string();
         let rows: Vec<RowBy> = on_readers!(self.pools()?, c => {
             sqlx::query_as(sql).bind(&actor).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit)).fetch_all(c).await
         })?;
-        Page::of(rows, limit, |(seq, at, account, through, operation, subject, changes)| {
+        Page::of(rows, limit, |(seq, at, account, through, operation, subject, changes, override_reason)| {
             let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
             let (actor_kind, actor) = ("person".to_owned(), actor.clone());
-            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
+            Ok(Activity {
+                seq,
+                at,
+                account,
+                actor_kind,
+                actor,
+                through,
+                operation,
+                subject,
+                changes,
+                override_reason,
+            })
         })
     }
 }
 
-/// The columns of one row of a person's, `changes` last.
-type RowBy = (i64, i64, Option<String>, Option<String>, String, Option<String>, String);
+/// The columns of one row of a person's.
+type RowBy = (i64, i64, Option<String>, Option<String>, String, Option<String>, String, Option<String>);
