@@ -46,6 +46,7 @@ mod write;
 
 pub use account::AccountsOf;
 pub use activity::Activity;
+pub use assignment::Carried;
 pub use batch::{BatchItem, Judged, PreparedBatch, Then};
 pub use contact::ContactRecords;
 pub use error::{StoreError, WriteError};
