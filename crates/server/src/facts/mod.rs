@@ -37,6 +37,7 @@ pub use self::apply::Gate;
 pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
+pub use self::offer::Offered;
 
 use self::cache::Caches;
 
