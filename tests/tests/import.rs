@@ -285,6 +285,25 @@ on_both_engines! {
         assert_eq!((one.len(), legacy.size(&legacy.shop).await, legacy.size(&legacy.cafe).await), (300, 151, 151));
     }
 
+    /// The same people come to two accounts at the same time, from both ends: each is made once, by whoever is faster.
+    async fn gw_08_the_same_people_in_two_imports_at_once(legacy: Legacy) {
+        let file = |account: &Account| -> Vec<ImportMembersRequest> {
+            (0..200).map(|n| row(account, &format!("sub{n}@example.com"), &["invoices"])).collect()
+        };
+        let (to_shop, mut to_cafe) = (file(&legacy.shop), file(&legacy.cafe));
+        to_cafe.reverse();
+        let (one, other) = (legacy.world.another_operator(), legacy.world.another_operator());
+        let (one, other) = tokio::join!(one.import(to_shop), other.import(to_cafe));
+        let (one, mut other) = (one.expect("the results"), other.expect("the results"));
+        other.reverse();
+        for (a, b) in one.iter().zip(&other) {
+            let both = BTreeSet::from([a.outcome().as_str_name(), b.outcome().as_str_name()]);
+            assert_eq!(both, BTreeSet::from([Created.as_str_name(), Added.as_str_name()]), "{a:?} {b:?}");
+            assert_eq!(a.user, b.user);
+        }
+        assert_eq!((legacy.size(&legacy.shop).await, legacy.size(&legacy.cafe).await), (201, 201));
+    }
+
     /// One person, many accounts, one after the other in the same stream.
     async fn gw_08_a_person_made_by_one_row_is_known_to_the_next(legacy: Legacy) {
         let Legacy { world, shop, cafe, .. } = &legacy;
