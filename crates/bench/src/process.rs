@@ -1,8 +1,8 @@
 //! A server under measurement: a process of its own, kept on one core, never left behind.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,12 +38,43 @@ impl Server {
         folder: &Path,
         core: Option<usize>,
     ) -> anyhow::Result<Self> {
-        let (ready, log) = (folder.join(format!("{name}.ready")), folder.join(format!("{name}.log")));
+        let ready = folder.join(format!("{name}.ready"));
         if ready.exists() {
             fs::remove_file(&ready)?;
         }
-        let output = File::create(&log)?;
         command.arg("--ready-file").arg(&ready);
+        // A file without its line feed is still being written.
+        let address = || {
+            let text = fs::read_to_string(&ready).ok()?;
+            Some(text.strip_suffix('\n')?.parse().with_context(|| format!("{name} listens on {text:?}")))
+        };
+        Self::start_until(name, command, folder, core, address)
+    }
+
+    /// Starts a command that was told where to listen; it is ready when somebody answers there.
+    ///
+    /// # Errors
+    /// It does not start, ends early or is not ready in time.
+    pub(crate) fn start_at(
+        name: &str,
+        command: Command,
+        folder: &Path,
+        core: Option<usize>,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let answers = || TcpStream::connect(address).ok().map(|_| Ok(address));
+        Self::start_until(name, command, folder, core, answers)
+    }
+
+    fn start_until(
+        name: &str,
+        mut command: Command,
+        folder: &Path,
+        core: Option<usize>,
+        address: impl Fn() -> Option<anyhow::Result<SocketAddr>>,
+    ) -> anyhow::Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::create(&log)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut start = || command.spawn().with_context(|| format!("{name} does not start"));
         let child = match core {
@@ -52,21 +83,14 @@ impl Server {
         };
         // From here on it is ended whatever happens.
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        server.address = server.wait_until_ready(name, &ready, &log)?;
-        Ok(server)
-    }
-
-    fn wait_until_ready(&mut self, name: &str, ready: &Path, log: &PathBuf) -> anyhow::Result<SocketAddr> {
         let started = Instant::now();
         while started.elapsed() < START {
-            // A file without its line feed is still being written.
-            if let Some(address) =
-                fs::read_to_string(ready).ok().as_deref().and_then(|text| text.strip_suffix('\n'))
-            {
-                return address.parse().with_context(|| format!("{name} listens on {address:?}"));
+            if let Some(address) = address() {
+                server.address = address?;
+                return Ok(server);
             }
-            if let Some(status) = self.child.try_wait()? {
-                let log = fs::read_to_string(log).unwrap_or_default();
+            if let Some(status) = server.child.try_wait()? {
+                let log = fs::read_to_string(&log).unwrap_or_default();
                 return Err(anyhow!("{name} ended before it was ready: {status}\n{log}"));
             }
             std::thread::sleep(Duration::from_millis(10));

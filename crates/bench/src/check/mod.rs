@@ -3,23 +3,27 @@
 //! Each server has one core to itself and the load has another; they take turns, run after run, and what counts is the
 //! processor time of the server for a request.
 
+mod cerbos;
 mod markdown;
 mod print;
 mod series;
 mod world;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use mandate_proto::v1::{BatchCheckRequest, BatchCheckResponse, BatchCheckResult, batch_check_result};
+use mandate_proto::v1::{
+    BatchCheckRequest, BatchCheckResponse, BatchCheckResult, CheckRequest, batch_check_result,
+};
 use prost::Message as _;
 
 use crate::client::Client;
 use crate::database::Engine;
 use crate::facts::OWNERS_ONLY;
-use crate::load::capture::{Rpc, header_blocks};
+use crate::load::capture::{Calls, header_blocks};
 use crate::load::{HeaderBlocks, Requests, Shape, closed};
 use crate::machine::{Cores, pin};
 use crate::process::Server;
@@ -27,6 +31,7 @@ use crate::reference::{self, Kind};
 use crate::report::tell;
 use crate::service::Service;
 
+use self::cerbos::Cerbos;
 use self::print::Figures;
 use self::series::Series;
 use self::world::World;
@@ -80,12 +85,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let empty_multi = start_reference(Kind::MultiThread, folder.path(), cores.server)?;
     let mandate = service.start(Some(cores.server))?;
     let loads = Loads::encode(&mandate, &token, world).await?;
+    let cerbos = Cerbos::start(world, folder.path(), cores.server).await?;
     pin(cores.generator)?;
     let started = Instant::now();
     warm(&mandate, &token, &loads, world).await?;
     tell(&format!("asked each question once in {:.1} s", started.elapsed().as_secs_f64()));
 
     let Loads { check, batch, check_answer, batch_answer } = &loads;
+    let mut peers: Vec<_> = cerbos.iter().map(|cerbos| cerbos.series(UNARY)).collect();
     let mut series = [
         Series::new("check", &mandate, check, *check_answer, UNARY),
         Series::new("empty", &empty, check, *check_answer, UNARY),
@@ -94,7 +101,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         Series::new("empty_batch100", &empty, batch, *batch_answer, BATCHED),
     ];
     for _ in 0..options.runs {
-        for one in &mut series {
+        for one in series.iter_mut().chain(&mut peers) {
             one.run(time)?;
         }
     }
@@ -111,13 +118,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         machine,
         unary: [check, empty, empty_multi],
         batched: [batch, empty_batch],
+        cerbos: peers.first(),
         latencies,
     };
     figures.print();
     if let Some(file) = &options.write {
         figures.write(file)?;
     }
-    drop(series);
+    drop((series, peers));
     mandate.stop();
     service.end().await
 }
@@ -132,9 +140,11 @@ struct Loads {
 
 impl Loads {
     async fn encode(mandate: &Server, token: &str, world: World) -> anyhow::Result<Self> {
-        let headers = |rpc| header_blocks(mandate.address, token, rpc, world.question(0));
-        let check = Requests::encode(headers(Rpc::Check).await?, 1, world.questions())?;
-        let batch = Self::batches(headers(Rpc::BatchCheck).await?, world)?;
+        let question = world.question(0);
+        let headers = header_blocks(mandate.address, Single { token, question: question.clone() }).await?;
+        let check = Requests::encode(headers, 1, world.questions())?;
+        let headers = header_blocks(mandate.address, Batched { token, question }).await?;
+        let batch = Self::batches(headers, world)?;
         let one =
             || BatchCheckResult { result: Some(batch_check_result::Result::Response(reference::allowed())) };
         let results = BatchCheckResponse { results: (0..BATCH).map(|_| one()).collect() };
@@ -153,6 +163,38 @@ impl Loads {
             checks: (number * size..(number + 1) * size).map(|one| world.question(one)).collect(),
         };
         Requests::encode(headers, BATCH, (0..all).map(batch))
+    }
+}
+
+/// Calls of `Check` with a token.
+struct Single<'a> {
+    token: &'a str,
+    question: CheckRequest,
+}
+
+impl Calls for Single<'_> {
+    async fn make(&self, address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+        let client = Client::connect(address, self.token).await?;
+        for _ in 0..calls {
+            client.ask(self.question.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls of `BatchCheck` with a token.
+struct Batched<'a> {
+    token: &'a str,
+    question: CheckRequest,
+}
+
+impl Calls for Batched<'_> {
+    async fn make(&self, address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+        let client = Client::connect(address, self.token).await?;
+        for _ in 0..calls {
+            client.ask_all(vec![self.question.clone()]).await?;
+        }
+        Ok(())
     }
 }
 

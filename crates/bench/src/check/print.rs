@@ -22,6 +22,8 @@ pub(super) struct Figures<'a> {
     pub(super) unary: [&'a Series<'a>; 3],
     /// `BatchCheck`, and the best empty batch.
     pub(super) batched: [&'a Series<'a>; 2],
+    /// Another product, where it was found.
+    pub(super) cerbos: Option<&'a Series<'a>>,
     /// At a fixed rate, by name.
     pub(super) latencies: Vec<(&'static str, Latencies)>,
 }
@@ -32,7 +34,7 @@ impl Figures<'_> {
         line("check_memberships", count(self.memberships));
         line("check_runs", f64::from(self.runs));
         line("check_seconds", self.seconds);
-        for one in self.unary.iter().chain(&self.batched) {
+        for one in self.all() {
             one.warn();
             let name = one.name;
             line(&format!("{name}_server_us"), one.server_micros.median());
@@ -53,6 +55,11 @@ impl Figures<'_> {
         }
     }
 
+    /// Every load, in the order of a table.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Series<'_>> {
+        self.unary.into_iter().chain(self.batched).chain(self.cerbos)
+    }
+
     /// What the comparison is about.
     pub(super) fn ratios(&self) -> Vec<(&'static str, f64)> {
         let [check, empty, empty_multi] = self.unary;
@@ -63,6 +70,9 @@ impl Figures<'_> {
             ("batch100_decisions_per_s_per_core", batch.decisions_per_core()),
             ("batch100_vs_empty_ratio", part(empty_batch, batch)),
         ];
+        if let Some(cerbos) = self.cerbos {
+            ratios.push(("check_vs_cerbos_ratio", part(cerbos, check)));
+        }
         if let [(_, check), (_, empty), ..] = self.latencies.as_slice() {
             ratios.push(("check_vs_empty_p99_ratio", micros(check, 990) / micros(empty, 990)));
         }

@@ -7,52 +7,37 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
-use mandate_proto::v1::CheckRequest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::frames::{END_HEADERS, Kind, PREFACE, split};
 use super::requests::HeaderBlocks;
-use crate::client::Client;
 
 /// Calls made while listening. From the second on, headers refer to the table that the first has filled.
 const CALLS: usize = 4;
 
-/// Which RPC to overhear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rpc {
-    /// `Check`.
-    Check,
-    /// `BatchCheck`.
-    BatchCheck,
-}
-
-/// The header blocks of a call with this token.
+/// The header blocks of an RPC's calls.
 ///
 /// # Errors
 /// The server does not answer, or the client does not settle on one encoding.
-pub(crate) async fn header_blocks(
-    server: SocketAddr,
-    token: &str,
-    rpc: Rpc,
-    question: CheckRequest,
-) -> anyhow::Result<HeaderBlocks> {
+pub(crate) async fn header_blocks(server: SocketAddr, calls: impl Calls) -> anyhow::Result<HeaderBlocks> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let overheard = Arc::new(Mutex::new(Vec::new()));
     let passing_on = tokio::spawn(pass_on(listener, server, Arc::clone(&overheard)));
-    let client = Client::connect(address, token).await?;
-    for _ in 0..CALLS {
-        let question = question.clone();
-        match rpc {
-            Rpc::Check => client.ask(question).await.map(drop),
-            Rpc::BatchCheck => client.ask_all(vec![question]).await.map(drop),
-        }
-        .context("the server refused the call whose headers are wanted")?;
-    }
+    calls.make(address, CALLS).await.context("the server refused the call whose headers are wanted")?;
     passing_on.abort();
     let bytes = overheard.lock().unwrap_or_else(PoisonError::into_inner).clone();
     settled(&bytes)
+}
+
+/// Calls of one RPC on one connection, by tonic's client.
+pub(crate) trait Calls {
+    /// Makes so many, one after another, on a new connection to this address.
+    ///
+    /// # Errors
+    /// The server's.
+    async fn make(&self, address: SocketAddr, calls: usize) -> anyhow::Result<()>;
 }
 
 /// Passes one connection on, and keeps what the client says.

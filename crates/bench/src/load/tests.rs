@@ -6,8 +6,9 @@ use std::time::Duration;
 use mandate_proto::v1::CheckRequest;
 use prost::Message as _;
 
-use super::capture::{Rpc, header_blocks};
+use super::capture::{Calls, header_blocks};
 use super::{Requests, Shape, closed};
+use crate::client::Client;
 use crate::reference;
 
 /// A reference server in the background; it ends with the test process.
@@ -24,12 +25,24 @@ fn serve(folder: &std::path::Path) -> SocketAddr {
     panic!("the reference server did not start");
 }
 
+struct Asking(CheckRequest);
+
+impl Calls for Asking {
+    async fn make(&self, address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+        let client = Client::connect(address, &"t".repeat(300)).await?;
+        for _ in 0..calls {
+            client.ask(self.0.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn every_request_is_answered_once() {
     let folder = tempfile::tempdir().unwrap();
     let address = serve(folder.path());
     let question = CheckRequest { permission: "a.b".to_owned(), ..Default::default() };
-    let headers = header_blocks(address, &"t".repeat(300), Rpc::Check, question.clone()).await.unwrap();
+    let headers = header_blocks(address, Asking(question.clone())).await.unwrap();
     assert!(
         headers.first.len() > headers.later.len(),
         "later calls refer to the table that the first has filled"
