@@ -115,6 +115,16 @@ pub enum Refusal {
         "whoever invited you may not offer this access any more; ask another member of the account for a new invitation"
     )]
     InviterMayNot,
+    /// What the command changes is not what its caller read (AIP-154).
+    #[error(
+        "somebody else changed this since you read it; read it again, and repeat your change if it still makes sense"
+    )]
+    EtagMismatch,
+    /// Limits are passed over by platform operators alone.
+    #[error(
+        "override_reason is for platform operators alone; without it, the limits of the account's policy hold"
+    )]
+    OverrideDenied,
     /// What the command is about is in a state in which it cannot be done.
     #[error("{0}")]
     WrongState(String),

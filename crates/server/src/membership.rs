@@ -70,17 +70,23 @@ impl Memberships {
     async fn change(&self, call: &Call, command: Command) -> Result<Option<v1::Member>, Error> {
         let no_member = || Error::Defect(format!("{} names no member", command.name()));
         let (account, user) = command.account().zip(command.user()).ok_or_else(no_member)?;
-        let committed = write(&self.facts, call.actor(), command).await?;
-        let mut member = self.stored(account, user).await?;
-        // What this write did, whatever another one has done since.
-        for change in committed.plan.changes {
-            match change {
-                Change::Membership(changed) if changed.account == account && changed.user == user => {
-                    member.membership = changed;
-                }
-                _ => {}
+        let committed = write(&self.facts, &call.write, command).await?;
+        let changed = committed.plan.changes.into_iter().find_map(|change| match change {
+            Change::Membership(changed) if changed.account == account && changed.user == user => {
+                Some(changed)
             }
-        }
+            _ => None,
+        });
+        let member = match changed {
+            // What this write did, whatever another one has done since.
+            Some(membership) => {
+                let person = self.facts.store().user(user).await?;
+                let person = person.ok_or_else(|| Error::not_found("user", user))?;
+                Member { membership, email: person.email, display_name: person.display_name }
+            }
+            // Nothing changed: it was like that before.
+            None => self.stored(account, user).await?,
+        };
         Ok(Some(convert::membership::to_message(member)))
     }
 
@@ -105,7 +111,7 @@ impl Memberships {
             return Err(Error::Defect("an assignment became another command".to_owned()));
         };
         let key = Key::Assignment(*account, *user, assignment.resource.clone());
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let made = committed.plan.changes.into_iter().find_map(|change| match change {
             Change::Assignment(assignment) => Some(assignment),
             _ => None,
@@ -159,9 +165,9 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::AddMemberRequest>,
     ) -> Result<Response<v1::AddMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::add(request.into_inner())?).await?;
-        Ok(Response::new(v1::AddMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::add(message)?).await?;
+        Ok(call.write.answer(v1::AddMemberResponse { member, ..Default::default() }))
     }
 
     async fn get_member(
@@ -187,60 +193,62 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::UpdateMemberRequest>,
     ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::update(request.into_inner())?).await?;
-        Ok(Response::new(v1::UpdateMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::update(message)?).await?;
+        Ok(call.write.answer(v1::UpdateMemberResponse { member, ..Default::default() }))
     }
 
     async fn suspend_member(
         &self,
         request: Request<v1::SuspendMemberRequest>,
     ) -> Result<Response<v1::SuspendMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::suspend(request.into_inner())?).await?;
-        Ok(Response::new(v1::SuspendMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::suspend(message)?).await?;
+        Ok(call.write.answer(v1::SuspendMemberResponse { member, ..Default::default() }))
     }
 
     async fn reinstate_member(
         &self,
         request: Request<v1::ReinstateMemberRequest>,
     ) -> Result<Response<v1::ReinstateMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::reinstate(request.into_inner())?).await?;
-        Ok(Response::new(v1::ReinstateMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::reinstate(message)?).await?;
+        Ok(call.write.answer(v1::ReinstateMemberResponse { member, ..Default::default() }))
     }
 
     async fn remove_member(
         &self,
         request: Request<v1::RemoveMemberRequest>,
     ) -> Result<Response<v1::RemoveMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let command = convert::membership::remove(request.into_inner())?;
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let command = convert::membership::remove(message)?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let unassigned = committed.plan.changes.into_iter().filter_map(|change| match change {
             Change::AssignmentEnded { resource, .. } => Some(convert::resource::to_reference(resource)),
             _ => None,
         });
-        Ok(Response::new(v1::RemoveMemberResponse { unassigned: unassigned.collect() }))
+        Ok(call
+            .write
+            .answer(v1::RemoveMemberResponse { unassigned: unassigned.collect(), ..Default::default() }))
     }
 
     async fn assign_resource(
         &self,
         request: Request<v1::AssignResourceRequest>,
     ) -> Result<Response<v1::AssignResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let assignment = self.assign(&call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let assignment = self.assign(&call, message).await?;
         let assignment = Some(convert::resource::to_assignment(assignment));
-        Ok(Response::new(v1::AssignResourceResponse { assignment }))
+        Ok(call.write.answer(v1::AssignResourceResponse { assignment, ..Default::default() }))
     }
 
     async fn unassign_resource(
         &self,
         request: Request<v1::UnassignResourceRequest>,
     ) -> Result<Response<v1::UnassignResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        write(&self.facts, call.actor(), convert::resource::unassign(request.into_inner())?).await?;
-        Ok(Response::new(v1::UnassignResourceResponse {}))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        write(&self.facts, &call.write, convert::resource::unassign(message)?).await?;
+        Ok(call.write.answer(v1::UnassignResourceResponse { ..Default::default() }))
     }
 
     async fn list_assignments(
@@ -255,10 +263,10 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::CreateContactRequest>,
     ) -> Result<Response<v1::CreateContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let contact = contact::create(&self.facts, &call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let contact = contact::create(&self.facts, &call, message).await?;
         let contact = Some(convert::contact::to_message(contact));
-        Ok(Response::new(v1::CreateContactResponse { contact }))
+        Ok(call.write.answer(v1::CreateContactResponse { contact, ..Default::default() }))
     }
 
     async fn get_contact(
@@ -275,10 +283,10 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::UpdateContactRequest>,
     ) -> Result<Response<v1::UpdateContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let contact = contact::update(&self.facts, &call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let contact = contact::update(&self.facts, &call, message).await?;
         let contact = Some(convert::contact::to_message(contact));
-        Ok(Response::new(v1::UpdateContactResponse { contact }))
+        Ok(call.write.answer(v1::UpdateContactResponse { contact, ..Default::default() }))
     }
 
     async fn list_contacts(
@@ -293,26 +301,26 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::DeleteContactRequest>,
     ) -> Result<Response<v1::DeleteContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(contact::delete(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(contact::delete(&self.facts, &call, message).await?))
     }
 
     async fn invite_member(
         &self,
         request: Request<v1::InviteMemberRequest>,
     ) -> Result<Response<v1::InviteMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.invite(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::InviteMemberResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.invite(&call, message).await?;
+        Ok(call.write.answer(v1::InviteMemberResponse { invitation, ..Default::default() }))
     }
 
     async fn replace_member_email(
         &self,
         request: Request<v1::ReplaceMemberEmailRequest>,
     ) -> Result<Response<v1::ReplaceMemberEmailResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.replace(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::ReplaceMemberEmailResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.replace(&call, message).await?;
+        Ok(call.write.answer(v1::ReplaceMemberEmailResponse { invitation, ..Default::default() }))
     }
 
     async fn get_invitation(
@@ -328,20 +336,18 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::ResendInvitationRequest>,
     ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation =
-            self.invitation_after(&call, convert::invitation::resend(request.into_inner())?).await?;
-        Ok(Response::new(v1::ResendInvitationResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.invitation_after(&call, convert::invitation::resend(message)?).await?;
+        Ok(call.write.answer(v1::ResendInvitationResponse { invitation, ..Default::default() }))
     }
 
     async fn revoke_invitation(
         &self,
         request: Request<v1::RevokeInvitationRequest>,
     ) -> Result<Response<v1::RevokeInvitationResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation =
-            self.invitation_after(&call, convert::invitation::revoke(request.into_inner())?).await?;
-        Ok(Response::new(v1::RevokeInvitationResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.invitation_after(&call, convert::invitation::revoke(message)?).await?;
+        Ok(call.write.answer(v1::RevokeInvitationResponse { invitation, ..Default::default() }))
     }
 
     async fn list_invitations(
@@ -356,15 +362,13 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::AcceptInvitationRequest>,
     ) -> Result<Response<v1::AcceptInvitationResponse>, Status> {
-        let member = self.accept(request.into_inner()).await?;
-        Ok(Response::new(v1::AcceptInvitationResponse { member: Some(member) }))
+        Ok(self.accept(request.into_inner()).await?)
     }
 
     async fn decline_invitation(
         &self,
         request: Request<v1::DeclineInvitationRequest>,
     ) -> Result<Response<v1::DeclineInvitationResponse>, Status> {
-        self.decline(request.into_inner()).await?;
-        Ok(Response::new(v1::DeclineInvitationResponse {}))
+        Ok(self.decline(request.into_inner()).await?)
     }
 }

@@ -158,8 +158,7 @@ on_both_engines! {
         let user = |email: &str, name: &str| CreateUserRequest {
             email: email.to_owned(),
             display_name: name.to_owned(),
-            identities: vec![],
-        };
+            identities: vec![], ..Default::default() };
         for (email, name, path) in [
             (&*format!("{}@example.com", "a".repeat(250)), "A", "email"),
             ("not an address", "A", "email"),
@@ -213,7 +212,7 @@ on_both_engines! {
         complaint(operator.accounts().update_account(request).await, "attributes");
         let accounts = vec![acme.id.clone(); 1_001];
         let request =
-            CreateAccountGroupRequest { display_name: "G".to_owned(), accounts, founder: ada.id.clone() };
+            CreateAccountGroupRequest { display_name: "G".to_owned(), accounts, founder: ada.id.clone(), ..Default::default() };
         complaint(operator.accounts().create_account_group(request).await, "accounts");
         let request = CheckRequest {
             account: acme.id.clone(),

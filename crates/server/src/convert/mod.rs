@@ -21,6 +21,7 @@ pub mod membership;
 pub mod ownership;
 pub mod page;
 pub mod resource;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 

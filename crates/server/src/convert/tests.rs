@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use mandate_domain::account::{AttributeValue, Origin};
 use mandate_domain::command::Command;
@@ -50,6 +50,7 @@ fn every_bad_field_is_told_at_once_with_its_path() {
                 permissions: Vec::new(),
             },
         ],
+        ..Default::default()
     };
     let expected = [
         "account",
@@ -111,8 +112,9 @@ fn an_update_changes_what_its_mask_names_and_nothing_else() {
         account::update(v1::UpdateAccountRequest {
             account: account(),
             display_name: "new".into(),
-            attributes: HashMap::from([("tier".into(), text("business")), ("flag".into(), text("x"))]),
+            attributes: BTreeMap::from([("tier".into(), text("business")), ("flag".into(), text("x"))]),
             update_mask: mask(paths),
+            ..Default::default()
         })
     };
     let Command::UpdateAccount { display_name, attributes, .. } =
@@ -158,8 +160,12 @@ fn a_member_update_reads_the_fields_that_its_mask_names() {
 #[test]
 fn an_email_address_is_kept_lower_case_and_nonsense_is_refused() {
     let email = |email: &str| {
-        let message =
-            v1::CreateUserRequest { email: email.into(), display_name: "n".into(), identities: Vec::new() };
+        let message = v1::CreateUserRequest {
+            email: email.into(),
+            display_name: "n".into(),
+            identities: Vec::new(),
+            ..Default::default()
+        };
         identity::create(message)
     };
     assert_eq!(email("Ann.Lee+x@Example.COM").unwrap().email, "ann.lee+x@example.com");
@@ -186,6 +192,7 @@ fn logins_are_told_apart_byte_by_byte_and_named_once() {
             email: "a@example.com".into(),
             display_name: "n".into(),
             identities: subjects.iter().map(login).collect(),
+            ..Default::default()
         })
     };
     assert!(create(&["a", "A"]).is_ok());
