@@ -73,7 +73,7 @@ impl Client {
     /// The server's.
     pub(crate) async fn add_to_group(&self, group: u64, user: u64, role: &str) -> Result<(), Status> {
         let (group, user) = (group_id(group).to_string(), user_id(user).to_string());
-        let request = AddAccountGroupUserRequest { group, user, role: role.to_owned() };
+        let request = AddAccountGroupUserRequest { group, user, role: role.to_owned(), ..Default::default() };
         AccountServiceClient::new(self.0.clone()).add_account_group_user(request).await.map(drop)
     }
 
@@ -83,7 +83,7 @@ impl Client {
     /// The server's.
     pub(crate) async fn remove_from_group(&self, group: u64, user: u64) -> Result<usize, Status> {
         let (group, user) = (group_id(group).to_string(), user_id(user).to_string());
-        let request = RemoveAccountGroupUserRequest { group, user };
+        let request = RemoveAccountGroupUserRequest { group, user, ..Default::default() };
         let answer = AccountServiceClient::new(self.0.clone()).remove_account_group_user(request).await?;
         Ok(answer.into_inner().ended_memberships.len())
     }
