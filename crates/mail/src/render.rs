@@ -134,8 +134,7 @@ mod tests {
     use super::*;
 
     fn renderer(link: Option<&str>) -> Renderer {
-        let folder = tempfile::tempdir().unwrap();
-        Renderer::new(MailKey::load_or_create(folder.path()).unwrap(), link.map(str::to_owned)).unwrap()
+        Renderer::new(MailKey::new(&[7; 32]), link.map(str::to_owned)).unwrap()
     }
 
     fn mail(locale: Locale, content: MailContent) -> Mail {

@@ -45,6 +45,7 @@ mod write;
 
 pub use account::AccountsOf;
 pub use activity::Activity;
+pub use assignment::Carried;
 pub use contact::ContactRecords;
 pub use error::{StoreError, WriteError};
 pub use export::UserExport;

@@ -155,7 +155,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::Assignment(account, ..)
         | Key::AssignmentsOf(account, _)
         | Key::AssignmentsOn(account, _)
-        | Key::Holders(account, _)
+        | Key::Holders(account, ..)
         | Key::ResourceHolders(account, ..)
         | Key::Contact(account, _)
         | Key::ContactByEmail(account, _)

@@ -101,7 +101,7 @@ pub fn plan(
     terms.judge_etag(records, command)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them, unless an operator answers for it.
     match limits {
-        Limits::Hold => limits::judge(policies, records, &changes)?,
+        Limits::Hold => limits::judge(policies, records, &changes, now)?,
         Limits::PassedOver => {}
     }
     group_guard::guard(context, &changes)?;
