@@ -83,6 +83,7 @@ pub(crate) fn account(number: u64, group: Option<u64>) -> Account {
         created_at: BEGAN,
         updated_at: BEGAN,
         deleted_at: None,
+        deleted_in: None,
     }
 }
 
