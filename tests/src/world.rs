@@ -20,6 +20,7 @@ mod calls;
 mod contacts;
 mod groups;
 mod identity;
+mod imports;
 mod invitations;
 mod party;
 mod question;
@@ -37,6 +38,7 @@ use tonic::transport::Endpoint;
 
 pub use self::calls::adding;
 pub use self::contacts::contact_named;
+pub use self::imports::{as_call, outcomes, row};
 pub use self::invitations::inviting;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};

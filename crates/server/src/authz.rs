@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use mandate_domain::decide::{Reason, belongs, decide};
+use mandate_domain::effective::{Effective, effective};
 use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::policy::model::Policy;
-use mandate_domain::policy::set::{PermissionId, PermissionSet};
+use mandate_domain::policy::set::PermissionSet;
 use mandate_domain::policy::{AccessLevel, access_level};
 use mandate_domain::resource::ResourceRef;
-use mandate_domain::somewhere::held_somewhere;
 use mandate_proto::v1;
 use mandate_proto::v1::authz_service_server::AuthzService;
 use mandate_storage::Carried;
@@ -147,19 +147,10 @@ fn everything(known: &Known, ask: Ask<'_>, carried: &[AssignmentFact]) -> v1::Lo
         let reason = convert::to_reason(reason).into();
         return v1::LookupPermissionsResponse { reason, ..Default::default() };
     };
-    let (mut held, mut partly) = (PermissionSet::EMPTY, PermissionSet::EMPTY);
-    for (id, _) in (0_u16..).map(PermissionId).zip(&policy.permissions) {
-        let question = known.question(ask, Some(id));
-        let decision = decide(&question);
-        if decision.allowed() {
-            held.insert(id);
-        } else if decision.reason == Reason::ResourceRequired && held_somewhere(&question, carried) {
-            partly.insert(id);
-        }
-    }
+    let Effective { held, limited } = effective(&known.question(ask, None), carried);
     v1::LookupPermissionsResponse {
         permissions: policy.permission_names(&held).map(str::to_owned).collect(),
-        modules: modules(policy, &held, &partly),
+        modules: modules(policy, &held, &limited),
         reason: reason.map_or(v1::DecisionReason::Unspecified, convert::to_reason).into(),
     }
 }

@@ -47,7 +47,8 @@ fn document(figures: &Figures<'_>, unary: &str, batched: &str) -> String {
          found, is told the subject's role with each question and looks nothing up.\n\n",
         digits(*seconds)
     );
-    for one in machine.iter().chain([&format!("commit: {}", commit())]) {
+    let built = if cfg!(debug_assertions) { "debug: these figures mean nothing" } else { "release" };
+    for one in machine.iter().chain([&format!("commit: {}", commit()), &format!("build: {built}")]) {
         // Writing to a string does not fail.
         let _ = writeln!(out, "- {one}");
     }

@@ -52,6 +52,7 @@ impl Command {
             | Self::RevokeInvitation { account, .. }
             | Self::AcceptInvitation { account, .. }
             | Self::DeclineInvitation { account, .. }
+            | Self::ImportMember { account, .. }
             | Self::SendBillingMail { account, .. } => Some(*account),
             Self::CreateAccount { .. }
             | Self::CreateUser { .. }
@@ -115,6 +116,7 @@ impl Command {
             | Self::RevokeInvitation { .. }
             | Self::AcceptInvitation { .. }
             | Self::DeclineInvitation { .. }
+            | Self::ImportMember { .. }
             | Self::SendBillingMail { .. }
             | Self::CreateUser { .. } => None,
         }
@@ -204,6 +206,7 @@ impl Command {
             Self::RevokeInvitation { .. } => "invitation.revoke",
             Self::AcceptInvitation { .. } => "invitation.accept",
             Self::DeclineInvitation { .. } => "invitation.decline",
+            Self::ImportMember { .. } => "member.import",
             Self::SendBillingMail { .. } => "mail.billing",
         }
     }

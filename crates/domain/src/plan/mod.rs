@@ -11,6 +11,7 @@ mod group;
 mod group_accounts;
 mod group_guard;
 mod holder;
+mod import;
 mod invitation;
 mod mail;
 mod member;
@@ -158,6 +159,8 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::RevokeInvitation { .. }
         | Command::AcceptInvitation { .. }
         | Command::DeclineInvitation { .. } => invitation::draft(context, command)?,
+        // Only the plan knows whose the address is.
+        Command::ImportMember { .. } => return import::draft(context, command),
         // It changes nothing; its mail is made below like all other.
         Command::SendBillingMail { .. } => Vec::new(),
     };

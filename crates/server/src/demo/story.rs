@@ -68,6 +68,8 @@ pub(super) enum Act {
     Add(Newcomer),
     /// Invites somebody, who follows the link of the mail.
     Invite(Newcomer),
+    /// Makes a member of a row of an import, whose grants may be whole modules.
+    Import(Newcomer),
     /// Replaces a member's roles.
     Roles { of: &'static str, roles: &'static [&'static str] },
     /// Replaces a member's single permissions.
