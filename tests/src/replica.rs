@@ -18,6 +18,7 @@ use crate::{Bearer, Server, background, binary};
 
 /// A second `mandate serve` on a server's database, with the same keys. It ends with this value, and before the first.
 pub struct Replica {
+    log: PathBuf,
     process: Process,
     address: SocketAddr,
     channel: Channel,
@@ -42,7 +43,7 @@ impl Replica {
             .args(arguments);
         let started = Process::start(&mut command, &ready, &log).await;
         let (process, address) = started.unwrap_or_else(|error| panic!("a replica: {error}"));
-        Self { process, address, channel: connect(address) }
+        Self { log, process, address, channel: connect(address) }
     }
 
     /// Somebody who calls this server with a token; both servers know each other's.
@@ -53,6 +54,11 @@ impl Replica {
     /// The same on a connection of its own, for races between clients.
     pub fn another_party(&self, token: &str) -> Party {
         Party::new(Bearer::new(token).on(connect(self.address)))
+    }
+
+    /// Everything it has printed.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log of a server that was started")
     }
 
     /// Ends it as a power cut would (SIGKILL).

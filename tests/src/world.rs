@@ -16,10 +16,12 @@
 //! # fn main() {}
 //! ```
 
+mod activation;
 mod calls;
 mod contacts;
 mod groups;
 mod identity;
+mod imports;
 mod invitations;
 mod party;
 mod question;
@@ -35,8 +37,10 @@ use mandate_proto::v1::{
 use tonic::Code;
 use tonic::transport::Endpoint;
 
+pub use self::activation::{OWN, activating};
 pub use self::calls::adding;
 pub use self::contacts::contact_named;
+pub use self::imports::{as_call, outcomes, row};
 pub use self::invitations::inviting;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Actor, NewAssignment};
-use crate::id::{AccountId, InvitationId, UserId};
+use crate::id::{AccountId, ContactId, InvitationId, PasswordId, UserId};
 use crate::mail::Locale;
 
 /// An invitation as it is stored and as the change feed carries it.
@@ -35,11 +35,21 @@ pub struct Invitation {
     pub locale: Locale,
     /// The member whose address this one is to replace (RE-10).
     pub replaces: Option<Replaced>,
+    /// The contact whose login it activates (IX-02).
+    #[serde(default)]
+    pub contact: Option<ContactId>,
+    /// How whoever was invited proves that the address is theirs. Who invites is not told which (IX-10).
+    #[serde(default)]
+    pub proof: Proof,
     /// When it was made: microseconds since the Unix epoch.
     pub created_at: i64,
     /// When it was last changed: microseconds since the Unix epoch.
     pub updated_at: i64,
 }
+
+/// How long after its link the place that an invitation keeps is free: a minute, in microseconds. Writes are ordered
+/// by locks and not by their clocks, so one that gives the place away may come before an acceptance that was in time.
+const PLACE_OUTLASTS_LINK: i64 = 60 * 1_000_000;
 
 /// Who invited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +59,22 @@ pub enum Inviter {
     Person(UserId),
     /// A platform operator, by the name the activity log keeps.
     Operator(String),
+}
+
+/// How whoever was invited proves that the address is theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// They follow the link that was mailed.
+    #[default]
+    Link,
+    /// They sign in with the initial password that was mailed, and set one of their own.
+    InitialPassword {
+        /// Who they are, made known for it.
+        user: UserId,
+        /// Which password it is.
+        password: PasswordId,
+    },
 }
 
 /// What became of an invitation. All but the first are final.
@@ -91,11 +117,21 @@ impl Invitation {
         self.state == InvitationState::Pending && now < self.expires_at
     }
 
-    /// Whether it counts towards the most holders of its roles: one that replaces a holder adds none.
+    /// Until when it counts towards the most holders of its roles: microseconds since the Unix epoch. One that
+    /// replaces a holder adds none, and counts at no time; neither does one that was answered.
     #[must_use]
-    pub fn counts(&self) -> bool {
+    pub fn counts_until(&self) -> i64 {
         let replaces = self.replaces.is_some_and(|replaced| replaced.then == Then::Remove);
-        self.state == InvitationState::Pending && !replaces
+        if self.state != InvitationState::Pending || replaces {
+            return 0;
+        }
+        self.expires_at.saturating_add(PLACE_OUTLASTS_LINK)
+    }
+
+    /// Whether it counts towards the most holders of its roles at that time.
+    #[must_use]
+    pub fn counts(&self, now: i64) -> bool {
+        now < self.counts_until()
     }
 }
 

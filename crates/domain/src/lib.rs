@@ -30,5 +30,6 @@ pub mod records;
 pub mod refusal;
 pub mod resource;
 pub mod session;
+pub mod somewhere;
 pub mod terms;
 pub mod user;

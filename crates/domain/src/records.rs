@@ -43,14 +43,14 @@ pub enum Key {
     AssignmentsOf(AccountId, UserId),
     /// Every assignment of one resource.
     AssignmentsOn(AccountId, ResourceRef),
-    /// How many members hold an account role.
-    Holders(AccountId, String),
+    /// How many members hold an account role, and are invited to it at that time: microseconds since the Unix epoch.
+    Holders(AccountId, String, i64),
     /// How many members hold a role of one resource.
     ResourceHolders(AccountId, ResourceRef, String),
     /// How many users hold a role of one group.
     GroupHolders(GroupId, String),
-    /// The user's direct memberships in accounts of the group.
-    MembershipsInGroup(GroupId, UserId),
+    /// The user's direct memberships in accounts of the group that hold one of these account roles.
+    MembershipsInGroup(GroupId, UserId, Vec<String>),
     /// Accounts of the group in which the user does not actively hold this account role: the first 20 by id.
     AccountsNotHeld(GroupId, UserId, String),
     /// A contact.
@@ -75,6 +75,8 @@ pub enum Key {
     Invitation(AccountId, InvitationId),
     /// The pending invitation of this e-mail address.
     PendingInvitation(AccountId, String),
+    /// Every pending invitation of this e-mail address, in whatever account. Not locked: see `plan/identity.rs`.
+    PendingInvitationsTo(String),
     /// A user to write to, as they are: not locked, since an e-mail address never changes (IX-11).
     Recipient(UserId),
     /// Every active member who holds this account role, by user id.
@@ -110,8 +112,7 @@ pub enum Record {
     Count(HolderCount),
     /// For `Contact` and `ContactByEmail`.
     Contact(Option<Contact>),
-    /// For `MembershipsInGroup`, `MembershipsOfGroup` and `MembershipsThroughGroup`.
-    /// For `MembershipsInGroup` and `MembershipsOf`.
+    /// For `MembershipsInGroup`, `MembershipsOfGroup`, `MembershipsThroughGroup` and `MembershipsOf`.
     Memberships(Vec<Membership>),
     /// For `AccountsNotHeld` and `GroupAccounts`, ascending.
     Accounts(Vec<AccountId>),
@@ -121,6 +122,8 @@ pub enum Record {
     Users(Vec<UserId>),
     /// For `Invitation` and `PendingInvitation`.
     Invitation(Option<Invitation>),
+    /// For `PendingInvitationsTo`.
+    Invitations(Vec<Invitation>),
     /// For `ActiveHolders`.
     People(Vec<User>),
     /// For `Credential`.
@@ -229,8 +232,8 @@ impl Records {
         /// Every assignment of the resource.
         assignments_on(account: AccountId, resource: &ResourceRef) -> &[Assignment], Key::AssignmentsOn(account, resource.clone()), Record::Assignments(all) => all.as_slice());
     lookup!(
-        /// How many members hold the account role.
-        holders(account: AccountId, role: &str) -> HolderCount, Key::Holders(account, role.to_owned()), Record::Count(count) => *count);
+        /// How many members hold the account role, and are invited to it at that time.
+        holders(account: AccountId, role: &str, now: i64) -> HolderCount, Key::Holders(account, role.to_owned(), now), Record::Count(count) => *count);
     lookup!(
         /// How many members hold the role on the resource.
         resource_holders(account: AccountId, resource: &ResourceRef, role: &str) -> HolderCount, Key::ResourceHolders(account, resource.clone(), role.to_owned()), Record::Count(count) => *count);
@@ -238,8 +241,8 @@ impl Records {
         /// How many users hold the role in the group.
         group_holders(group: GroupId, role: &str) -> HolderCount, Key::GroupHolders(group, role.to_owned()), Record::Count(count) => *count);
     lookup!(
-        /// The user's direct memberships in accounts of the group.
-        memberships_in_group(group: GroupId, user: UserId) -> &[Membership], Key::MembershipsInGroup(group, user), Record::Memberships(all) => all.as_slice());
+        /// The user's direct memberships in accounts of the group that hold one of these account roles.
+        memberships_in_group(group: GroupId, user: UserId, roles: Vec<String>) -> &[Membership], Key::MembershipsInGroup(group, user, roles), Record::Memberships(all) => all.as_slice());
     lookup!(
         /// Accounts of the group in which the user does not actively hold the account role: the first 20.
         accounts_not_held(group: GroupId, user: UserId, role: &str) -> &[AccountId], Key::AccountsNotHeld(group, user, role.to_owned()), Record::Accounts(all) => all.as_slice());
@@ -276,6 +279,9 @@ impl Records {
     lookup!(
         /// The pending invitation of that e-mail address.
         pending_invitation(account: AccountId, email: &str) -> Option<&Invitation>, Key::PendingInvitation(account, email.to_owned()), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// Every pending invitation of the e-mail address, in whatever account.
+        pending_invitations_to(email: &str) -> &[Invitation], Key::PendingInvitationsTo(email.to_owned()), Record::Invitations(all) => all.as_slice());
     lookup!(
         /// A user to whom mail goes.
         recipient(id: UserId) -> Option<&User>, Key::Recipient(id), Record::User(user) => user.as_ref());

@@ -13,8 +13,8 @@ mod render;
 mod smtp;
 mod transport;
 
-pub use key::{MAIL_KEY_FILE, MailKey, MailKeyError};
+pub use key::{MAIL_KEY_BYTES, MailKey};
 pub use message::Envelope;
-pub use render::{RenderError, Rendered, Renderer};
+pub use render::{Pages, RenderError, Rendered, Renderer};
 pub use smtp::{Smtp, SmtpConfigError};
 pub use transport::{Lasting, SendError, Transport};

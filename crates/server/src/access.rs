@@ -126,6 +126,8 @@ rules! {
     LIST_CONTACTS = "/mandate.v1.MembershipService/ListContacts", &[Scope::AccountsRead], Needs(Op::ContactGet);
     UPDATE_CONTACT = "/mandate.v1.MembershipService/UpdateContact", &[], Needs(Op::ContactUpdate);
     DELETE_CONTACT = "/mandate.v1.MembershipService/DeleteContact", &[], Needs(Op::ContactUpdate);
+    ACTIVATE_CONTACT = "/mandate.v1.MembershipService/ActivateContact", &[], Needs(Op::ContactActivate);
+    RESET_INITIAL_PASSWORD = "/mandate.v1.MembershipService/ResetInitialPassword", &[], Needs(Op::PasswordReset);
     INVITE_MEMBER = "/mandate.v1.MembershipService/InviteMember", &[], Needs(Op::MemberInvite);
     REPLACE_MEMBER_EMAIL = "/mandate.v1.MembershipService/ReplaceMemberEmail", &[], Needs(Op::MemberReplaceEmail);
     GET_INVITATION = "/mandate.v1.MembershipService/GetInvitation", &[Scope::AccountsRead], Needs(Op::MemberGet);
@@ -133,6 +135,7 @@ rules! {
     RESEND_INVITATION = "/mandate.v1.MembershipService/ResendInvitation", &[], Needs(Op::MemberInvite);
     REVOKE_INVITATION = "/mandate.v1.MembershipService/RevokeInvitation", &[], Needs(Op::MemberInvite);
     ACCEPT_INVITATION = "/mandate.v1.MembershipService/AcceptInvitation", &[], Public;
+    IMPORT_MEMBERS = "/mandate.v1.MembershipService/ImportMembers", &[], Needs(Op::MemberImport);
     DECLINE_INVITATION = "/mandate.v1.MembershipService/DeclineInvitation", &[], Public;
 
     SEND_BILLING_MAIL = "/mandate.v1.MailService/SendBillingMail", &[Scope::MailSend], Nobody;
@@ -160,6 +163,9 @@ rules! {
 pub fn rule(path: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.path == path)
 }
+
+/// The RPCs whose caller goes on sending after the call was admitted, and is looked at again and again.
+pub static STREAMS: &[&Rule] = &[&IMPORT_MEMBERS];
 
 /// Why a caller may not call an RPC, whatever its message says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,7 @@ use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
 use mandate_storage::{Member, MemberFilter};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{self, PersonRule};
 use crate::account::exists;
@@ -21,6 +21,8 @@ use crate::convert;
 use crate::convert::resource::ListAssignments;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::import;
+use crate::passwords::Passwords;
 use crate::reads::{About, may_read};
 use crate::writer::write;
 
@@ -29,13 +31,18 @@ use crate::writer::write;
 pub struct Memberships {
     facts: Arc<Facts>,
     mail_key: MailKey,
+    passwords: Arc<Passwords>,
 }
 
 impl Memberships {
-    /// The service on these facts; links that were mailed are recognised by the key.
+    /// The service on these facts; links and initial passwords that are mailed come from the key.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, mail_key: MailKey) -> Self {
-        Self { facts, mail_key }
+    pub fn new(facts: Arc<Facts>, mail_key: MailKey, passwords: Arc<Passwords>) -> Self {
+        Self { facts, mail_key, passwords }
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     pub(crate) fn facts(&self) -> &Arc<Facts> {
@@ -161,6 +168,15 @@ impl Memberships {
 
 #[tonic::async_trait]
 impl MembershipService for Memberships {
+    type ImportMembersStream = import::Results;
+
+    async fn import_members(
+        &self,
+        request: Request<Streaming<v1::ImportMembersRequest>>,
+    ) -> Result<Response<Self::ImportMembersStream>, Status> {
+        Ok(import::import(&self.facts, request).await?)
+    }
+
     async fn add_member(
         &self,
         request: Request<v1::AddMemberRequest>,
@@ -305,6 +321,22 @@ impl MembershipService for Memberships {
         Ok(call.write.answer(contact::delete(&self.facts, &call, message).await?))
     }
 
+    async fn activate_contact(
+        &self,
+        request: Request<v1::ActivateContactRequest>,
+    ) -> Result<Response<v1::ActivateContactResponse>, Status> {
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(self.activate(&call, message).await?))
+    }
+
+    async fn reset_initial_password(
+        &self,
+        request: Request<v1::ResetInitialPasswordRequest>,
+    ) -> Result<Response<v1::ResetInitialPasswordResponse>, Status> {
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(self.reset_password(&call, message).await?))
+    }
+
     async fn invite_member(
         &self,
         request: Request<v1::InviteMemberRequest>,
@@ -337,7 +369,7 @@ impl MembershipService for Memberships {
         request: Request<v1::ResendInvitationRequest>,
     ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
-        let invitation = self.invitation_after(&call, convert::invitation::resend(message)?).await?;
+        let invitation = self.resend(&call, message).await?;
         Ok(call.write.answer(v1::ResendInvitationResponse { invitation, ..Default::default() }))
     }
 

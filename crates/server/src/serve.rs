@@ -31,8 +31,10 @@ use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
 use crate::mail::Mails;
+use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post};
 use crate::membership::Memberships;
+use crate::passwords::Passwords;
 use crate::policies;
 
 /// The largest message that is read, in bytes.
@@ -46,6 +48,9 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// For how many seconds questions are answered from memory while the database is away, unless told otherwise.
 pub const STALE_LIMIT: u64 = 30;
+
+/// How long the database has to part from this server.
+const CLOSE: Duration = Duration::from_secs(3);
 
 /// What a server is started with.
 #[derive(Debug, Clone, clap::Args)]
@@ -114,7 +119,7 @@ impl Running {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
         let key = SigningKey::load_or_create(&settings.data_dir)?;
-        let mail_key = MailKey::load_or_create(&settings.data_dir)?;
+        let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
         let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
@@ -175,7 +180,9 @@ impl Running {
             self.serving.abort();
         }
         self.mailer.stop().await;
-        self.store.close().await;
+        if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
+            tracing::warn!("the database did not answer, and was left without a word");
+        }
         match drained {
             Ok(ended) => ended?.context("the server ended"),
             Err(_) => {
@@ -214,7 +221,9 @@ async fn router(
     key: &Arc<SigningKey>,
     mail_key: MailKey,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
-    let identities = Identities::new(Arc::clone(facts), Arc::clone(key))?;
+    let passwords = Arc::new(Passwords::new()?);
+    let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
+    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords);
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -229,7 +238,7 @@ async fn router(
     let router = tonic::transport::Server::builder()
         .layer(GuardLayer::new(Arc::clone(verifier)))
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
-        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts), mail_key)))
+        .add_service(service!(MembershipServiceServer, memberships))
         .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
         .add_service(service!(IdentityServiceServer, identities))
         .add_service(service!(MailServiceServer, Mails::new(Arc::clone(facts))))

@@ -10,13 +10,13 @@ use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::refusal::Refusal;
 use mandate_domain::terms::Terms;
 use mandate_proto::write::{WriteRequest, WriteResponse};
-use mandate_storage::{Committed, Effects, Mode, Order, Position, RequestKey, Written};
+use mandate_storage::{Committed, Effects, Mode, Order, RequestKey, Written};
 use tonic::Response;
 
 use crate::clock::now_micros;
 use crate::convert;
 use crate::error::Error;
-use crate::facts::{Ask, Facts, Moment};
+use crate::facts::{Ask, Facts, Moment, Told};
 
 /// One write: who asks for it, on what terms, and what it came to.
 #[derive(Debug, Clone)]
@@ -154,7 +154,7 @@ async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Co
         Asked::Preview => Mode::Preview,
     };
     let order = Order { actor: &write.actor, command, terms: &write.terms, mode };
-    let prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
+    let mut prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
         Written::Prepared(prepared) => prepared,
         Written::Replayed(committed) => return replayed(facts, write, command.account(), committed).await,
         Written::Previewed(previewed) => {
@@ -164,9 +164,11 @@ async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Co
             return Ok(Committed { plan: previewed.plan, versions, position, transaction });
         }
     };
-    let committed = facts.commit(prepared).await?;
-    let position = committed.transaction.map(Position::Write);
-    write.stands(&position.map_or_else(|| facts.moment(), |write| Arc::new(facts.moment().with(write))));
+    let changes = std::mem::take(&mut prepared.plan.changes);
+    let told = Told { changes: &changes, position: Some(prepared.position()) };
+    let mut committed = facts.commit(told, prepared.commit()).await?;
+    committed.plan.changes = changes;
+    write.stands(&facts.stands(committed.transaction));
     Ok(committed)
 }
 

@@ -6,13 +6,14 @@ use mandate_domain::change::Change;
 use mandate_domain::command::Actor;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Plan;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::json::{decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::tx::{Pools, Tx, json_rows, on_readers, on_tx};
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,33 +54,38 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
     if entries.is_empty() {
         entries.insert(plan.account, Vec::new());
     }
-    for (account, changes) in entries {
-        append_one(tx, actor, plan, now, account, encode(&changes)?).await?;
-    }
-    Ok(())
-}
-
-async fn append_one(
-    tx: &mut Tx,
-    actor: &Actor,
-    plan: &Plan,
-    now: i64,
-    account: Option<AccountId>,
-    changes: String,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
-               override_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
+         override_reason) SELECT $1, value ->> 'account', $2, $3, $4, $5, $6, value ->> 'changes', $7 FROM",
+        "$8",
+        "ORDER BY CAST(value ->> 'n' AS BIGINT)"
+    );
     let (kind, name, through) = match actor {
         Actor::Operator { name } => ("operator", name.clone(), None),
         Actor::Person { user, through } => ("person", user.to_string(), through.as_deref()),
         Actor::Service { name } => ("service", name.clone(), None),
         Actor::Link { invitation } => ("link", invitation.to_string(), None),
     };
+    let mut rows = Vec::with_capacity(entries.len());
+    for (n, (account, changes)) in entries.iter().enumerate() {
+        let account = account.map(|id| id.to_string());
+        rows.push(EntryRow { n, account, changes: encode(changes)? });
+    }
+    let rows = encode(&rows)?;
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(now).bind(account.map(|id| id.to_string())).bind(kind).bind(name).bind(through)
-            .bind(plan.operation).bind(&plan.subject).bind(changes).bind(&plan.override_reason).execute(c).await.map(drop)
+        sqlx::query(sql).bind(now).bind(kind).bind(name).bind(through).bind(plan.operation).bind(&plan.subject)
+            .bind(&plan.override_reason).bind(rows).execute(c).await.map(drop)
     })?;
     Ok(())
+}
+
+/// One row of `activity` beside what all rows of a plan share.
+#[derive(Serialize)]
+struct EntryRow {
+    n: usize,
+    account: Option<String>,
+    changes: String,
 }
 
 /// The change without what identifies a person to anybody who does not know their id.
@@ -89,10 +95,23 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
     if let Change::User(_) | Change::Contact(_) | Change::Invitation(_) = change
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
-        let personal = ["email", "display_name", "locale", "identities", "details"];
-        fact.retain(|name, _| !personal.contains(&name.as_str()));
+        // `proof` goes, too: who activates a login is not told whether the address was somebody's before (IX-10).
+        let hidden = ["email", "display_name", "locale", "identities", "details", "proof"];
+        fact.retain(|name, _| !hidden.contains(&name.as_str()));
     }
     Ok(value)
+}
+
+/// What concerned one of several subjects.
+macro_rules! of_subjects {
+    ($subjects:literal) => {
+        concat!(
+            "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
+             WHERE account = $1 AND subject IN (SELECT value FROM ",
+            $subjects,
+            ") AND seq < $3 ORDER BY seq DESC LIMIT $4"
+        )
+    };
 }
 
 /// The columns of one row.
@@ -101,21 +120,21 @@ type Row = (i64, i64, String, String, Option<String>, String, Option<String>, St
 impl Store {
     /// A page of what happened in an account, latest first.
     ///
-    /// `subject` leaves only what concerned it, `before` is the last place of the page before, `limit` the most
-    /// entries of this one.
+    /// `subjects` leaves only what concerned one of them, `before` is the last place of the page before, `limit` the
+    /// most entries of this one.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read or an entry is corrupt.
     pub async fn list_activity(
         &self,
         account: AccountId,
-        subject: Option<&str>,
+        subjects: Option<&[String]>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Page<Activity>, StoreError> {
         let account = account.to_string();
         let (before, limit_rows) = (before.unwrap_or(i64::MAX), rows_for(limit));
-        let rows: Vec<Row> = match subject {
+        let rows: Vec<Row> = match subjects {
             None => {
                 let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
                            WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
@@ -123,11 +142,15 @@ impl Store {
                     sqlx::query_as(sql).bind(&account).bind(before).bind(limit_rows).fetch_all(c).await
                 })?
             }
-            Some(subject) => {
-                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
-                           WHERE account = $1 AND subject = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4";
-                on_readers!(self.pools()?, c => {
-                    sqlx::query_as(sql).bind(&account).bind(subject).bind(before).bind(limit_rows).fetch_all(c).await
+            Some(subjects) => {
+                let pools = self.pools()?;
+                let sql = match pools {
+                    Pools::Sqlite { .. } => of_subjects!("json_each($2)"),
+                    Pools::Postgres(_) => of_subjects!("json_array_elements_text($2::json) AS rows (value)"),
+                };
+                let subjects = encode(&subjects)?;
+                on_readers!(pools, c => {
+                    sqlx::query_as(sql).bind(&account).bind(&subjects).bind(before).bind(limit_rows).fetch_all(c).await
                 })?
             }
         };

@@ -45,12 +45,13 @@ fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, Sto
 
 /// Makes the contact this.
 pub(crate) async fn put(tx: &mut Tx, contact: &Contact, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO contacts (account, id, email, body, version) VALUES ($1, $2, $3, $4, $5) \
+    let sql = "INSERT INTO contacts (account, id, email, body, version, user_id) VALUES ($1, $2, $3, $4, $5, $6) \
                ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, body = excluded.body, \
-               version = excluded.version";
+               version = excluded.version, user_id = excluded.user_id";
     let (account, id, body) = (contact.account.to_string(), contact.id.to_string(), encode(contact)?);
+    let user = contact.user.map(|user| user.to_string());
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(body).bind(version)
+        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(body).bind(version).bind(user)
             .execute(c).await.map(drop)
     })
     .map_err(|error| {
@@ -126,6 +127,29 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// All names under which the activity log of an account has the person whom one of them names: the user, the
+    /// contact that the user is, and the invitations that activated its login (IX-09). Of whatever else, itself.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn names_in_activity(
+        &self,
+        account: AccountId,
+        subject: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT c.id, c.user_id, i.id FROM contacts c \
+                   LEFT JOIN invitations i ON i.account = c.account AND i.contact = c.id \
+                   WHERE c.account = $1 AND (c.id = $2 OR c.user_id = $2)";
+        let rows: Vec<(String, Option<String>, Option<String>)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(account.to_string()).bind(subject).fetch_all(c).await
+        })?;
+        let mut names = vec![subject.to_owned()];
+        names.extend(rows.into_iter().flat_map(|(contact, user, by)| [Some(contact), user, by]).flatten());
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// A page of an account's contacts, ascending by id.

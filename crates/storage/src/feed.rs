@@ -25,6 +25,7 @@ pub struct FeedEntry {
 pub(crate) const POLICIES: &str = "policies";
 
 /// What was appended.
+#[derive(Default)]
 pub(crate) struct Appended {
     /// The place of each change.
     pub(crate) places: Vec<i64>,

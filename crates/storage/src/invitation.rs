@@ -35,20 +35,28 @@ pub(crate) async fn pending(
     row.map(read).transpose()
 }
 
+/// Every pending invitation of the address, in whatever account, ascending by id.
+pub(crate) async fn pending_to(tx: &mut Tx, email: &str) -> Result<Vec<Invitation>, StoreError> {
+    let sql = "SELECT id, body FROM invitations WHERE email = $1 AND state = 'pending' ORDER BY id";
+    let rows: Vec<(String, String)> = on_tx!(tx, c => sqlx::query_as(sql).bind(email).fetch_all(c).await)?;
+    rows.into_iter().map(read).collect()
+}
+
 fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
     decode("invitations", || id, &body)
 }
 
 /// Makes the invitation this.
 pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO invitations (id, account, email, state, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
+    let sql = "INSERT INTO invitations (id, account, email, state, body, version, contact) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
                version = excluded.version";
     let (id, account) = (invitation.id.to_string(), invitation.account.to_string());
-    let body = encode(invitation)?;
+    let (body, contact) = (encode(invitation)?, invitation.contact.map(|contact| contact.to_string()));
     on_tx!(tx, c => {
         sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name()).bind(body)
-            .bind(version).execute(c).await.map(drop)
+            .bind(version).bind(contact).execute(c).await.map(drop)
     })
     .map_err(|error| taken(error, "a pending invitation of", || invitation.email.clone()))?;
     let sql = "DELETE FROM invitation_roles WHERE invitation = $1";
@@ -58,13 +66,13 @@ pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> R
     }
     let sql = json_rows!(
         tx,
-        "INSERT INTO invitation_roles (account, invitation, counts, name) SELECT $1, $2, $3, value ->> 'name' FROM",
+        "INSERT INTO invitation_roles (account, invitation, counts_until, name) SELECT $1, $2, $3, value ->> 'name' FROM",
         "$4",
         ""
     );
     let rows: Vec<_> = invitation.roles.iter().map(|name| serde_json::json!({ "name": name })).collect();
-    let (rows, counts) = (encode(&rows)?, i64::from(invitation.counts()));
-    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&id).bind(counts).bind(rows).execute(c).await.map(drop))?;
+    let (rows, until) = (encode(&rows)?, invitation.counts_until());
+    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&id).bind(until).bind(rows).execute(c).await.map(drop))?;
     Ok(())
 }
 

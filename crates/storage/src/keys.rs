@@ -78,13 +78,15 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::AssignmentsOn(account, resource) => {
             Record::Assignments(assignment::on(tx, *account, resource).await?)
         }
-        Key::Holders(account, role) => Record::Count(holders::in_account(tx, *account, role).await?),
+        Key::Holders(account, role, now) => {
+            Record::Count(holders::in_account(tx, *account, role, *now).await?)
+        }
         Key::ResourceHolders(account, resource, role) => {
             Record::Count(holders::on_resource(tx, *account, resource, role).await?)
         }
         Key::GroupHolders(group, role) => Record::Count(holders::in_group(tx, *group, role).await?),
-        Key::MembershipsInGroup(group, user) => {
-            Record::Memberships(membership::in_group(tx, *group, *user).await?)
+        Key::MembershipsInGroup(group, user, roles) => {
+            Record::Memberships(membership::in_group(tx, *group, *user, roles).await?)
         }
         Key::AccountsNotHeld(group, user, role) => {
             Record::Accounts(holders::accounts_not_held(tx, *group, *user, role).await?)
@@ -109,6 +111,7 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::PendingInvitation(account, email) => {
             Record::Invitation(invitation::pending(tx, *account, email).await?)
         }
+        Key::PendingInvitationsTo(email) => Record::Invitations(invitation::pending_to(tx, email).await?),
         Key::ActiveHolders(account, role) => Record::People(holders::active(tx, *account, role).await?),
         Key::MembershipsOf(user) => Record::Memberships(membership::of(tx, *user).await?),
         Key::Credential(user) => Record::Credential(credential::load(tx, *user).await?),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use mandate_domain::change::Change;
-use mandate_domain::command::Command;
+use mandate_domain::command::{Command, ResetOf};
 use mandate_domain::records::{Key, Record, Records};
 
 /// How rows are read.
@@ -54,7 +54,25 @@ impl Needs {
         match command {
             Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
             Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
+            // Whoever is made by one row may be meant by the next ones of its batch.
+            Command::ImportMember { newcomer, email, .. } => {
+                needs.read(Key::User(*newcomer));
+                needs.read(Key::UserByEmail(email.clone()));
+            }
             Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
+            Command::ActivateContact { account, contact, initial, .. } => {
+                needs.hold(Key::User(initial.newcomer));
+                needs.read(Key::Contact(*account, *contact));
+            }
+            Command::ResendInvitation { initial: Some(initial), .. } => {
+                needs.hold(Key::User(initial.newcomer))
+            }
+            Command::ResetInitialPassword { of, initial, .. } => {
+                needs.hold(Key::User(initial.newcomer));
+                if let ResetOf::Member(user) = of {
+                    needs.hold(Key::User(*user));
+                }
+            }
             Command::CreateGroup { id, founder, accounts, .. } => {
                 needs.hold(Key::Group(*id));
                 needs.hold(Key::User(*founder));
@@ -134,6 +152,17 @@ impl Needs {
         firm && new.all(|key| !planned && last.is_none_or(|last| key > last))
     }
 
+    /// Whether every row that the other locks is locked by these, at least as firmly.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| !locks(key) || self.keys.contains(key))
+            && other.exclusive.iter().all(|key| self.lock(key) == Lock::Exclusive)
+    }
+
+    /// What is locked and how, in the order in which it has to be.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (&Key, Lock)> {
+        self.keys.iter().take_while(|key| locks(key)).map(|key| (key, self.lock(key)))
+    }
+
     /// Takes over what the other needs.
     pub(crate) fn extend(&mut self, other: Self) {
         self.keys.extend(other.keys);
@@ -155,7 +184,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::Assignment(account, ..)
         | Key::AssignmentsOf(account, _)
         | Key::AssignmentsOn(account, _)
-        | Key::Holders(account, _)
+        | Key::Holders(account, ..)
         | Key::ResourceHolders(account, ..)
         | Key::Contact(account, _)
         | Key::ContactByEmail(account, _)
@@ -175,7 +204,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
             return [Some((Key::Group(*group), Lock::Share)), Some(account)];
         }
         // Whoever changes what this user holds in an account of the group locks the user, too.
-        Key::MembershipsInGroup(group, _) | Key::AccountsNotHeld(group, ..) => {
+        Key::MembershipsInGroup(group, ..) | Key::AccountsNotHeld(group, ..) => {
             Some((Key::Group(*group), Lock::Share))
         }
         // Nobody becomes a member, sets a password or signs in without holding the user.
@@ -187,6 +216,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::Account(_)
         | Key::UserByEmail(_)
         | Key::UserByIdentity(_)
+        | Key::PendingInvitationsTo(_)
         | Key::Recipient(_)
         | Key::Session(_) => None,
     };

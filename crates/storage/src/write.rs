@@ -20,10 +20,10 @@ use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
 /// follows a deadlock that the database resolved.
-const ATTEMPTS: u32 = 16;
+pub(crate) const ATTEMPTS: u32 = 16;
 
 /// How often a plan may ask for something more: far beyond what any command has use for.
-const READS: u32 = 100_000;
+pub(crate) const READS: u32 = 100_000;
 
 /// Said of a write that is neither a retry nor a question and is answered like one.
 const NEITHER: &str = "a retry or a preview where neither was asked for";
@@ -276,7 +276,7 @@ impl Store {
 }
 
 /// Reads the keys, and says what has to be held besides, for what was read to stay true.
-async fn read(
+pub(crate) async fn read(
     tx: &mut Tx,
     unread: &[Key],
     needs: &Needs,
@@ -332,37 +332,49 @@ impl Draft<'_> {
         Ok(Previewed { plan: self.plan, effects })
     }
 
-    /// Writes changes, feed, log and mail.
     async fn write(&self, tx: &mut Tx) -> Result<Place, WriteError> {
-        let Self { actor, plan, records, now, .. } = self;
-        if plan.changes.is_empty() {
-            if !plan.mail.is_empty() {
-                outbox::append(tx, &plan.mail, *now).await?;
-                activity::append(tx, actor, plan, *now).await?;
-            }
-            return Ok(Place { position: feed::position(tx).await?, ..Place::default() });
+        let mut place = put(tx, self.actor, &self.plan, self.records, self.now).await?;
+        if place.versions.is_empty() {
+            place.position = feed::position(tx).await?;
         }
-        each_fact_once(&plan.changes)?;
-        let Appended { places: versions, transaction } = feed::append(tx, &plan.changes, *now).await?;
-        for (change, version) in plan.changes.iter().zip(&versions) {
-            apply::apply(tx, change, *version, records).await?;
-        }
-        activity::append(tx, actor, plan, *now).await?;
-        outbox::append(tx, &plan.mail, *now).await?;
-        let position = versions.last().copied().unwrap_or_default();
-        Ok(Place { versions, position, transaction })
+        Ok(place)
     }
 }
 
 /// Where in the database's history a write stands.
-#[derive(Default)]
-struct Place {
+#[derive(Debug, Default)]
+pub(crate) struct Place {
     /// The place of each change in the feed.
-    versions: Vec<i64>,
-    /// The feed's last place.
-    position: i64,
+    pub(crate) versions: Vec<i64>,
+    /// The feed's last place; 0: nothing changed.
+    pub(crate) position: i64,
     /// PostgreSQL: the transaction, if it changed anything.
-    transaction: Option<u64>,
+    pub(crate) transaction: Option<u64>,
+}
+
+/// Writes changes, feed, log and mail of a plan.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    plan: &Plan,
+    records: &Records,
+    now: i64,
+) -> Result<Place, WriteError> {
+    if plan.changes.is_empty() && plan.mail.is_empty() {
+        return Ok(Place::default());
+    }
+    each_fact_once(&plan.changes)?;
+    let Appended { places: versions, transaction } = match plan.changes.as_slice() {
+        [] => Appended::default(),
+        changes => feed::append(tx, changes, now).await?,
+    };
+    for (change, version) in plan.changes.iter().zip(&versions) {
+        apply::apply(tx, change, *version, records).await?;
+    }
+    activity::append(tx, actor, plan, now).await?;
+    outbox::append(tx, &plan.mail, now).await?;
+    let position = versions.last().copied().unwrap_or_default();
+    Ok(Place { versions, position, transaction })
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.
@@ -402,6 +414,12 @@ fn fact(change: &Change) -> Key {
 }
 
 impl Prepared {
+    /// The feed's last place that it knows of.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
     /// Makes the write happen, durably and for everybody at once.
     ///
     /// # Errors

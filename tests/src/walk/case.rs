@@ -2,7 +2,7 @@
 
 use super::call::Outcome;
 use super::stage::Scene;
-use super::{account, authz, group, identity, invitation, mail, membership};
+use super::{account, activation, authz, group, identity, invitation, mail, membership};
 
 /// What a person needs, as the comments of the protos say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,11 @@ impl Case {
         self
     }
 
+    pub(super) const fn inside(mut self, inside: fn(Outcome) -> Outcome) -> Self {
+        self.inside = inside;
+        self
+    }
+
     pub(super) const fn elsewhere(mut self) -> Self {
         self.success = Success::Elsewhere;
         self
@@ -90,6 +95,7 @@ impl Case {
 pub fn cases() -> Vec<Case> {
     let mut cases = [
         account::CASES,
+        activation::CASES,
         authz::CASES,
         group::CASES,
         identity::CASES,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mandate_proto::v1::{DecisionReason as Reason, GetUserRequest, SignOutScope};
 use mandate_tests::expect::assert_refused;
-use mandate_tests::{Replica, poll};
+use mandate_tests::{Engine, Replica, Server, World, poll};
 use tonic::Code;
 
 use crate::{Pair, SOON, soon};
@@ -144,7 +144,8 @@ roles:
 /// One server that dies takes nothing with it that was acknowledged.
 #[tokio::test]
 async fn what_a_dead_server_wrote_is_there() {
-    let Pair { other, door: _door, world } = Pair::start(&[]).await;
+    let world = World::on(Server::start(Engine::Postgres).await);
+    let other = Replica::start(world.server(), None, &[]).await;
     let ada = world.person("Ada").await;
     let acme = world.account("organization", &ada).await;
     let operator = other.party(&world.server().token("backend", &["platform.operator"]));

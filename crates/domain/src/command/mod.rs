@@ -6,7 +6,7 @@ mod about;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AttributeValue, Origin};
-use crate::credential::{InitialLifetime, Secret};
+use crate::credential::{InitialLifetime, InitialPassword, Secret};
 use crate::id::{AccountId, ContactId, GroupId, InvitationId, SessionId, UserId};
 use crate::invitation::Then;
 use crate::mail::Locale;
@@ -413,6 +413,8 @@ pub enum Command {
         account: AccountId,
         /// The invitation.
         invitation: InvitationId,
+        /// For the activation of a contact's login: an initial password in the place of the one before.
+        initial: Option<InitialPassword>,
     },
     /// Takes an invitation back.
     RevokeInvitation {
@@ -443,6 +445,53 @@ pub enum Command {
         /// Which of its links was followed.
         generation: u32,
     },
+    /// Activates a contact's login: offers access to whoever has its address (IX-02, IX-08).
+    ActivateContact {
+        /// The id of the invitation it is done by.
+        id: InvitationId,
+        /// The account.
+        account: AccountId,
+        /// The contact.
+        contact: ContactId,
+        /// What the contact is to become.
+        access: Access,
+        /// The contact's new name, if it is to change.
+        display_name: Option<String>,
+        /// The contact's new details, if they are to change.
+        details: Option<String>,
+        /// The language of the mail; `None`: the account's.
+        locale: Option<Locale>,
+        /// For an address that is nobody's yet.
+        initial: InitialPassword,
+    },
+    /// Mails a new initial password to somebody who has set no password of their own (IX-10).
+    ResetInitialPassword {
+        /// The account in whose right it is done.
+        account: AccountId,
+        /// Who gets it.
+        of: ResetOf,
+        /// The password.
+        initial: InitialPassword,
+    },
+    /// Makes a member of whoever has an e-mail address, and a user of it if it is nobody's (GW-08).
+    ImportMember {
+        /// The id of the user who is made if the address is unknown.
+        newcomer: UserId,
+        /// The account.
+        account: AccountId,
+        /// The address, lower-case.
+        email: String,
+        /// What people call them, if the address is unknown.
+        display_name: String,
+        /// Roles, by name; none: those held already, or the one that the policy names.
+        roles: Vec<String>,
+        /// Single permissions by name, or whole modules.
+        grants: Vec<String>,
+        /// Restrictions, by name.
+        restrictions: Vec<String>,
+        /// What becomes of a member who holds something else.
+        existing: ExistingMember,
+    },
     /// Sends a mail to everybody whose role receives billing mail (SH-04).
     SendBillingMail {
         /// The account.
@@ -454,6 +503,28 @@ pub enum Command {
     },
 }
 
+/// Access that is offered, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Roles.
+    pub roles: Vec<String>,
+    /// Single permissions.
+    pub grants: Vec<String>,
+    /// Restrictions.
+    pub restrictions: Vec<String>,
+    /// Resources to assign in the same step.
+    pub assignments: Vec<NewAssignment>,
+}
+
+/// Who gets a new initial password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetOf {
+    /// A member.
+    Member(UserId),
+    /// A contact: the member it is, or whoever its login is being activated for.
+    Contact(ContactId),
+}
+
 /// What becomes of users of a group who do not hold in a new account the role that their place in the group
 /// rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -463,4 +534,14 @@ pub enum MissingHolders {
     Refuse,
     /// They get that role in the same step; for platform operators alone (PE-10).
     Give,
+}
+
+/// What an import does with a member who is there already and holds something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExistingMember {
+    /// The row is refused: what was changed since stays (GW-05).
+    #[default]
+    Refuse,
+    /// They hold what the row says.
+    Replace,
 }

@@ -5,13 +5,17 @@
 
 mod acceptance;
 mod account;
+mod activation;
 mod contact;
 mod credential;
 mod group;
 mod group_accounts;
 mod group_guard;
 mod holder;
+mod identity;
+mod import;
 mod invitation;
+mod login;
 mod mail;
 mod member;
 mod names;
@@ -99,9 +103,11 @@ pub fn plan(
     let (subject, changes) = draft(context, command)?;
     // Whoever may not do it is not told by an etag what it is worth.
     terms.judge_etag(records, command)?;
+    // INVARIANT: whichever command made the changes, contacts know who they are as users afterwards (IX-02).
+    let changes = login::follow(context, changes)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them, unless an operator answers for it.
     match limits {
-        Limits::Hold => limits::judge(policies, records, &changes)?,
+        Limits::Hold => limits::judge(policies, records, &changes, now)?,
         Limits::PassedOver => {}
     }
     group_guard::guard(context, &changes)?;
@@ -158,6 +164,11 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::RevokeInvitation { .. }
         | Command::AcceptInvitation { .. }
         | Command::DeclineInvitation { .. } => invitation::draft(context, command)?,
+        Command::ActivateContact { .. } | Command::ResetInitialPassword { .. } => {
+            activation::draft(context, command)?
+        }
+        // Only the plan knows whose the address is.
+        Command::ImportMember { .. } => return import::draft(context, command),
         // It changes nothing; its mail is made below like all other.
         Command::SendBillingMail { .. } => Vec::new(),
     };

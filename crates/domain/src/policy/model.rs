@@ -136,6 +136,8 @@ pub struct Boarding {
     pub link_days: u32,
     /// Days an initial password is good for.
     pub password_days: u32,
+    /// The role of whoever comes aboard by an import that names none (GW-08); `None`: it must name one.
+    pub role: Option<RoleId>,
 }
 
 /// One way to come aboard.
@@ -159,6 +161,12 @@ pub struct Transfer {
 }
 
 impl Policy {
+    /// Whether contacts of its accounts can become users (IX-02).
+    #[must_use]
+    pub fn contacts_become_users(&self) -> bool {
+        self.contacts.is_some() && self.boarding.ways.contains(&BoardingWay::InitialPassword)
+    }
+
     /// The permission of that name.
     #[must_use]
     pub fn permission_id(&self, name: &str) -> Option<PermissionId> {

@@ -74,10 +74,10 @@ impl Token {
         bytes.push(kind);
         bytes.extend(incarnation.to_be_bytes());
         match position {
-            Position::Seq(seq) => put(&mut bytes, seq.cast_unsigned()),
-            Position::Write(transaction) => put(&mut bytes, *transaction),
+            Position::Seq(seq) => bytes.extend(seq.to_be_bytes()),
+            Position::Write(transaction) => bytes.extend(transaction.to_be_bytes()),
             Position::Snapshot(snapshot) => {
-                put(&mut bytes, snapshot.xmax());
+                bytes.extend(snapshot.xmax().to_be_bytes());
                 // From the newest to the oldest, each by how far it lies below the one before.
                 let mut above = snapshot.xmax();
                 for running in snapshot.running().iter().rev() {
@@ -97,22 +97,23 @@ impl Token {
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let ([version, kind], rest) = bytes.split_first_chunk::<2>()?;
-        let (incarnation, mut rest) = rest.split_first_chunk::<8>()?;
+        let (incarnation, rest) = rest.split_first_chunk::<8>()?;
+        let (place, mut rest) = rest.split_first_chunk::<8>()?;
+        let place = u64::from_be_bytes(*place);
         if *version != VERSION {
             return None;
         }
         let position = match *kind {
-            SEQ => Position::Seq(take(&mut rest)?.cast_signed()),
-            WRITE => Position::Write(take(&mut rest)?),
+            SEQ => Position::Seq(place.cast_signed()),
+            WRITE => Position::Write(place),
             SNAPSHOT => {
-                let xmax = take(&mut rest)?;
-                let (mut above, mut running) = (xmax, Vec::new());
+                let (mut above, mut running) = (place, Vec::new());
                 while !rest.is_empty() {
                     above = above.checked_sub(take(&mut rest)?)?;
                     running.push(above);
                 }
                 running.reverse();
-                Position::Snapshot(Snapshot::new(xmax, running)?)
+                Position::Snapshot(Snapshot::new(place, running)?)
             }
             _ => return None,
         };

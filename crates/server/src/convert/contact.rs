@@ -1,7 +1,7 @@
 //! Contacts.
 
 use mandate_domain::command::Command;
-use mandate_domain::contact::Contact;
+use mandate_domain::contact::{Contact, Login};
 use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, ContactId};
 use mandate_proto::v1;
@@ -52,7 +52,7 @@ pub fn create(message: v1::CreateContactRequest) -> Result<CreateContact, Error>
 }
 
 /// Lines are part of an address, so that other control characters alone are refused.
-fn details(fields: &mut Fields, text: String) -> Option<String> {
+pub(super) fn details(fields: &mut Fields, text: String) -> Option<String> {
     let path = Path::of("details");
     if text.len() > MAX_DETAILS {
         return fields.none(path, format!("has {} bytes; at most {MAX_DETAILS} are kept", text.len()));
@@ -165,8 +165,19 @@ pub fn update(message: v1::UpdateContactRequest) -> Result<(ContactOf, Command),
 /// A contact as messages have it.
 #[must_use]
 pub fn to_message(contact: Contact) -> v1::Contact {
-    let etag = contact.etag();
-    let Contact { account, id, email, display_name, details, permissions, created_at, updated_at } = contact;
+    let (etag, login) = (contact.etag(), to_login(contact.login()));
+    let Contact {
+        account,
+        id,
+        email,
+        display_name,
+        details,
+        permissions,
+        user,
+        activation,
+        created_at,
+        updated_at,
+    } = contact;
     v1::Contact {
         id: id.to_string(),
         account: account.to_string(),
@@ -176,6 +187,17 @@ pub fn to_message(contact: Contact) -> v1::Contact {
         permissions,
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
+        user: user.map(|user| user.to_string()).unwrap_or_default(),
+        login: login.into(),
+        invitation: activation.map(|invitation| invitation.to_string()).unwrap_or_default(),
         etag,
+    }
+}
+
+fn to_login(login: Login) -> v1::ContactLogin {
+    match login {
+        Login::None => v1::ContactLogin::None,
+        Login::Pending => v1::ContactLogin::Pending,
+        Login::Active => v1::ContactLogin::Active,
     }
 }

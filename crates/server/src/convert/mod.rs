@@ -7,6 +7,7 @@
 //! To a message: every domain type is destructured for the same reason.
 
 pub mod account;
+pub mod activation;
 pub mod activity;
 pub mod authz;
 pub mod consistency;
@@ -16,6 +17,7 @@ mod fields;
 pub mod group;
 pub mod group_list;
 pub mod identity;
+pub mod import;
 pub mod invitation;
 pub mod mail;
 pub mod membership;

@@ -6,12 +6,13 @@ use anyhow::Context as _;
 use mandate_proto::v1::{
     AcceptInvitationRequest, AccountOrigin, AddAccountGroupUserRequest, AddMemberRequest,
     AssignResourceRequest, AttributeValue, CreateAccountGroupRequest, CreateAccountRequest,
-    CreateResourceRequest, InviteMemberRequest, NewAssignment, RemoveAccountGroupUserRequest,
-    RemoveMemberRequest, ResourceRef, UnassignResourceRequest, UpdateAccountRequest, UpdateMemberRequest,
-    account_origin, attribute_value,
+    CreateResourceRequest, ImportMembersRequest, InviteMemberRequest, NewAssignment,
+    RemoveAccountGroupUserRequest, RemoveMemberRequest, ResourceRef, UnassignResourceRequest,
+    UpdateAccountRequest, UpdateMemberRequest, account_origin, attribute_value,
 };
+use prost::Message as _;
 use prost_types::FieldMask;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::cast::Cast;
 use super::client::{Client, address, with};
@@ -40,6 +41,9 @@ impl Scene<'_> {
             Act::Found { .. } | Act::Seat { .. } | Act::Unseat { .. } => self.on_group(act).await?,
             Act::Add(newcomer) => self.add(newcomer).await?,
             Act::Invite(newcomer) => self.invite(newcomer).await?,
+            Act::Contact { name } => self.contact(name).await?,
+            Act::Activate(newcomer) => self.activate(newcomer).await?,
+            Act::Import(newcomer) => self.import(newcomer).await?,
             Act::Roles { of, roles } => self.update(of, roles, &[], "roles").await?,
             Act::Grants { of, grants } => self.update(of, &[], grants, "grants").await?,
             Act::Remove { .. } | Act::Assign { .. } | Act::Unassign { .. } => self.on_member(act).await?,
@@ -187,6 +191,31 @@ impl Scene<'_> {
         Ok(self.client.members().accept_invitation(request).await.map(|_| None))
     }
 
+    /// Sends one row; its refusal is the act's.
+    async fn import(&self, newcomer: Newcomer) -> anyhow::Result<Outcome> {
+        let row = ImportMembersRequest {
+            account: self.cast.id_of(self.at)?,
+            email: address(newcomer.name),
+            roles: owned(newcomer.roles),
+            grants: owned(newcomer.grants),
+            ..ImportMembersRequest::default()
+        };
+        let rows = with(self.token, tokio_stream::once(row))?;
+        let mut results = match self.client.members().import_members(rows).await {
+            Ok(answer) => answer.into_inner(),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let result = results.message().await?.context("a row without a result")?;
+        Ok(match result.error {
+            None => Ok(None),
+            Some(error) => Err(Status::with_details(
+                Code::from(error.code),
+                error.message.clone(),
+                error.encode_to_vec().into(),
+            )),
+        })
+    }
+
     async fn update(&self, of: &str, roles: &[&str], grants: &[&str], path: &str) -> anyhow::Result<Outcome> {
         let request = UpdateMemberRequest {
             account: self.cast.id_of(self.at)?,
@@ -218,6 +247,11 @@ pub(super) fn told(act: Act) -> String {
         Act::Invite(Newcomer { name, roles, things, .. }) => {
             format!("invite {name} as {} with {} resource(s)", roles.join(" + "), things.len())
         }
+        Act::Contact { name } => format!("add the contact {name}"),
+        Act::Activate(Newcomer { name, roles, .. }) => {
+            format!("activate {name}'s login as {}", roles.join(" + "))
+        }
+        Act::Import(Newcomer { name, grants, .. }) => format!("import {name} with {}", grants.join(" + ")),
         Act::Roles { of, roles } => format!("make {of} {}", roles.join(" + ")),
         Act::Grants { of, grants } => format!("let {of} have {}", grants.join(" + ")),
         Act::Remove { whom } => format!("remove {whom}"),
@@ -262,6 +296,6 @@ fn value(setting: Setting) -> AttributeValue {
     AttributeValue { value: Some(value) }
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
+pub(super) fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -40,7 +40,7 @@ impl Client {
     pub(super) async fn connect(address: SocketAddr, data: &Path) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.timeout(CALL_TIMEOUT);
         let channel = endpoint.connect().await.with_context(|| format!("no connection to {address}"))?;
-        let key = SigningKey::load_or_create(data)?;
+        let key = SigningKey::load(data)?;
         let backend = [Scope::AuthzCheck, Scope::AuthzRead, Scope::AccountsRead];
         let backend = mint(&key, "demo-backend", backend.into_iter().collect())?;
         let operator = mint(&key, "demo-operator", ScopeSet::EMPTY.with(Scope::PlatformOperator))?;
@@ -60,6 +60,10 @@ impl Client {
         MembershipServiceClient::new(self.channel.clone())
     }
 
+    pub(super) fn identity(&self) -> IdentityServiceClient<Channel> {
+        IdentityServiceClient::new(self.channel.clone())
+    }
+
     /// Makes a person known, as the operator, and returns the user's id.
     pub(super) async fn create_user(&self, name: &str) -> anyhow::Result<String> {
         let request = CreateUserRequest {
@@ -68,7 +72,8 @@ impl Client {
             identities: Vec::new(),
             ..Default::default()
         };
-        let answer = IdentityServiceClient::new(self.channel.clone())
+        let answer = self
+            .identity()
             .create_user(with(&self.operator, request)?)
             .await
             .with_context(|| format!("{name} could not be made known"))?;

@@ -20,6 +20,13 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
                 .with("what", what)
                 .with("id", id)
         }
+        Refusal::MemberDiffers { user, holds, lacks } => {
+            Answer::new(Code::AlreadyExists, ErrorReason::AlreadyExists, message)
+                .with("what", "member")
+                .with("id", user)
+                .with("holds", holds.join(" "))
+                .with("lacks", lacks.join(" "))
+        }
         Refusal::Denied { operation, permission, reason } => {
             denied(operation, permission.as_deref(), *reason)
         }
@@ -49,6 +56,10 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
         }
         Refusal::InviterMayNot => {
             Answer::new(Code::FailedPrecondition, ErrorReason::InviterNotAllowed, message)
+        }
+        Refusal::PasswordNotResettable(user) => {
+            Answer::new(Code::FailedPrecondition, ErrorReason::PasswordNotResettable, message)
+                .with("user", user)
         }
         Refusal::EtagMismatch => Answer::new(Code::Aborted, ErrorReason::EtagMismatch, message),
         Refusal::OverrideDenied => Answer::new(Code::PermissionDenied, ErrorReason::OverrideDenied, message),

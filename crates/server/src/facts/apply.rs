@@ -11,13 +11,14 @@ use mandate_domain::policy::Policy;
 use mandate_domain::resource::{Assignment, Resource};
 use mandate_domain::user::User;
 use mandate_domain::{account::Account, membership::Membership};
-use mandate_storage::{Committed, Position, Prepared, StoreError, WriteError};
+use mandate_storage::{Position, StoreError};
 use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
 use super::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::fill::changed;
 use super::key::{AssignmentAt, ResourceAt};
+use crate::error::Error;
 
 /// The gate, held alone: nobody publishes what they read from the database until it is dropped.
 ///
@@ -29,6 +30,15 @@ pub(super) struct Gate<'a> {
     outcome: Outcome,
 }
 
+/// What a commit will have done.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The changes, in order.
+    pub changes: &'a [Change],
+    /// The feed's last place; `None`: nothing changes.
+    pub position: Option<i64>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Unknown,
@@ -36,25 +46,29 @@ enum Outcome {
 }
 
 impl Facts {
-    /// Commits what was prepared. When it returns, every question asked of this process sees what it did.
+    /// Lets something commit. When it returns, every question asked of this process sees what that did.
     ///
     /// # Errors
     /// Those of the commit.
-    pub async fn commit(&self, prepared: Prepared) -> Result<Committed, WriteError> {
+    pub async fn commit<T, E: Into<Error>>(
+        &self,
+        told: Told<'_>,
+        commit: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
         if let Some(following) = &self.following {
-            let committed = prepared.commit().await?;
-            self.catch_up(following, &committed.plan.changes).await;
-            return Ok(committed);
+            let done = commit.await.map_err(Into::into)?;
+            self.catch_up(following, told.changes).await;
+            return Ok(done);
         }
         let gate = self.gate().await;
-        match prepared.commit().await {
-            Ok(committed) => {
-                gate.committed(&committed);
-                Ok(committed)
+        match commit.await.map_err(Into::into) {
+            Ok(done) => {
+                gate.committed(told);
+                Ok(done)
             }
             // INVARIANT: here alone it is not known whether anything was written; dropping the gate without a
             // word empties the caches.
-            Err(error @ WriteError::Store(StoreError::CommitUnknown { .. })) => {
+            Err(error @ Error::Store(StoreError::CommitUnknown { .. })) => {
                 drop(gate);
                 Err(error)
             }
@@ -195,12 +209,14 @@ impl Facts {
 
 impl Gate<'_> {
     /// This was committed.
-    fn committed(mut self, committed: &Committed) {
+    fn committed(mut self, Told { changes, position }: Told<'_>) {
         let Self { facts, .. } = self;
-        let moment = facts.moment().with(Position::Seq(committed.position));
+        let moment = position.map(|seq| Arc::new(facts.moment().with(Position::Seq(seq))));
         facts.while_odd(|epoch| {
-            committed.plan.changes.iter().for_each(|change| facts.apply_noted(change, epoch));
-            facts.moment.store(Arc::new(moment));
+            changes.iter().for_each(|change| facts.apply_noted(change, epoch));
+            if let Some(moment) = moment {
+                facts.moment.store(moment);
+            }
         });
         self.outcome = Outcome::Settled;
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mandate_storage::Position;
+
 use super::{Facts, Moment};
 use crate::convert::consistency::{Consistency, Token};
 use crate::error::Error;
@@ -44,6 +46,16 @@ impl Facts {
     fn includes(&self, token: &Token) -> bool {
         let now = &self.moment.load().place;
         now.incarnation == token.incarnation && now.position.includes(&token.position)
+    }
+
+    /// Where a write stands that was just committed: on PostgreSQL in this transaction, if it changed anything.
+    #[must_use]
+    pub fn stands(&self, transaction: Option<u64>) -> Arc<Moment> {
+        let now = self.moment();
+        match transaction {
+            Some(transaction) => Arc::new(now.with(Position::Write(transaction))),
+            None => now,
+        }
     }
 
     /// Where facts in memory stand.

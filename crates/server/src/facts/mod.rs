@@ -26,6 +26,7 @@ mod fill;
 mod follow;
 mod key;
 mod moment;
+mod offer;
 #[cfg(test)]
 mod tests;
 
@@ -42,10 +43,12 @@ use tokio::sync::RwLock;
 
 use crate::policies;
 
+pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
 pub use self::moment::Moment;
+pub use self::offer::Offered;
 
 use self::cache::Caches;
 use self::changed::Changed;

@@ -23,8 +23,7 @@ impl Moment {
     }
 
     /// Another place in the same history.
-    #[must_use]
-    pub fn with(&self, position: Position) -> Self {
+    pub(super) fn with(&self, position: Position) -> Self {
         Self::new(self.place.incarnation, position)
     }
 }

@@ -23,6 +23,11 @@ impl Checker<'_, '_> {
         for kind in &self.policy.resource_types {
             self.resource_operations(kind);
         }
+        let role = self.policy.boarding.role.and_then(|id| self.policy.role(id));
+        if let Some(role) = role.filter(|role| !role.stands_alone) {
+            let message = format!("newcomers would hold `{}` alone, which cannot be", role.name);
+            self.reader.error_at("boarding.role", message, "name a role that stands alone");
+        }
         if let Some(transfer) = self.policy.transfer
             && transfer.leaves == Some(transfer.role)
         {
@@ -48,16 +53,20 @@ impl Checker<'_, '_> {
             Operation::ContactCreate
             | Operation::ContactGet
             | Operation::ContactUpdate
-            | Operation::ContactActivate => {
-                self.policy.contacts.is_none().then_some("there is no `contacts` section")
+            | Operation::ContactActivate
+                if self.policy.contacts.is_none() =>
+            {
+                Some("there is no `contacts` section")
             }
+            Operation::ContactCreate | Operation::ContactGet | Operation::ContactUpdate => None,
             Operation::GroupJoin => self.policy.groups.is_none().then_some("there is no `groups` section"),
-            Operation::PasswordReset => (!ways.contains(&BoardingWay::InitialPassword))
-                .then_some("`boarding.ways` has no `initial_password`"),
+            Operation::ContactActivate | Operation::PasswordReset => (!ways
+                .contains(&BoardingWay::InitialPassword))
+            .then_some("`boarding.ways` has no `initial_password`"),
             Operation::MemberInvite => {
                 (!ways.contains(&BoardingWay::Link)).then_some("`boarding.ways` has no `link`")
             }
-            Operation::MemberAdd => {
+            Operation::MemberAdd | Operation::MemberImport => {
                 (!ways.contains(&BoardingWay::Direct)).then_some("`boarding.ways` has no `direct`")
             }
             Operation::AccountGet
@@ -71,8 +80,7 @@ impl Checker<'_, '_> {
             | Operation::MemberRemove
             | Operation::MemberLeave
             | Operation::MemberSuspend
-            | Operation::MemberReplaceEmail
-            | Operation::MemberImport => None,
+            | Operation::MemberReplaceEmail => None,
         };
         if let Some(lacking) = lacking {
             self.reader.error_at(
