@@ -45,6 +45,7 @@ mod resource;
 mod session;
 mod tx;
 mod user;
+mod wake;
 mod write;
 
 pub use account::AccountsOf;
@@ -68,4 +69,5 @@ pub use preview::Effects;
 pub use question::QuestionRecords;
 pub use request::{KEPT as REQUESTS_KEPT, RequestKey};
 pub use session::Refreshed;
+pub use wake::Listener;
 pub use write::{Committed, Mode, Order, Prepared, Previewed, Written};

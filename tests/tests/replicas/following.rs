@@ -36,7 +36,7 @@ async fn a_removal_is_denied_everywhere() {
         assert!(pair.world.may(&bob, &acme, "users.view").await.allowed(), "one reads one's own writes");
     }
     lags.sort();
-    println!("denied on the other server after {lags:?}");
+    println!("denied on the other server at the latest after {lags:?}");
 }
 
 /// Whoever writes sees it on the same server without a token, whichever server it is.

@@ -175,7 +175,7 @@ mod tests {
     fn what_is_no_token_is_none() {
         let good = Token { incarnation: 1, position: Position::Write(700) }.encode();
         let other = good.replacen('A', "B", 1);
-        for text in ["", "A", "not a token!", &good[..good.len() - 2], &format!("{good}AA"), &other] {
+        for text in ["", "A", "not a token!", good.split_at(good.len() - 2).0, &format!("{good}AA"), &other] {
             assert_eq!(Token::decode(text), None, "{text}");
         }
         assert_eq!(Token::decode(&"A".repeat(MAX_TOKEN + 1)), None);

@@ -44,6 +44,8 @@ pub(super) struct Following {
     started: AtomicU64,
     ended: watch::Sender<Ended>,
     asked: Notify,
+    /// Rung when this server has written something.
+    pub(super) written: Notify,
     fills: Mutex<Vec<Fill>>,
 }
 
@@ -64,6 +66,7 @@ impl Following {
             started: AtomicU64::new(0),
             ended: watch::Sender::default(),
             asked: Notify::new(),
+            written: Notify::new(),
             fills: Mutex::default(),
         }
     }
@@ -86,10 +89,15 @@ impl Following {
         (age > OLD || self.away.load(Ordering::Acquire)).then_some(age)
     }
 
+    /// Does not wait for the next poll.
+    pub(super) fn poll_soon(&self) {
+        self.asked.notify_one();
+    }
+
     /// Waits until a poll that starts after this call has been applied: what was committed before is in memory then.
     pub(super) async fn fresh(&self) -> Result<(), StoreError> {
         let mine = self.started.load(Ordering::SeqCst) + 1;
-        self.asked.notify_one();
+        self.poll_soon();
         let mut ended = self.ended.subscribe();
         loop {
             let Ended { applied, failed } = *ended.borrow_and_update();
@@ -187,7 +195,11 @@ impl Facts {
 
     /// Makes a write that was committed count in memory, before its caller is answered.
     pub(super) async fn catch_up(&self, following: &Following, changes: &[Change]) {
-        if changes.is_empty() || following.fresh().await.is_ok() {
+        if changes.is_empty() {
+            return;
+        }
+        following.written.notify_one();
+        if following.fresh().await.is_ok() {
             return;
         }
         // The feed cannot be read now. What the write changed is not known any more here; what replaced it stands

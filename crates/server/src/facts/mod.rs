@@ -29,6 +29,7 @@ mod moment;
 mod offer;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -106,7 +107,10 @@ impl Facts {
             News::Changes(_) => policies,
         };
         let facts = Arc::new(Self::new(store, policies, moment, Some(Arc::clone(&following))));
-        tokio::spawn(follow::run(Arc::downgrade(&facts), following, follower));
+        let weak = || Arc::downgrade(&facts);
+        tokio::spawn(follow::run(weak(), Arc::clone(&following), follower));
+        tokio::spawn(wake::call(weak(), Arc::clone(&following)));
+        tokio::spawn(wake::listen(weak(), following));
         Ok(facts)
     }
 
