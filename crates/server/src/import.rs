@@ -16,6 +16,7 @@ use mandate_storage::{BatchItem, Judged, StoreError, Then};
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::batch::write_batch;
@@ -42,10 +43,11 @@ pub type Results = Pin<Box<dyn Stream<Item = Result<v1::ImportMembersResponse, S
 /// The caller may not import anything.
 pub async fn import(
     facts: &Arc<Facts>,
+    stopping: CancellationToken,
     request: Request<Streaming<v1::ImportMembersRequest>>,
 ) -> Result<Response<Results>, Error> {
     let standing = Standing::of(request.extensions())?;
-    let import = Import { facts: Arc::clone(facts), standing };
+    let import = Import { facts: Arc::clone(facts), standing, stopping };
     import.actor().await?;
     let (results, receiver) = mpsc::channel(MOST_ROWS);
     tokio::spawn(import.run(Rows { stream: request.into_inner(), end: None }, results));
@@ -56,6 +58,8 @@ pub async fn import(
 struct Import {
     facts: Arc<Facts>,
     standing: Standing,
+    /// Ends the stream between two transactions.
+    stopping: CancellationToken,
 }
 
 /// A row that has been read.
@@ -77,7 +81,11 @@ impl Import {
 
     async fn run(self, mut rows: Rows, results: Sender) {
         loop {
-            let read = match rows.next().await {
+            let next = tokio::select! {
+                () = self.stopping.cancelled() => Err(Error::Stopping.into()),
+                next = rows.next() => next,
+            };
+            let read = match next {
                 Ok(read) if read.is_empty() => return,
                 Ok(read) => read,
                 // INVARIANT: a stream that breaks off ends with an error, never like one that is complete.
@@ -90,8 +98,16 @@ impl Import {
                     Err(error) => return tell(&results, Err(error.into())).await.unwrap_or_default(),
                 };
                 for result in done {
+                    let told = tokio::select! {
+                        biased;
+                        told = tell(&results, Ok(result)) => told,
+                        () = self.stopping.cancelled() => Err(()),
+                    };
                     // Nobody reads any more: what was written stays, and is recognised when it is sent again.
-                    let Ok(()) = tell(&results, Ok(result)).await else { return };
+                    let Ok(()) = told else { return };
+                }
+                if self.stopping.is_cancelled() {
+                    return tell(&results, Err(Error::Stopping.into())).await.unwrap_or_default();
                 }
             }
         }
@@ -159,6 +175,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::SignIn(_)
         | Error::Refused(_)
         | Error::RequestIdReused
+        | Error::Stopping
         | Error::MessageTooLarge
         | Error::Defect(_) => false,
     }

@@ -11,6 +11,7 @@ use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
 use mandate_storage::{Member, MemberFilter};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{self, PersonRule};
@@ -32,13 +33,20 @@ pub struct Memberships {
     facts: Arc<Facts>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
+    stopping: CancellationToken,
 }
 
 impl Memberships {
-    /// The service on these facts; links and initial passwords that are mailed come from the key.
+    /// The service on these facts; links and initial passwords that are mailed come from the key. Streams end when the
+    /// server is stopping.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, mail_key: MailKey, passwords: Arc<Passwords>) -> Self {
-        Self { facts, mail_key, passwords }
+    pub fn new(
+        facts: Arc<Facts>,
+        mail_key: MailKey,
+        passwords: Arc<Passwords>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { facts, mail_key, passwords, stopping }
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -174,7 +182,7 @@ impl MembershipService for Memberships {
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
     ) -> Result<Response<Self::ImportMembersStream>, Status> {
-        Ok(import::import(&self.facts, request).await?)
+        Ok(import::import(&self.facts, self.stopping.clone(), request).await?)
     }
 
     async fn add_member(

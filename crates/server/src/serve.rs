@@ -16,6 +16,7 @@ use mandate_proto::v1::membership_service_server::MembershipServiceServer;
 use mandate_storage::{OpenOptions, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::transport::server::{Router, TcpIncoming};
 use tonic_health::ServingStatus;
@@ -95,6 +96,8 @@ pub struct Running {
     store: Store,
     health: HealthReporter,
     stop: oneshot::Sender<()>,
+    /// Ends streams, which would go on for as long as their clients like.
+    stopping: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     mailer: Mailer,
     _keys: KeyRefresh,
@@ -128,7 +131,8 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key).await?;
+        let stopping = CancellationToken::new();
+        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key, stopping.clone()).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -140,7 +144,7 @@ impl Running {
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, serving, mailer, _keys: keys })
+        Ok(Self { address, store, health, stop, stopping, serving, mailer, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only when the listener fails.
@@ -162,6 +166,7 @@ impl Running {
             // waiting for there.
             self.health.clear_service_status(name).await;
         }
+        self.stopping.cancel();
         // It cannot be told to stop any more when it has ended already.
         let _ = self.stop.send(());
         let drained = tokio::time::timeout(DRAIN, &mut self.serving).await;
@@ -207,10 +212,11 @@ async fn router(
     verifier: &Arc<Verifier>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
+    stopping: CancellationToken,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
     let passwords = Arc::new(Passwords::new()?);
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords);
+    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)

@@ -46,6 +46,11 @@ pub enum Error {
         "this request_id was used for another request; use a new one for each request, and the same only to retry it"
     )]
     RequestIdReused,
+    /// The server is stopping, and a stream cannot go on.
+    #[error(
+        "the server is stopping; what was answered is done, go on from there with another server, or when it is back"
+    )]
+    Stopping,
     /// The message is larger than the server takes.
     #[error("the message is larger than the server takes ({} MiB); split it into several calls", crate::serve::MAX_REQUEST_BYTES >> 20)]
     MessageTooLarge,
@@ -93,6 +98,7 @@ impl From<Error> for tonic::Status {
             Error::Refused(refusal) => refusal::refused(&refusal),
             Error::Store(error) => store::failed(&error),
             Error::RequestIdReused => refusal::reused(&error),
+            Error::Stopping => access::stopping(&error),
             Error::MessageTooLarge => access::too_large(&error),
             Error::Defect(detail) => answer::internal(&detail),
         }
