@@ -26,5 +26,6 @@ pub mod policy;
 pub mod records;
 pub mod refusal;
 pub mod resource;
+pub mod search;
 pub mod session;
 pub mod user;

@@ -2,11 +2,14 @@
 
 use mandate_domain::id::{AccountId, InvitationId};
 use mandate_domain::invitation::{Invitation, InvitationState};
+use mandate_domain::search::Infix;
 
 use crate::error::{StoreError, WriteError, taken};
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
+use crate::search::{Found as _, pattern};
+use crate::statement::{Statement, Value};
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 
 /// The invitation of that id in the account.
@@ -41,14 +44,15 @@ fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
 
 /// Makes the invitation this.
 pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO invitations (id, account, email, state, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
+    let sql = "INSERT INTO invitations (id, account, email, state, search, body, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
                version = excluded.version";
     let (id, account) = (invitation.id.to_string(), invitation.account.to_string());
     let body = encode(invitation)?;
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name()).bind(body)
-            .bind(version).execute(c).await.map(drop)
+        sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name())
+            .bind(invitation.text()).bind(body).bind(version).execute(c).await.map(drop)
     })
     .map_err(|error| taken(error, "a pending invitation of", || invitation.email.clone()))?;
     let sql = "DELETE FROM invitation_roles WHERE invitation = $1";
@@ -68,19 +72,6 @@ pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> R
     Ok(())
 }
 
-/// One text for each filter, so that each is bound to the index that fits it.
-macro_rules! invitations {
-    ($from:literal, $where:literal) => {
-        concat!(
-            "SELECT i.id, i.body FROM ",
-            $from,
-            " WHERE i.account = $1 AND i.id > $2",
-            $where,
-            " ORDER BY i.id LIMIT $3"
-        )
-    };
-}
-
 /// Which invitations to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvitationFilter<'a> {
@@ -93,7 +84,8 @@ pub enum InvitationFilter<'a> {
 }
 
 impl Store {
-    /// A page of an account's invitations, ascending by id, which is in the order they were made in.
+    /// A page of an account's invitations, ascending by id, which is in the order they were made in; those alone whose
+    /// address holds the text, if one is given.
     ///
     /// `after` is the last one of the page before, `limit` the most of this one.
     ///
@@ -103,27 +95,28 @@ impl Store {
         &self,
         account: AccountId,
         filter: InvitationFilter<'_>,
+        search: Option<&Infix>,
         after: Option<InvitationId>,
         limit: u32,
     ) -> Result<Page<Invitation>, StoreError> {
-        let (sql, condition) = match filter {
-            InvitationFilter::All => (invitations!("invitations i", ""), None),
+        let mut page = Statement::new("SELECT i.id, i.body FROM ");
+        match filter {
+            InvitationFilter::All => page.then("invitations i WHERE i.account = ").text(account),
             InvitationFilter::State(state) => {
-                (invitations!("invitations i", " AND i.state = $4"), Some(state.name()))
+                page.then("invitations i WHERE i.account = ").text(account);
+                page.then(" AND i.state = ").text(state.name())
             }
-            InvitationFilter::PendingWithRole(role) => (
-                invitations!(
-                    "invitation_roles r JOIN invitations i ON i.id = r.invitation",
-                    " AND r.account = $1 AND r.name = $4"
-                ),
-                Some(role),
-            ),
+            InvitationFilter::PendingWithRole(role) => {
+                page.then("invitation_roles r JOIN invitations i ON i.id = r.invitation WHERE r.account = ");
+                page.text(account).then(" AND r.name = ").text(role)
+            }
         };
-        let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
-            let query = sqlx::query_as(sql).bind(account.to_string()).bind(&after).bind(rows_for(limit));
-            condition.into_iter().fold(query, |query, value| query.bind(value)).fetch_all(c).await
-        })?;
+        page.then(" AND i.id > ").text(after.map(|id| id.to_string()).unwrap_or_default());
+        if let Some(infix) = search {
+            page.then(" AND i.search LIKE ").text(pattern(infix)).then(r" ESCAPE '\'");
+        }
+        page.then(" ORDER BY i.id LIMIT ").bind(Value::Number(rows_for(limit)));
+        let rows: Vec<(String, String)> = page.rows(self.pools()?).await?;
         Page::of(rows, limit, read)
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private};
+use crate::search;
 use crate::tx::{Pools, on_readers};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -83,6 +84,7 @@ impl Store {
             }
         };
         let incarnation = read_meta(&pools).await?;
+        search::complete(&pools).await?;
         let (guard, mail) = (std::sync::Mutex::new(Some(guard)), Arc::default());
         Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail })))
     }
