@@ -6,7 +6,11 @@
 /// Standard §3.13, toCasefold): `ß`, `ẞ` and `SS` become `ss`, and every sigma `σ`, wherever it stands in a word.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// What a person is found by, folded. The line break, which neither name nor address can hold, keeps an infix from
@@ -80,7 +84,8 @@ mod tests {
 
     #[test]
     fn characters_are_counted_not_bytes() {
-        for (text, good) in [("", false), ("ab", false), ("ßß", false), ("🦀🦀🦀", true), ("a_%", true)] {
+        for (text, good) in [("", false), ("ab", false), ("ßß", false), ("🦀🦀🦀", true), ("a_%", true)]
+        {
             assert_eq!(Infix::new(text).is_some(), good, "{text}");
         }
         assert!(Infix::new(&"ü".repeat(200)).is_some() && Infix::new(&"ü".repeat(201)).is_none());

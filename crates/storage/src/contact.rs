@@ -46,12 +46,15 @@ fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, Sto
 
 /// Makes the contact this.
 pub(crate) async fn put(tx: &mut Tx, contact: &Contact, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO contacts (account, id, email, search, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
-               ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, search = excluded.search, \
-               body = excluded.body, version = excluded.version";
+    let sql = "INSERT INTO contacts (account, id, email, user_id, search, body, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
+               ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, user_id = excluded.user_id, \
+               search = excluded.search, body = excluded.body, version = excluded.version";
     let (account, id, body) = (contact.account.to_string(), contact.id.to_string(), encode(contact)?);
+    let user = contact.user.map(|user| user.to_string());
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(contact.text()).bind(body).bind(version)
+        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(user).bind(contact.text()).bind(body)
+            .bind(version)
             .execute(c).await.map(drop)
     })
     .map_err(|error| {

@@ -58,6 +58,8 @@ fn create(context: Context<'_>, account: AccountId, born: &Born<'_>) -> Result<V
         display_name: born.display_name.to_owned(),
         details: born.details.to_owned(),
         permissions: stored_permissions(scene.policy, &rule.at_birth),
+        user: None,
+        activation: None,
         created_at: context.now,
         updated_at: context.now,
     })])

@@ -1,7 +1,7 @@
 //! Contacts.
 
 use mandate_domain::command::Command;
-use mandate_domain::contact::Contact;
+use mandate_domain::contact::{Contact, Login};
 use mandate_domain::id::{AccountId, ContactId};
 use mandate_proto::v1;
 
@@ -154,7 +154,19 @@ pub fn update(message: v1::UpdateContactRequest) -> Result<(ContactOf, Command),
 /// A contact as messages have it.
 #[must_use]
 pub fn to_message(contact: Contact) -> v1::Contact {
-    let Contact { account, id, email, display_name, details, permissions, created_at, updated_at } = contact;
+    let login = to_login(contact.login());
+    let Contact {
+        account,
+        id,
+        email,
+        display_name,
+        details,
+        permissions,
+        user,
+        activation,
+        created_at,
+        updated_at,
+    } = contact;
     v1::Contact {
         id: id.to_string(),
         account: account.to_string(),
@@ -164,5 +176,16 @@ pub fn to_message(contact: Contact) -> v1::Contact {
         permissions,
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
+        user: user.map(|user| user.to_string()).unwrap_or_default(),
+        login: login.into(),
+        invitation: activation.map(|invitation| invitation.to_string()).unwrap_or_default(),
+    }
+}
+
+fn to_login(login: Login) -> v1::ContactLogin {
+    match login {
+        Login::None => v1::ContactLogin::None,
+        Login::Pending => v1::ContactLogin::Pending,
+        Login::Active => v1::ContactLogin::Active,
     }
 }
