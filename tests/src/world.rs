@@ -22,6 +22,7 @@ mod groups;
 mod identity;
 mod invitations;
 mod party;
+mod people;
 mod question;
 
 use std::collections::BTreeMap;
@@ -80,7 +81,8 @@ impl World {
     /// Makes a person known whose logins are those of another issuer.
     pub async fn person_with_logins(&self, name: &str, identities: Vec<Identity>) -> User {
         let email = format!("{}@example.com", name.to_lowercase().replace(' ', "."));
-        let request = CreateUserRequest { email, display_name: name.to_owned(), identities };
+        let request =
+            CreateUserRequest { email, display_name: name.to_owned(), identities, ..Default::default() };
         let answer = self.operator().identity().create_user(request).await;
         answer.expect("a new person").into_inner().user.expect("the person")
     }

@@ -42,6 +42,9 @@ impl Authz {
         if is_invisible(party, &known) {
             return Ok(convert::to_denial(Reason::NotAMember));
         }
+        if let Who::User(user) = who {
+            self.facts.note(account, user, known.member.as_ref());
+        }
         let decision = decide(&known.question(ask, known.permission(&permission)));
         Ok(convert::to_answer(decision, &known, ask, &permission))
     }
@@ -88,6 +91,9 @@ impl Authz {
         if is_invisible(party, &known) {
             let reason = convert::to_reason(Reason::NotAMember).into();
             return Ok(v1::LookupPermissionsResponse { reason, ..Default::default() });
+        }
+        if party.person() == Some(ask.user) {
+            self.facts.note(account, ask.user, known.member.as_ref());
         }
         Ok(everything(&known, ask))
     }
@@ -143,7 +149,7 @@ fn everything(known: &Known, ask: Ask<'_>) -> v1::LookupPermissionsResponse {
 /// Whether a role of the member holds it on assigned resources, or on their own.
 fn is_held_on_some(known: &Known, permission: &Permission) -> bool {
     let (Some(account), Some(member)) = (&known.account, &known.member) else { return false };
-    let counting = member.roles.difference(account.fact.idle_roles);
+    let counting = member.fact.roles.difference(account.fact.idle_roles);
     !counting.intersection(permission.by_role_assigned.union(permission.by_role_own)).is_empty()
 }
 

@@ -81,6 +81,7 @@ impl SignIns {
         let committed =
             write(&self.facts, Actor::Person { user, through: None }, command).await.map_err(opaque)?;
         let session = session_of(committed.plan.changes).ok_or_else(no_session)?;
+        self.facts.note_sign_in(user);
         let tokens = self.tokens(&session, refresh_token)?;
         Ok(v1::SignInResponse { tokens: Some(tokens), user: user.to_string() })
     }

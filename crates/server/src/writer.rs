@@ -17,11 +17,16 @@ use crate::facts::Facts;
 /// # Errors
 /// The refusal of the rules, or what kept the store from writing.
 pub async fn write(facts: &Arc<Facts>, actor: Actor, command: Command) -> Result<Committed, Error> {
-    let facts = Arc::clone(facts);
-    match tokio::spawn(async move { carry_out(&facts, &actor, &command).await }).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::Defect(format!("a write broke off: {error}"))),
+    let active = command.account().zip(actor.user());
+    let task = tokio::spawn({
+        let facts = Arc::clone(facts);
+        async move { carry_out(&facts, &actor, &command).await }
+    });
+    let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
+    if let Some((account, user)) = active {
+        facts.note_change(account, user);
     }
+    result
 }
 
 async fn carry_out(facts: &Facts, actor: &Actor, command: &Command) -> Result<Committed, Error> {

@@ -40,7 +40,8 @@ pub(crate) async fn by_email(
     row.map(|row| read(account, row)).transpose()
 }
 
-fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, StoreError> {
+/// Reads a row of `id` and `body`.
+pub(crate) fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, StoreError> {
     decode("contacts", || format!("{account}/{id}"), &body)
 }
 

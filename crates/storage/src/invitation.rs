@@ -1,6 +1,6 @@
 //! Invitations, and the roles that pending ones offer.
 
-use mandate_domain::id::{AccountId, InvitationId};
+use mandate_domain::id::{AccountId, ContactId, InvitationId};
 use mandate_domain::invitation::{Invitation, InvitationState};
 use mandate_domain::search::Infix;
 
@@ -38,7 +38,8 @@ pub(crate) async fn pending(
     row.map(read).transpose()
 }
 
-fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
+/// Reads a row of `id` and `body`.
+pub(crate) fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
     decode("invitations", || id, &body)
 }
 
@@ -72,20 +73,21 @@ pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> R
     Ok(())
 }
 
-/// Which invitations to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvitationFilter<'a> {
-    /// All of them.
-    All,
+/// Which invitations to list. All conditions hold at once; none lists all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InvitationFilter<'a> {
     /// Those in this state.
-    State(InvitationState),
+    pub state: Option<InvitationState>,
     /// Pending ones that offer this account role.
-    PendingWithRole(&'a str),
+    pub pending_with_role: Option<&'a str>,
+    /// Those whose address holds this text.
+    pub search: Option<&'a Infix>,
+    /// Those that activate no contact's login, or that of a contact with a greater id than this.
+    pub beyond: Option<ContactId>,
 }
 
 impl Store {
-    /// A page of an account's invitations, ascending by id, which is in the order they were made in; those alone whose
-    /// address holds the text, if one is given.
+    /// A page of an account's invitations, ascending by id, which is in the order they were made in.
     ///
     /// `after` is the last one of the page before, `limit` the most of this one.
     ///
@@ -95,25 +97,26 @@ impl Store {
         &self,
         account: AccountId,
         filter: InvitationFilter<'_>,
-        search: Option<&Infix>,
         after: Option<InvitationId>,
         limit: u32,
     ) -> Result<Page<Invitation>, StoreError> {
         let mut page = Statement::new("SELECT i.id, i.body FROM ");
-        match filter {
-            InvitationFilter::All => page.then("invitations i WHERE i.account = ").text(account),
-            InvitationFilter::State(state) => {
-                page.then("invitations i WHERE i.account = ").text(account);
-                page.then(" AND i.state = ").text(state.name())
-            }
-            InvitationFilter::PendingWithRole(role) => {
+        match filter.pending_with_role {
+            None => page.then("invitations i WHERE i.account = ").text(account),
+            Some(role) => {
                 page.then("invitation_roles r JOIN invitations i ON i.id = r.invitation WHERE r.account = ");
                 page.text(account).then(" AND r.name = ").text(role)
             }
         };
+        if let Some(state) = filter.state {
+            page.then(" AND i.state = ").text(state.name());
+        }
         page.then(" AND i.id > ").text(after.map(|id| id.to_string()).unwrap_or_default());
-        if let Some(infix) = search {
+        if let Some(infix) = filter.search {
             page.then(" AND i.search LIKE ").text(pattern(infix)).then(r" ESCAPE '\'");
+        }
+        if let Some(contact) = filter.beyond {
+            page.then(" AND (i.contact IS NULL OR i.contact > ").text(contact).then(")");
         }
         page.then(" ORDER BY i.id LIMIT ").bind(Value::Number(rows_for(limit)));
         let rows: Vec<(String, String)> = page.rows(self.pools()?).await?;

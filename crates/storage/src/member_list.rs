@@ -1,6 +1,6 @@
 //! Members as lists have them: with what people call them, and when they were last active.
 
-use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::membership::{MemberState, Membership};
 use mandate_domain::search::Infix;
 use mandate_domain::user::User;
@@ -23,6 +23,8 @@ pub struct MemberFilter<'a> {
     pub search: Option<&'a Infix>,
     /// Those who were not active at this time or later: microseconds since the Unix epoch.
     pub last_active_before: Option<i64>,
+    /// Those who are no contact of the account, or one with a greater id than this.
+    pub beyond: Option<ContactId>,
 }
 
 /// A member, with what people call them.
@@ -41,11 +43,12 @@ pub struct Member {
 }
 
 /// A membership's user and body, the user's body, and when the member was last active.
-type Row = (String, String, String, Option<i64>);
+pub(crate) type Row = (String, String, String, Option<i64>);
 
 /// A [`Row`] for each account and user of the query that stands between these two, which are few.
-const ROWS_OF: &str = "SELECT k.user_id, m.body, u.body, a.at FROM (";
-const ASCENDING: &str = ") k JOIN memberships m ON m.account = k.account AND m.user_id = k.user_id \
+pub(crate) const ROWS_OF: &str = "SELECT k.user_id, m.body, u.body, a.at FROM (";
+/// The end of it.
+pub(crate) const ASCENDING: &str = ") k JOIN memberships m ON m.account = k.account AND m.user_id = k.user_id \
     JOIN users u ON u.id = k.user_id \
     LEFT JOIN member_activity a ON a.account = k.account AND a.user_id = k.user_id ORDER BY k.user_id";
 
@@ -57,7 +60,11 @@ impl Member {
         Self { membership, email, display_name, avatar_url, last_active }
     }
 
-    fn read(account: AccountId, (user, body, profile, last_active): Row) -> Result<Self, StoreError> {
+    /// Reads a row.
+    pub(crate) fn read(
+        account: AccountId,
+        (user, body, profile, last_active): Row,
+    ) -> Result<Self, StoreError> {
         let membership = decode("memberships", || format!("{account}/{user}"), &body)?;
         Ok(Self::new(membership, decode("users", || user, &profile)?, last_active))
     }
@@ -93,6 +100,14 @@ impl MemberFilter<'_> {
                  WHERE a.account = p.account AND a.user_id = p.user_id), 0) < ",
             );
             page.bind(Value::Number(before));
+        }
+        if let Some(contact) = self.beyond {
+            // No id is greater than a tilde.
+            page.then(
+                " AND COALESCE((SELECT c.id FROM contacts c \
+                 WHERE c.account = p.account AND c.user_id = p.user_id), '~') > ",
+            );
+            page.text(contact);
         }
         page.then(" ORDER BY p.user_id LIMIT ").bind(Value::Number(rows_for(limit))).then(ASCENDING);
         page

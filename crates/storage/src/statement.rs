@@ -50,6 +50,16 @@ impl Statement {
         self.bind(Value::Text(text.to_string()))
     }
 
+    /// The same for a JSON array of texts: goes on with a query of one column.
+    pub(crate) fn texts(&mut self, pools: &Pools, array: String) -> &mut Self {
+        match pools {
+            Pools::Sqlite { .. } => self.then("SELECT value FROM json_each(").text(array).then(")"),
+            Pools::Postgres(_) => {
+                self.then("SELECT json_array_elements_text(CAST(").text(array).then(" AS JSON))")
+            }
+        }
+    }
+
     /// Every row of it, outside of any transaction.
     pub(crate) async fn rows<T>(self, pools: &Pools) -> Result<Vec<T>, StoreError>
     where

@@ -158,7 +158,7 @@ on_both_engines! {
         let user = |email: &str, name: &str| CreateUserRequest {
             email: email.to_owned(),
             display_name: name.to_owned(),
-            identities: vec![],
+            ..CreateUserRequest::default()
         };
         for (email, name, path) in [
             (&*format!("{}@example.com", "a".repeat(250)), "A", "email"),

@@ -9,6 +9,7 @@
 pub mod account;
 pub mod activity;
 pub mod authz;
+mod avatar;
 pub mod contact;
 pub mod credential;
 mod fields;
@@ -20,6 +21,7 @@ pub mod mail;
 pub mod membership;
 pub mod ownership;
 pub mod page;
+pub mod people;
 pub mod resource;
 #[cfg(test)]
 mod tests;

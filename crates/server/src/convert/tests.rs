@@ -186,6 +186,7 @@ fn logins_are_told_apart_byte_by_byte_and_named_once() {
             email: "a@example.com".into(),
             display_name: "n".into(),
             identities: subjects.iter().map(login).collect(),
+            ..Default::default()
         })
     };
     assert!(create(&["a", "A"]).is_ok());

@@ -63,7 +63,7 @@ impl Client {
     /// Makes a person known, as the operator, and returns the user's id.
     pub(super) async fn create_user(&self, name: &str) -> anyhow::Result<String> {
         let request =
-            CreateUserRequest { email: address(name), display_name: name.to_owned(), identities: Vec::new() };
+            CreateUserRequest { email: address(name), display_name: name.to_owned(), ..Default::default() };
         let answer = IdentityServiceClient::new(self.channel.clone())
             .create_user(with(&self.operator, request)?)
             .await
