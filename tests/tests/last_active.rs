@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mandate_proto::v1::{
-    Account, CheckRequest, DecisionReason as Reason, ListActivityRequest, ListMembersRequest, Member, Subject, User, subject,
+    Account, CheckRequest, DecisionReason as Reason, ListActivityRequest, ListMembersRequest, Member,
+    Subject, User, subject,
 };
 use mandate_tests::{Engine, Fixture, Server, World, dump, on_both_engines};
 use prost_types::Timestamp;

@@ -17,7 +17,11 @@ use crate::facts::Facts;
 /// # Errors
 /// The refusal of the rules, or what kept the store from writing.
 pub async fn write(facts: &Arc<Facts>, actor: Actor, command: Command) -> Result<Committed, Error> {
-    let active = command.account().zip(actor.user());
+    let account = match &command {
+        Command::CreateAccount { id, .. } => Some(*id),
+        command => command.account(),
+    };
+    let active = account.zip(actor.user());
     let task = tokio::spawn({
         let facts = Arc::clone(facts);
         async move { carry_out(&facts, &actor, &command).await }
