@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::UserId;
+use crate::id::{AccountId, InvitationId, PasswordId, UserId};
 
 /// A text that is stored in one column of one table and nowhere else: it has no serialized form, so that
 /// neither the change feed nor the activity log can carry it, and none that a log could show.
@@ -55,9 +55,32 @@ pub enum CredentialKind {
     Initial {
         /// When it stops to be good for anything.
         expires_at: i64,
+        /// The activation of a contact's login that it was made up for, which setting another password accepts.
+        #[serde(default)]
+        activation: Option<Activation>,
     },
     /// The user did.
     Own,
+}
+
+/// The activation of a contact's login that an initial password belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    /// The account.
+    pub account: AccountId,
+    /// Its invitation.
+    pub invitation: InvitationId,
+}
+
+/// An initial password that was made up ahead of a plan, which says whether anybody gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitialPassword {
+    /// Which one it is. The password itself is derived from it when the mail is sent.
+    pub id: PasswordId,
+    /// Its hash in the PHC string format (Argon2id).
+    pub hash: Secret,
+    /// The id of whoever gets it if the address is nobody's yet.
+    pub newcomer: UserId,
 }
 
 /// How long an initial password is good.
@@ -74,7 +97,7 @@ impl Credential {
     #[must_use]
     pub fn is_good_at(&self, now: i64) -> bool {
         match self.kind {
-            CredentialKind::Initial { expires_at } => now < expires_at,
+            CredentialKind::Initial { expires_at, .. } => now < expires_at,
             CredentialKind::Own => true,
         }
     }

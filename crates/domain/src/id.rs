@@ -127,6 +127,8 @@ ids! {
     InvitationId, "inv_", "an invitation";
     /// The id of a session.
     SessionId, "ses_", "a session";
+    /// The id of an initial password: which one it is of all that were ever made up, and no secret.
+    PasswordId, "pwd_", "an initial password";
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Actor, NewAssignment};
-use crate::id::{AccountId, InvitationId, UserId};
+use crate::id::{AccountId, ContactId, InvitationId, PasswordId, UserId};
 use crate::mail::Locale;
 
 /// An invitation as it is stored and as the change feed carries it.
@@ -35,6 +35,12 @@ pub struct Invitation {
     pub locale: Locale,
     /// The member whose address this one is to replace (RE-10).
     pub replaces: Option<Replaced>,
+    /// The contact whose login it activates (IX-02).
+    #[serde(default)]
+    pub contact: Option<ContactId>,
+    /// How whoever was invited proves that the address is theirs. Who invites is not told which (IX-10).
+    #[serde(default)]
+    pub proof: Proof,
     /// When it was made: microseconds since the Unix epoch.
     pub created_at: i64,
     /// When it was last changed: microseconds since the Unix epoch.
@@ -49,6 +55,22 @@ pub enum Inviter {
     Person(UserId),
     /// A platform operator, by the name the activity log keeps.
     Operator(String),
+}
+
+/// How whoever was invited proves that the address is theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// They follow the link that was mailed.
+    #[default]
+    Link,
+    /// They sign in with the initial password that was mailed, and set one of their own.
+    InitialPassword {
+        /// Who they are, made known for it.
+        user: UserId,
+        /// Which password it is.
+        password: PasswordId,
+    },
 }
 
 /// What became of an invitation. All but the first are final.

@@ -1,10 +1,10 @@
 //! Outgoing mail, as a plan asks for it. It commits with the changes that cause it and holds no secret:
-//! the link of an invitation is derived when the mail is sent.
+//! the link of an invitation and an initial password are derived when the mail is sent.
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, AttributeValue};
-use crate::id::{AccountId, InvitationId};
+use crate::id::{AccountId, InvitationId, PasswordId};
 use crate::policy::model::Policy;
 
 /// The languages that mail is written in.
@@ -85,6 +85,15 @@ pub enum MailContent {
         /// When the link expires: microseconds since the Unix epoch.
         expires_at: i64,
     },
+    /// An initial password to sign in with for the first time (IX-10).
+    InitialPassword {
+        /// Which password: an earlier one is dead.
+        password: PasswordId,
+        /// Why it is sent.
+        occasion: Occasion,
+        /// When it stops to be good: microseconds since the Unix epoch.
+        expires_at: i64,
+    },
     /// The recipient is no member any more.
     MemberRemoved,
     /// The recipient's roles are others than before.
@@ -101,12 +110,26 @@ pub enum MailContent {
     },
 }
 
+/// Why an initial password is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// The recipient's login was activated.
+    Activated {
+        /// By whom, as people call them; `None`: the platform's operator.
+        by: Option<String>,
+    },
+    /// Somebody set off a new one.
+    Renewed,
+}
+
 impl MailContent {
     /// The word by which the outbox names this kind of mail.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Invitation { .. } => "invitation",
+            Self::InitialPassword { .. } => "initial_password",
             Self::MemberRemoved => "member_removed",
             Self::RolesChanged { .. } => "roles_changed",
             Self::Billing { .. } => "billing",

@@ -75,6 +75,8 @@ pub enum Key {
     Invitation(AccountId, InvitationId),
     /// The pending invitation of this e-mail address.
     PendingInvitation(AccountId, String),
+    /// Every pending invitation of this e-mail address, in whatever account. Not locked: see `plan/identity.rs`.
+    PendingInvitationsTo(String),
     /// A user to write to, as they are: not locked, since an e-mail address never changes (IX-11).
     Recipient(UserId),
     /// Every active member who holds this account role, by user id.
@@ -121,6 +123,8 @@ pub enum Record {
     Users(Vec<UserId>),
     /// For `Invitation` and `PendingInvitation`.
     Invitation(Option<Invitation>),
+    /// For `PendingInvitationsTo`.
+    Invitations(Vec<Invitation>),
     /// For `ActiveHolders`.
     People(Vec<User>),
     /// For `Credential`.
@@ -268,6 +272,9 @@ impl Records {
     lookup!(
         /// The pending invitation of that e-mail address.
         pending_invitation(account: AccountId, email: &str) -> Option<&Invitation>, Key::PendingInvitation(account, email.to_owned()), Record::Invitation(found) => found.as_ref());
+    lookup!(
+        /// Every pending invitation of the e-mail address, in whatever account.
+        pending_invitations_to(email: &str) -> &[Invitation], Key::PendingInvitationsTo(email.to_owned()), Record::Invitations(all) => all.as_slice());
     lookup!(
         /// A user to whom mail goes.
         recipient(id: UserId) -> Option<&User>, Key::Recipient(id), Record::User(user) => user.as_ref());

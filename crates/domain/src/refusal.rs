@@ -115,6 +115,13 @@ pub enum Refusal {
         "whoever invited you may not offer this access any more; ask another member of the account for a new invitation"
     )]
     InviterMayNot,
+    /// An initial password is nothing for whoever has a way to sign in, or an account, beside this one (IX-10).
+    /// Which of these it is, is not told.
+    #[error(
+        "user {0} has a password of their own choosing, another way to sign in, or another account; \
+         only they can change their password"
+    )]
+    PasswordNotResettable(crate::id::UserId),
     /// What the command is about is in a state in which it cannot be done.
     #[error("{0}")]
     WrongState(String),

@@ -1,5 +1,5 @@
-//! The key that links in mails are derived from. It lies outside of the database: whoever reads tables, outbox or
-//! backups of them can follow no link.
+//! The key that links and initial passwords in mails are derived from. It lies outside of the database: whoever reads
+//! tables, outbox or backups of them can follow no link and sign in as nobody.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mandate_domain::id::InvitationId;
+use mandate_domain::id::{InvitationId, PasswordId};
 
 /// The key's file in the data folder: 32 random bytes in base64url.
 pub const MAIL_KEY_FILE: &str = "mail-secret.key";
@@ -23,6 +23,16 @@ const MAX_FILE_BYTES: u64 = 1024;
 
 /// Keeps tokens of this kind from being those of another one made with the same key.
 const PURPOSE: &[u8] = b"mandate invitation v1";
+
+/// The same for initial passwords.
+const PASSWORD_PURPOSE: &[u8] = b"mandate initial password v1";
+
+/// What letters and digits an initial password has: none that people take for another (Crockford's base 32).
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Letters and digits of an initial password, of 5 bits each, and of each of the groups in which it is written.
+const PASSWORD_LETTERS: usize = 20;
+const GROUP_LETTERS: usize = 5;
 
 /// Why the key can be neither read nor made.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +72,7 @@ pub enum MailKeyError {
     NoRandomness,
 }
 
-/// Derives and recognises the tokens of invitations: `inv_….PROOF`, where the proof is HMAC-SHA-256 over id and
+/// Derives initial passwords, and derives and recognises the tokens of invitations: `inv_….PROOF`, where the proof is HMAC-SHA-256 over id and
 /// generation in base64url, 256 bits that nobody without the key can guess.
 #[derive(Clone)]
 pub struct MailKey(hmac::Key);
@@ -99,6 +109,22 @@ impl MailKey {
     pub fn token(&self, invitation: InvitationId, generation: u32) -> String {
         let proof = hmac::sign(&self.0, &signed(invitation, generation));
         format!("{invitation}.{}", URL_SAFE_NO_PAD.encode(proof.as_ref()))
+    }
+
+    /// An initial password: 100 bits that nobody without the key can guess, in groups that can be typed, 23 characters
+    /// (IX-10).
+    #[must_use]
+    pub fn initial_password(&self, id: PasswordId) -> String {
+        let bits = hmac::sign(&self.0, &[PASSWORD_PURPOSE, &id.bits().to_be_bytes()].concat());
+        let mut text = String::with_capacity(PASSWORD_LETTERS + PASSWORD_LETTERS / GROUP_LETTERS);
+        for (place, byte) in bits.as_ref().iter().take(PASSWORD_LETTERS).enumerate() {
+            if place > 0 && place % GROUP_LETTERS == 0 {
+                text.push('-');
+            }
+            // 256 is a multiple of 32: no letter is likelier than another.
+            text.extend(ALPHABET.get(usize::from(byte % 32)).map(|letter| char::from(*letter)));
+        }
+        text
     }
 
     /// The invitation that a token says it is of. That proves nothing: see [`Self::proves`].
@@ -196,6 +222,21 @@ mod tests {
         {
             assert!(!key.proves(broken, id, 1), "{broken}");
         }
+    }
+
+    #[test]
+    fn an_initial_password_is_its_own_ids_alone() {
+        let (key, other) = (MailKey::from_bytes(&[7; 32]), MailKey::from_bytes(&[8; 32]));
+        let (id, another) = (PasswordId::from_bits(1), PasswordId::from_bits(2));
+        let password = key.initial_password(id);
+        assert_eq!(password, key.initial_password(id));
+        assert_ne!(password, key.initial_password(another));
+        assert_ne!(password, other.initial_password(id));
+        assert_eq!(password.len(), 23);
+        assert!(password.split('-').all(|group| group.len() == 5), "{password}");
+        // Neither is part of the other, though both come from one key and the same bits.
+        let token = key.token(InvitationId::from_bits(1), 1);
+        assert!(!token.contains(&password.replace('-', "")), "{password} {token}");
     }
 
     #[test]

@@ -15,6 +15,6 @@ mod transport;
 
 pub use key::{MAIL_KEY_FILE, MailKey, MailKeyError};
 pub use message::Envelope;
-pub use render::{RenderError, Rendered, Renderer};
+pub use render::{Pages, RenderError, Rendered, Renderer};
 pub use smtp::{Smtp, SmtpConfigError};
 pub use transport::{Lasting, SendError, Transport};

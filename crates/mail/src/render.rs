@@ -1,7 +1,7 @@
 //! Texts: one template for each kind of mail and language (`templates/`), its first line the subject. The HTML form
 //! has the same paragraphs.
 
-use mandate_domain::mail::{Locale, Mail, MailContent};
+use mandate_domain::mail::{Locale, Mail, MailContent, Occasion};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use time::{Month, OffsetDateTime};
 
@@ -28,26 +28,35 @@ pub struct Rendered {
 pub struct Renderer {
     templates: Environment<'static>,
     key: MailKey,
-    link: Option<String>,
+    pages: Pages,
+}
+
+/// Where the recipients of mails go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pages {
+    /// The page where invitations are accepted: the token is appended. `None`: a mail holds the token alone, for a page
+    /// that asks for it.
+    pub accept: Option<String>,
+    /// The page where people sign in. `None`: a mail with an initial password names none.
+    pub sign_in: Option<String>,
 }
 
 macro_rules! templates {
     ($($name:literal)+) => { [$(($name, include_str!(concat!("../templates/", $name))),)+] };
 }
 
-const TEMPLATES: [(&str, &str); 9] = templates![
+const TEMPLATES: [(&str, &str); 11] = templates![
     "layout.html"
-    "en/invitation.txt" "en/member_removed.txt" "en/roles_changed.txt" "en/billing.txt"
-    "de/invitation.txt" "de/member_removed.txt" "de/roles_changed.txt" "de/billing.txt"
+    "en/invitation.txt" "en/initial_password.txt" "en/member_removed.txt" "en/roles_changed.txt" "en/billing.txt"
+    "de/invitation.txt" "de/initial_password.txt" "de/member_removed.txt" "de/roles_changed.txt" "de/billing.txt"
 ];
 
 impl Renderer {
-    /// Writes links as `link` followed by the token; `None`: the mail holds the token alone, for a page that asks
-    /// for it.
+    /// Writes mails that lead to these pages.
     ///
     /// # Errors
     /// [`RenderError`] for a template that is not well formed.
-    pub fn new(key: MailKey, link: Option<String>) -> Result<Self, RenderError> {
+    pub fn new(key: MailKey, pages: Pages) -> Result<Self, RenderError> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.set_auto_escape_callback(|name| match name {
@@ -57,7 +66,7 @@ impl Renderer {
         for (name, source) in TEMPLATES {
             templates.add_template(name, source)?;
         }
-        Ok(Self { templates, key, link })
+        Ok(Self { templates, key, pages })
     }
 
     /// The key that the tokens are derived from.
@@ -66,7 +75,7 @@ impl Renderer {
         &self.key
     }
 
-    /// The text of a mail. That of an invitation holds its secret.
+    /// The text of a mail. Those of an invitation and of an initial password hold their secret.
     ///
     /// # Errors
     /// [`RenderError`].
@@ -77,9 +86,20 @@ impl Renderer {
         let values = match content {
             MailContent::Invitation { invitation, generation, inviter, expires_at } => {
                 let token = self.key.token(*invitation, *generation);
-                let link = self.link.as_ref().map(|link| format!("{link}{token}"));
+                let link = self.pages.accept.as_ref().map(|link| format!("{link}{token}"));
                 address.clone_from(&link);
                 context! { account => account_name, inviter, link, token, expires => date(*locale, *expires_at) }
+            }
+            MailContent::InitialPassword { password, occasion, expires_at } => {
+                let password = self.key.initial_password(*password);
+                let page = self.pages.sign_in.clone();
+                address.clone_from(&page);
+                let (renewed, by) = match occasion {
+                    Occasion::Activated { by } => (false, by.clone()),
+                    Occasion::Renewed => (true, None),
+                };
+                let expires = date(*locale, *expires_at);
+                context! { account => account_name, recipient, page, password, renewed, by, expires }
             }
             MailContent::MemberRemoved => context! { account => account_name, name },
             MailContent::RolesChanged { roles } => context! { account => account_name, name, roles },
@@ -129,13 +149,17 @@ fn german(month: Month) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use mandate_domain::id::{AccountId, InvitationId};
+    use mandate_domain::id::{AccountId, InvitationId, PasswordId};
 
     use super::*;
 
     fn renderer(link: Option<&str>) -> Renderer {
         let folder = tempfile::tempdir().unwrap();
-        Renderer::new(MailKey::load_or_create(folder.path()).unwrap(), link.map(str::to_owned)).unwrap()
+        let pages = Pages {
+            accept: link.map(str::to_owned),
+            sign_in: link.map(|_| "https://app.example.com/sign-in".to_owned()),
+        };
+        Renderer::new(MailKey::load_or_create(folder.path()).unwrap(), pages).unwrap()
     }
 
     fn mail(locale: Locale, content: MailContent) -> Mail {
@@ -158,10 +182,17 @@ mod tests {
         }
     }
 
+    fn initial_password(occasion: Occasion) -> MailContent {
+        let expires_at = 1_772_496_000_000_000;
+        MailContent::InitialPassword { password: PasswordId::from_bits(1), occasion, expires_at }
+    }
+
     #[test]
     fn every_kind_of_mail_has_a_text_in_every_language() {
         let contents = [
             invitation(),
+            initial_password(Occasion::Activated { by: Some("Bob <b>".to_owned()) }),
+            initial_password(Occasion::Renewed),
             MailContent::MemberRemoved,
             MailContent::RolesChanged { roles: vec!["Admin".to_owned()] },
             MailContent::Billing {
@@ -192,5 +223,19 @@ mod tests {
         let token = without.key().token(InvitationId::from_bits(1), 3);
         let Rendered { text, .. } = without.render(&mail(Locale::En, invitation())).unwrap();
         assert!(text.contains(&format!("code:\n\n{token}\n")) && text.contains("3 March 2026"), "{text}");
+    }
+
+    #[test]
+    fn an_initial_password_stands_with_the_address_and_the_page() {
+        let with = renderer(Some("https://app.example.com/join?token="));
+        let password = with.key().initial_password(PasswordId::from_bits(1));
+        let activated = initial_password(Occasion::Activated { by: Some("Bob".to_owned()) });
+        let Rendered { text, html, .. } = with.render(&mail(Locale::En, activated.clone())).unwrap();
+        assert!(text.contains(&format!("\n{password}\n")) && text.contains("ada@example.com"), "{text}");
+        assert!(text.contains("\nhttps://app.example.com/sign-in\n") && text.contains("Bob"), "{text}");
+        assert!(html.contains(&password) && html.contains("href="), "{html}");
+        let without = renderer(None);
+        let Rendered { text, html, .. } = without.render(&mail(Locale::De, activated)).unwrap();
+        assert!(!text.contains("http") && !html.contains("href") && text.contains("3. März 2026"), "{text}");
     }
 }

@@ -129,6 +129,8 @@ rules! {
     LIST_CONTACTS = "/mandate.v1.MembershipService/ListContacts", &[Scope::AccountsRead], Needs(Op::ContactGet);
     UPDATE_CONTACT = "/mandate.v1.MembershipService/UpdateContact", &[], Needs(Op::ContactUpdate);
     DELETE_CONTACT = "/mandate.v1.MembershipService/DeleteContact", &[], Needs(Op::ContactUpdate);
+    ACTIVATE_CONTACT = "/mandate.v1.MembershipService/ActivateContact", &[], Needs(Op::ContactActivate);
+    RESET_INITIAL_PASSWORD = "/mandate.v1.MembershipService/ResetInitialPassword", &[], Needs(Op::PasswordReset);
     INVITE_MEMBER = "/mandate.v1.MembershipService/InviteMember", &[], Needs(Op::MemberInvite);
     REPLACE_MEMBER_EMAIL = "/mandate.v1.MembershipService/ReplaceMemberEmail", &[], Needs(Op::MemberReplaceEmail);
     GET_INVITATION = "/mandate.v1.MembershipService/GetInvitation", &[Scope::AccountsRead], Needs(Op::MemberGet);

@@ -123,7 +123,7 @@ fn is_invisible(party: Party, known: &Known) -> bool {
 }
 
 /// What a subject may do, and how much of each module that is.
-fn everything(known: &Known, ask: Ask<'_>) -> v1::LookupPermissionsResponse {
+pub(crate) fn everything(known: &Known, ask: Ask<'_>) -> v1::LookupPermissionsResponse {
     let reason = belongs(&known.question(ask, None)).err();
     let Some(policy) = known.policy() else {
         let reason = reason.unwrap_or(Reason::PolicyUnavailable);

@@ -13,6 +13,7 @@ use crate::caller::Call;
 use crate::convert::identity;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::passwords::Passwords;
 use crate::sign_in::SignIns;
 use crate::users;
 
@@ -25,12 +26,10 @@ pub struct Identities {
 
 impl Identities {
     /// The service on these facts, with tokens signed by this key.
-    ///
-    /// # Errors
-    /// [`Error::Defect`] when the system gives no random numbers.
-    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>) -> Result<Self, Error> {
-        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), key)?);
-        Ok(Self { facts, sign_ins })
+    #[must_use]
+    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>, passwords: Arc<Passwords>) -> Self {
+        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), key, passwords));
+        Self { facts, sign_ins }
     }
 
     async fn caller<T>(&self, request: Request<T>) -> Result<(Call, T), Error> {

@@ -9,7 +9,7 @@ use mandate_domain::records::{Key, Record};
 use mandate_domain::refusal::Refusal;
 use mandate_mail::MailKey;
 use mandate_proto::v1;
-use mandate_storage::{InvitationFilter, Member, MemberFilter};
+use mandate_storage::{Committed, InvitationFilter, Member, MemberFilter};
 
 use crate::access;
 use crate::account::exists;
@@ -75,7 +75,11 @@ impl Memberships {
         command: Command,
     ) -> Result<Option<v1::Invitation>, Error> {
         let name = command.name();
-        let committed = write(self.facts(), call.actor(), command).await?;
+        Self::left(write(self.facts(), call.actor(), command).await?, name)
+    }
+
+    /// The invitation as a write left it.
+    pub(crate) fn left(committed: Committed, name: &str) -> Result<Option<v1::Invitation>, Error> {
         // The last one: another may have made room for it.
         let left = committed.plan.changes.into_iter().rev().find_map(|change| match change {
             Change::Invitation(invitation) => Some(invitation),

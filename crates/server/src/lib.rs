@@ -16,6 +16,7 @@
 pub mod access;
 pub mod account;
 mod account_service;
+pub mod activation;
 pub mod activity;
 pub mod advisory;
 pub mod auth;

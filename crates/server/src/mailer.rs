@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures::future::join_all;
-use mandate_mail::{Envelope, Lasting, MailKey, Renderer, SendError, Smtp, Transport};
+use mandate_mail::{Envelope, Lasting, MailKey, Pages, Renderer, SendError, Smtp, Transport};
 use mandate_storage::{ClaimedMail, Settled, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -60,6 +60,10 @@ pub struct MailSettings {
     /// the mail shows the token as a code.
     #[arg(long, value_name = "URL", env = "MANDATE_MAIL_LINK")]
     pub mail_link: Option<String>,
+    /// The page where people sign in, which mails with an initial password name (https://app.example.com/sign-in).
+    /// Default: they name none.
+    #[arg(long, value_name = "URL", env = "MANDATE_MAIL_SIGN_IN")]
+    pub mail_sign_in: Option<String>,
     /// How often sending a mail is tried.
     #[arg(long, value_name = "TIMES", default_value_t = 20, env = "MANDATE_MAIL_ATTEMPTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub mail_attempts: u32,
@@ -77,6 +81,7 @@ impl Default for MailSettings {
             smtp_ca: None,
             mail_from: None,
             mail_link: None,
+            mail_sign_in: None,
             mail_attempts: 20,
             mail_retry: Duration::from_secs(30),
         }
@@ -127,12 +132,14 @@ impl Post {
             (None, None) => "Mandate <mandate@localhost>",
             (None, Some(_)) => return Err(anyhow!("--smtp needs --mail-from: say whom mail is from")),
         };
-        let link = settings.mail_link.clone();
-        if link.as_ref().is_some_and(|link| !link.starts_with("https://") && !link.starts_with("http://")) {
-            return Err(anyhow!("--mail-link is the URL of a page: begin it with https://"));
+        let pages = Pages { accept: settings.mail_link.clone(), sign_in: settings.mail_sign_in.clone() };
+        for (option, page) in [("--mail-link", &pages.accept), ("--mail-sign-in", &pages.sign_in)] {
+            if page.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+                return Err(anyhow!("{option} is the URL of a page: begin it with https://"));
+            }
         }
         Ok(Self {
-            renderer: Renderer::new(key, link)?,
+            renderer: Renderer::new(key, pages)?,
             envelope: Envelope::from(from).map_err(|error| anyhow!("--mail-from: {error}"))?,
             transport: transport(settings, data_dir)?,
             attempts: i64::from(settings.mail_attempts),

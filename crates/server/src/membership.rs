@@ -21,6 +21,7 @@ use crate::convert;
 use crate::convert::resource::ListAssignments;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::passwords::Passwords;
 use crate::reads::{About, may_read};
 use crate::writer::write;
 
@@ -29,13 +30,18 @@ use crate::writer::write;
 pub struct Memberships {
     facts: Arc<Facts>,
     mail_key: MailKey,
+    passwords: Arc<Passwords>,
 }
 
 impl Memberships {
-    /// The service on these facts; links that were mailed are recognised by the key.
+    /// The service on these facts; links and initial passwords that are mailed come from the key.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, mail_key: MailKey) -> Self {
-        Self { facts, mail_key }
+    pub fn new(facts: Arc<Facts>, mail_key: MailKey, passwords: Arc<Passwords>) -> Self {
+        Self { facts, mail_key, passwords }
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     pub(crate) fn facts(&self) -> &Arc<Facts> {
@@ -297,6 +303,22 @@ impl MembershipService for Memberships {
         Ok(Response::new(contact::delete(&self.facts, &call, request.into_inner()).await?))
     }
 
+    async fn activate_contact(
+        &self,
+        request: Request<v1::ActivateContactRequest>,
+    ) -> Result<Response<v1::ActivateContactResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.activate(&call, request.into_inner()).await?))
+    }
+
+    async fn reset_initial_password(
+        &self,
+        request: Request<v1::ResetInitialPasswordRequest>,
+    ) -> Result<Response<v1::ResetInitialPasswordResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.reset_password(&call, request.into_inner()).await?))
+    }
+
     async fn invite_member(
         &self,
         request: Request<v1::InviteMemberRequest>,
@@ -329,8 +351,7 @@ impl MembershipService for Memberships {
         request: Request<v1::ResendInvitationRequest>,
     ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation =
-            self.invitation_after(&call, convert::invitation::resend(request.into_inner())?).await?;
+        let invitation = self.resend(&call, request.into_inner()).await?;
         Ok(Response::new(v1::ResendInvitationResponse { invitation }))
     }
 

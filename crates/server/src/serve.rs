@@ -34,6 +34,7 @@ use crate::last_active::Recorder;
 use crate::mail::Mails;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
+use crate::passwords::Passwords;
 use crate::policies;
 
 /// The largest message that is read, in bytes.
@@ -213,7 +214,9 @@ async fn router(
     key: &Arc<SigningKey>,
     mail_key: MailKey,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
-    let identities = Identities::new(Arc::clone(facts), Arc::clone(key))?;
+    let passwords = Arc::new(Passwords::new()?);
+    let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
+    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords);
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -228,7 +231,7 @@ async fn router(
     let router = tonic::transport::Server::builder()
         .layer(GuardLayer::new(Arc::clone(verifier)))
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
-        .add_service(service!(MembershipServiceServer, Memberships::new(Arc::clone(facts), mail_key)))
+        .add_service(service!(MembershipServiceServer, memberships))
         .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
         .add_service(service!(IdentityServiceServer, identities))
         .add_service(service!(MailServiceServer, Mails::new(Arc::clone(facts))))

@@ -50,17 +50,15 @@ pub enum SignInError {
 pub struct SignIns {
     facts: Arc<Facts>,
     key: Arc<SigningKey>,
-    passwords: Passwords,
+    passwords: Arc<Passwords>,
     back_off: BackOff,
 }
 
 impl SignIns {
     /// On these facts, with tokens signed by this key.
-    ///
-    /// # Errors
-    /// [`Error::Defect`] when the system gives no random numbers.
-    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>) -> Result<Self, Error> {
-        Ok(Self { facts, key, passwords: Passwords::new()?, back_off: BackOff::default() })
+    #[must_use]
+    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>, passwords: Arc<Passwords>) -> Self {
+        Self { facts, key, passwords, back_off: BackOff::default() }
     }
 
     pub(crate) async fn sign_in(&self, message: v1::SignInRequest) -> Result<v1::SignInResponse, Error> {
@@ -165,14 +163,19 @@ impl SignIns {
         let keep = call.session();
         let command = Command::SetPassword { user: id, proven, hash, keep };
         let committed = write(&self.facts, call.actor(), command).await?;
+        let joined = committed.plan.changes.iter().find_map(|change| match change {
+            Change::Membership(membership) => Some(membership.account.to_string()),
+            _ => None,
+        });
+        let answer = v1::SetPasswordResponse { account: joined.unwrap_or_default(), ..Default::default() };
         let kept = match session_of(committed.plan.changes) {
             Some(session) => Some(session),
             None => self.kept(keep).await?,
         };
-        let Some(session) = kept else { return Ok(v1::SetPasswordResponse::default()) };
+        let Some(session) = kept else { return Ok(answer) };
         let (access_token, lifetime) = self.mint(&session)?;
         let access_token_lifetime = Some(credential::to_duration(lifetime));
-        Ok(v1::SetPasswordResponse { access_token, access_token_lifetime })
+        Ok(v1::SetPasswordResponse { access_token, access_token_lifetime, ..answer })
     }
 
     async fn kept(&self, session: Option<SessionId>) -> Result<Option<Session>, Error> {
@@ -194,7 +197,7 @@ impl SignIns {
         let committed = write(&self.facts, call.actor(), command).await?;
         let expires_at = committed.plan.changes.iter().find_map(|change| match change {
             Change::Credential(Credential {
-                kind: mandate_domain::credential::CredentialKind::Initial { expires_at },
+                kind: mandate_domain::credential::CredentialKind::Initial { expires_at, .. },
                 ..
             }) => Some(*expires_at),
             _ => None,

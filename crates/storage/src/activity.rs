@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::json::{decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::tx::{Pools, Tx, on_readers, on_tx};
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +87,23 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
     if let Change::User(_) | Change::Contact(_) | Change::Invitation(_) = change
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
-        let personal = ["email", "display_name", "locale", "identities", "details"];
-        fact.retain(|name, _| !personal.contains(&name.as_str()));
+        // `proof` goes, too: who activates a login is not told whether the address was somebody's before (IX-10).
+        let hidden = ["email", "display_name", "locale", "identities", "details", "proof"];
+        fact.retain(|name, _| !hidden.contains(&name.as_str()));
     }
     Ok(value)
+}
+
+/// What concerned one of several subjects.
+macro_rules! of_subjects {
+    ($subjects:literal) => {
+        concat!(
+            "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+             WHERE account = $1 AND subject IN (SELECT value FROM ",
+            $subjects,
+            ") AND seq < $3 ORDER BY seq DESC LIMIT $4"
+        )
+    };
 }
 
 /// The columns of one row, `changes` last.
@@ -99,21 +112,21 @@ type Row = (i64, i64, String, String, Option<String>, String, Option<String>, St
 impl Store {
     /// A page of what happened in an account, latest first.
     ///
-    /// `subject` leaves only what concerned it, `before` is the last place of the page before, `limit` the most
-    /// entries of this one.
+    /// `subjects` leaves only what concerned one of them, `before` is the last place of the page before, `limit` the
+    /// most entries of this one.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read or an entry is corrupt.
     pub async fn list_activity(
         &self,
         account: AccountId,
-        subject: Option<&str>,
+        subjects: Option<&[String]>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Page<Activity>, StoreError> {
         let account = account.to_string();
         let (before, limit_rows) = (before.unwrap_or(i64::MAX), rows_for(limit));
-        let rows: Vec<Row> = match subject {
+        let rows: Vec<Row> = match subjects {
             None => {
                 let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
                            WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
@@ -121,11 +134,15 @@ impl Store {
                     sqlx::query_as(sql).bind(&account).bind(before).bind(limit_rows).fetch_all(c).await
                 })?
             }
-            Some(subject) => {
-                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
-                           WHERE account = $1 AND subject = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4";
-                on_readers!(self.pools()?, c => {
-                    sqlx::query_as(sql).bind(&account).bind(subject).bind(before).bind(limit_rows).fetch_all(c).await
+            Some(subjects) => {
+                let pools = self.pools()?;
+                let sql = match pools {
+                    Pools::Sqlite { .. } => of_subjects!("json_each($2)"),
+                    Pools::Postgres(_) => of_subjects!("json_array_elements_text($2::json) AS rows (value)"),
+                };
+                let subjects = encode(&subjects)?;
+                on_readers!(pools, c => {
+                    sqlx::query_as(sql).bind(&account).bind(&subjects).bind(before).bind(limit_rows).fetch_all(c).await
                 })?
             }
         };

@@ -121,6 +121,29 @@ impl Store {
         Ok(found)
     }
 
+    /// All names under which the activity log of an account has the person whom one of them names: the user, the
+    /// contact that the user is, and the invitations that activated its login (IX-09). Of whatever else, itself.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn names_in_activity(
+        &self,
+        account: AccountId,
+        subject: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT c.id, c.user_id, i.id FROM contacts c \
+                   LEFT JOIN invitations i ON i.account = c.account AND i.contact = c.id \
+                   WHERE c.account = $1 AND (c.id = $2 OR c.user_id = $2)";
+        let rows: Vec<(String, Option<String>, Option<String>)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(account.to_string()).bind(subject).fetch_all(c).await
+        })?;
+        let mut names = vec![subject.to_owned()];
+        names.extend(rows.into_iter().flat_map(|(contact, user, by)| [Some(contact), user, by]).flatten());
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
     /// A page of an account's contacts, ascending by id; those alone whose name or address holds the text, if one is
     /// given.
     ///

@@ -38,6 +38,13 @@ pub(crate) async fn pending(
     row.map(read).transpose()
 }
 
+/// Every pending invitation of the address, in whatever account, ascending by id.
+pub(crate) async fn pending_to(tx: &mut Tx, email: &str) -> Result<Vec<Invitation>, StoreError> {
+    let sql = "SELECT id, body FROM invitations WHERE email = $1 AND state = 'pending' ORDER BY id";
+    let rows: Vec<(String, String)> = on_tx!(tx, c => sqlx::query_as(sql).bind(email).fetch_all(c).await)?;
+    rows.into_iter().map(read).collect()
+}
+
 /// Reads a row of `id` and `body`.
 pub(crate) fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
     decode("invitations", || id, &body)
@@ -45,15 +52,15 @@ pub(crate) fn read((id, body): (String, String)) -> Result<Invitation, StoreErro
 
 /// Makes the invitation this.
 pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO invitations (id, account, email, state, search, body, version) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) \
+    let sql = "INSERT INTO invitations (id, account, email, state, search, body, version, contact) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
                version = excluded.version";
     let (id, account) = (invitation.id.to_string(), invitation.account.to_string());
-    let body = encode(invitation)?;
+    let (body, contact) = (encode(invitation)?, invitation.contact.map(|contact| contact.to_string()));
     on_tx!(tx, c => {
         sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name())
-            .bind(invitation.text()).bind(body).bind(version).execute(c).await.map(drop)
+            .bind(invitation.text()).bind(body).bind(version).bind(contact).execute(c).await.map(drop)
     })
     .map_err(|error| taken(error, "a pending invitation of", || invitation.email.clone()))?;
     let sql = "DELETE FROM invitation_roles WHERE invitation = $1";

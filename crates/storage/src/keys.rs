@@ -109,6 +109,7 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::PendingInvitation(account, email) => {
             Record::Invitation(invitation::pending(tx, *account, email).await?)
         }
+        Key::PendingInvitationsTo(email) => Record::Invitations(invitation::pending_to(tx, email).await?),
         Key::ActiveHolders(account, role) => Record::People(holders::active(tx, *account, role).await?),
         Key::MembershipsOf(user) => Record::Memberships(membership::of(tx, *user).await?),
         Key::Credential(user) => Record::Credential(credential::load(tx, *user).await?),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use mandate_domain::change::Change;
-use mandate_domain::command::Command;
+use mandate_domain::command::{Command, ResetOf};
 use mandate_domain::records::{Key, Record, Records};
 
 /// How rows are read.
@@ -55,6 +55,19 @@ impl Needs {
             Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
             Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
             Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
+            Command::ActivateContact { account, contact, initial, .. } => {
+                needs.hold(Key::User(initial.newcomer));
+                needs.read(Key::Contact(*account, *contact));
+            }
+            Command::ResendInvitation { initial: Some(initial), .. } => {
+                needs.hold(Key::User(initial.newcomer))
+            }
+            Command::ResetInitialPassword { of, initial, .. } => {
+                needs.hold(Key::User(initial.newcomer));
+                if let ResetOf::Member(user) = of {
+                    needs.hold(Key::User(*user));
+                }
+            }
             Command::CreateGroup { id, founder, accounts, .. } => {
                 needs.hold(Key::Group(*id));
                 needs.hold(Key::User(*founder));
@@ -187,6 +200,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::Account(_)
         | Key::UserByEmail(_)
         | Key::UserByIdentity(_)
+        | Key::PendingInvitationsTo(_)
         | Key::Recipient(_)
         | Key::Session(_) => None,
     };

@@ -1,6 +1,6 @@
 //! What commands say about themselves: whom and what they are about, and what is certain to be read for them.
 
-use super::{Actor, Command};
+use super::{Actor, Command, ResetOf};
 use crate::id::{AccountId, GroupId, UserId};
 use crate::records::Key;
 
@@ -52,6 +52,8 @@ impl Command {
             | Self::RevokeInvitation { account, .. }
             | Self::AcceptInvitation { account, .. }
             | Self::DeclineInvitation { account, .. }
+            | Self::ActivateContact { account, .. }
+            | Self::ResetInitialPassword { account, .. }
             | Self::SendBillingMail { account, .. } => Some(*account),
             Self::CreateAccount { .. }
             | Self::CreateUser { .. }
@@ -93,6 +95,7 @@ impl Command {
             | Self::BeginSession { user, .. }
             | Self::EndSessions { user, .. }
             | Self::CreateAccount { first_user: user, .. }
+            | Self::ResetInitialPassword { of: ResetOf::Member(user), .. }
             | Self::CreateGroup { founder: user, .. }
             | Self::TransferOwnership { to: user, .. }
             | Self::CreateResource { creator: Some(user), .. } => Some(*user),
@@ -115,6 +118,8 @@ impl Command {
             | Self::RevokeInvitation { .. }
             | Self::AcceptInvitation { .. }
             | Self::DeclineInvitation { .. }
+            | Self::ActivateContact { .. }
+            | Self::ResetInitialPassword { of: ResetOf::Contact(_), .. }
             | Self::SendBillingMail { .. }
             | Self::CreateUser { .. } => None,
         }
@@ -176,6 +181,8 @@ impl Command {
             Self::RevokeInvitation { .. } => "invitation.revoke",
             Self::AcceptInvitation { .. } => "invitation.accept",
             Self::DeclineInvitation { .. } => "invitation.decline",
+            Self::ActivateContact { .. } => "contact.activate",
+            Self::ResetInitialPassword { .. } => "password.reset",
             Self::SendBillingMail { .. } => "mail.billing",
         }
     }
@@ -194,7 +201,9 @@ impl Command {
             | Self::DeleteGroup { group } => Some(group.to_string()),
             Self::CreateContact { id: contact, .. }
             | Self::UpdateContact { contact, .. }
-            | Self::DeleteContact { contact, .. } => Some(contact.to_string()),
+            | Self::DeleteContact { contact, .. }
+            | Self::ActivateContact { contact, .. }
+            | Self::ResetInitialPassword { of: ResetOf::Contact(contact), .. } => Some(contact.to_string()),
             Self::CreateUser { id, .. } => Some(id.to_string()),
             Self::CreateGroup { id, .. } => Some(id.to_string()),
             Self::InviteMember { id, .. } => Some(id.to_string()),

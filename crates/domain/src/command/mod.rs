@@ -6,7 +6,7 @@ mod about;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AttributeValue, Origin};
-use crate::credential::{InitialLifetime, Secret};
+use crate::credential::{InitialLifetime, InitialPassword, Secret};
 use crate::id::{AccountId, ContactId, GroupId, InvitationId, SessionId, UserId};
 use crate::invitation::Then;
 use crate::mail::Locale;
@@ -417,6 +417,8 @@ pub enum Command {
         account: AccountId,
         /// The invitation.
         invitation: InvitationId,
+        /// For the activation of a contact's login: an initial password in the place of the one before.
+        initial: Option<InitialPassword>,
     },
     /// Takes an invitation back.
     RevokeInvitation {
@@ -447,6 +449,34 @@ pub enum Command {
         /// Which of its links was followed.
         generation: u32,
     },
+    /// Activates a contact's login: offers access to whoever has its address (IX-02, IX-08).
+    ActivateContact {
+        /// The id of the invitation it is done by.
+        id: InvitationId,
+        /// The account.
+        account: AccountId,
+        /// The contact.
+        contact: ContactId,
+        /// What the contact is to become.
+        access: Access,
+        /// The contact's new name, if it is to change.
+        display_name: Option<String>,
+        /// The contact's new details, if they are to change.
+        details: Option<String>,
+        /// The language of the mail; `None`: the account's.
+        locale: Option<Locale>,
+        /// For an address that is nobody's yet.
+        initial: InitialPassword,
+    },
+    /// Mails a new initial password to somebody who has set no password of their own (IX-10).
+    ResetInitialPassword {
+        /// The account in whose right it is done.
+        account: AccountId,
+        /// Who gets it.
+        of: ResetOf,
+        /// The password.
+        initial: InitialPassword,
+    },
     /// Sends a mail to everybody whose role receives billing mail (SH-04).
     SendBillingMail {
         /// The account.
@@ -456,6 +486,28 @@ pub enum Command {
         /// Its plain text.
         text: String,
     },
+}
+
+/// Access that is offered, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Roles.
+    pub roles: Vec<String>,
+    /// Single permissions.
+    pub grants: Vec<String>,
+    /// Restrictions.
+    pub restrictions: Vec<String>,
+    /// Resources to assign in the same step.
+    pub assignments: Vec<NewAssignment>,
+}
+
+/// Who gets a new initial password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetOf {
+    /// A member.
+    Member(UserId),
+    /// A contact: the member it is, or whoever its login is being activated for.
+    Contact(ContactId),
 }
 
 /// What becomes of users of a group who do not hold in a new account the role that their place in the group

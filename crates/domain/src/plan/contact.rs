@@ -2,12 +2,14 @@
 //! first stands at the operation in the policy.
 
 use super::Context;
+use super::invitation::ended;
 use super::names::{Fields, stored_permissions};
 use super::scene::Scene;
 use crate::change::Change;
 use crate::command::Command;
 use crate::contact::Contact;
 use crate::id::{AccountId, ContactId};
+use crate::invitation::InvitationState;
 use crate::operation::Operation;
 use crate::policy::model::{ContactRule, Policy};
 use crate::records::Stop;
@@ -51,6 +53,15 @@ fn create(context: Context<'_>, account: AccountId, born: &Born<'_>) -> Result<V
         let what = "a contact of this account with the e-mail address";
         return Err(Refusal::AlreadyExists { what, id: born.email.to_owned() }.into());
     }
+    // Whoever is a member already is that user from the start.
+    let user = match scene.policy.contacts_become_users() {
+        true => context.records.user_by_email(born.email)?.map(|user| user.id),
+        false => None,
+    };
+    let user = match user {
+        Some(user) => context.records.membership(account, user)?.map(|membership| membership.user),
+        None => None,
+    };
     Ok(vec![Change::Contact(Contact {
         account,
         id: born.id,
@@ -58,7 +69,7 @@ fn create(context: Context<'_>, account: AccountId, born: &Born<'_>) -> Result<V
         display_name: born.display_name.to_owned(),
         details: born.details.to_owned(),
         permissions: stored_permissions(scene.policy, &rule.at_birth),
-        user: None,
+        user,
         activation: None,
         created_at: context.now,
         updated_at: context.now,
@@ -89,16 +100,33 @@ fn update(
     Ok(vec![Change::Contact(Contact { updated_at: context.now, ..after })])
 }
 
-/// A contact that is recorded somewhere as a holder stays, so that no resource names nobody.
+/// A contact that is recorded somewhere as a holder stays, so that no resource names nobody; so does one that is a
+/// user, or about to be.
 fn delete(context: Context<'_>, account: AccountId, id: ContactId) -> Result<Vec<Change>, Stop> {
     contacts_of(context, account, Operation::ContactUpdate)?;
-    stored(context, account, id)?;
+    let contact = stored(context, account, id)?;
+    if let Some(user) = contact.user {
+        let message = format!("contact {id} is the user {user}; remove that member first");
+        return Err(Refusal::WrongState(message).into());
+    }
+    let mut changes = Vec::new();
+    if let Some(pending) = contact.activation {
+        let found = context.records.invitation(account, pending)?;
+        if found.is_some_and(|found| found.is_open(context.now)) {
+            let message = format!(
+                "the login of contact {id} is being activated; revoke the invitation {pending} first"
+            );
+            return Err(Refusal::WrongState(message).into());
+        }
+        changes.extend(found.map(|found| ended(context, found, InvitationState::Revoked)));
+    }
     if let Some(held) = context.records.held_by(account, id)? {
         let message =
             format!("contact {id} is the holder of {}; record another holder there first", held.resource);
         return Err(Refusal::WrongState(message).into());
     }
-    Ok(vec![Change::ContactRemoved { account, contact: id }])
+    changes.push(Change::ContactRemoved { account, contact: id });
+    Ok(changes)
 }
 
 /// The account and what its policy says of contacts, for an actor who may carry out the operation.
@@ -116,7 +144,7 @@ fn contacts_of(
     Ok((scene, rule))
 }
 
-fn stored(context: Context<'_>, account: AccountId, id: ContactId) -> Result<&Contact, Stop> {
+pub(super) fn stored(context: Context<'_>, account: AccountId, id: ContactId) -> Result<&Contact, Stop> {
     let found = context.records.contact(account, id)?;
     Ok(found.ok_or_else(|| Refusal::NotFound { what: "contact", id: id.to_string() })?)
 }

@@ -1,9 +1,9 @@
 //! Plans of passwords and of the sessions they open. That a password fits its hash was found out before; here
 //! it is judged whether that hash is still the user's, and what may follow.
 
-use super::Context;
 use super::scene::{active_user, operators_only};
 use super::user::{existing, not_by_a_person};
+use super::{Context, acceptance};
 use crate::change::Change;
 use crate::command::Command;
 use crate::credential::{Credential, CredentialKind, InitialLifetime, Secret};
@@ -66,7 +66,7 @@ fn set_initial(
     let expires_at = context.now.saturating_add(DAY.saturating_mul(i64::from(days)));
     // The sessions that the password before this one opened end with it.
     let mut changes = end_all(context, user)?;
-    let kind = CredentialKind::Initial { expires_at };
+    let kind = CredentialKind::Initial { expires_at, activation: None };
     changes.push(Change::Credential(Credential { user, kind, hash: hash.clone(), set_at: context.now }));
     Ok(changes)
 }
@@ -79,8 +79,13 @@ fn set_own(
     keep: Option<SessionId>,
 ) -> Result<Vec<Change>, Stop> {
     active_user(context, user)?;
-    good_credential(context, user, proven)?;
-    let mut changes = Vec::new();
+    // Whoever sets a password in the place of an initial one comes in where that was made up for (IX-02).
+    let mut changes = match good_credential(context, user, proven)?.kind {
+        CredentialKind::Initial { activation: Some(activation), .. } => {
+            acceptance::accept_by_password(context, user, activation)?
+        }
+        CredentialKind::Initial { activation: None, .. } | CredentialKind::Own => Vec::new(),
+    };
     for session in context.records.sessions_of(user)? {
         match session.purpose {
             _ if Some(session.id) != keep => changes.push(Change::SessionEnded { user, session: session.id }),
@@ -108,7 +113,7 @@ fn begin(
     active_user(context, user)?;
     let latest = context.now.saturating_add(LONGEST);
     let (purpose, ends_at) = match good_credential(context, user, proven)?.kind {
-        CredentialKind::Initial { expires_at } => (Purpose::SetPassword, latest.min(expires_at)),
+        CredentialKind::Initial { expires_at, .. } => (Purpose::SetPassword, latest.min(expires_at)),
         CredentialKind::Own => (Purpose::Anything, latest),
     };
     // Nobody signs out everywhere: what has ended by itself goes now, and the oldest where there are too many.

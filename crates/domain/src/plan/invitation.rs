@@ -5,12 +5,14 @@
 
 use super::member::{self, Names, Offer};
 use super::scene::Scene;
-use super::{Context, acceptance};
+use super::{Context, acceptance, activation};
 use crate::change::Change;
 use crate::command::{Command, NewAssignment};
+use crate::credential::InitialPassword;
 use crate::id::{AccountId, InvitationId, UserId};
-use crate::invitation::{Invitation, InvitationState, Inviter, Replaced, Then};
+use crate::invitation::{Invitation, InvitationState, Inviter, Proof, Replaced, Then};
 use crate::mail::Locale;
+use crate::membership::Membership;
 use crate::operation::Operation;
 use crate::policy::model::{BoardingWay, ResourceIds};
 use crate::records::Stop;
@@ -32,7 +34,9 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
             let replaces = Some(Replaced { user: *user, then: *then });
             replace(&scene, &Letter { id: *id, email, locale: *locale, replaces })
         }
-        Command::ResendInvitation { account, invitation } => resend(context, *account, *invitation),
+        Command::ResendInvitation { account, invitation, initial } => {
+            resend(context, *account, *invitation, initial.as_ref())
+        }
         Command::RevokeInvitation { account, invitation } => revoke(context, *account, *invitation),
         Command::AcceptInvitation { account, invitation, generation, newcomer, display_name } => {
             let invitation = open(context, *account, *invitation, *generation)?;
@@ -47,27 +51,31 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
 }
 
 /// What is new about an invitation beside the access it offers.
-struct Letter<'a> {
-    id: InvitationId,
-    email: &'a str,
-    locale: Option<Locale>,
-    replaces: Option<Replaced>,
+pub(super) struct Letter<'a> {
+    pub(super) id: InvitationId,
+    pub(super) email: &'a str,
+    pub(super) locale: Option<Locale>,
+    pub(super) replaces: Option<Replaced>,
 }
 
 impl Letter<'_> {
-    /// The operation that makes it, and that its inviter must still be allowed when it is accepted.
+    /// The operation that makes it.
     fn operation(&self) -> Operation {
-        operation(self.replaces)
+        if self.replaces.is_some() { Operation::MemberReplaceEmail } else { Operation::MemberInvite }
     }
 }
 
-/// The operation that makes such an invitation.
-pub(super) fn operation(replaces: Option<Replaced>) -> Operation {
-    if replaces.is_some() { Operation::MemberReplaceEmail } else { Operation::MemberInvite }
+/// The operation that made the invitation, and that its inviter must still be allowed when it is accepted.
+pub(super) fn operation(made: &Invitation) -> Operation {
+    match (made.contact, made.replaces) {
+        (Some(_), _) => Operation::ContactActivate,
+        (None, Some(_)) => Operation::MemberReplaceEmail,
+        (None, None) => Operation::MemberInvite,
+    }
 }
 
 /// Nobody is behind the address yet: rules see them as a newcomer.
-fn nobody(id: InvitationId) -> UserId {
+pub(super) fn nobody(id: InvitationId) -> UserId {
     UserId::from_bits(id.bits())
 }
 
@@ -77,7 +85,7 @@ fn invite(
     names: &Names<'_>,
     assignments: &[NewAssignment],
 ) -> Result<Vec<Change>, Stop> {
-    let (context, account) = (scene.context, scene.account.id);
+    let context = scene.context;
     let rule = scene.authorize(letter.operation())?;
     member::cap_assignments(scene.policy, rule, assignments)?;
     if context.actor.user().is_some() && !scene.policy.boarding.ways.contains(&BoardingWay::Link) {
@@ -89,29 +97,42 @@ fn invite(
     if let Some(replaced) = letter.replaces {
         may_replace(scene, replaced)?;
     }
-    not_there_yet(scene, letter.email)?;
-    let mut changes = Vec::new();
-    if let Some(pending) = context.records.pending_invitation(account, letter.email)? {
-        if pending.is_open(context.now) {
-            return Err(Refusal::AlreadyExists {
-                what: "a pending invitation, ",
-                id: pending.id.to_string(),
-            }
-            .into());
-        }
-        // Read by its id, too, so that the limits know it as one that counted until now.
-        let pending = context.records.invitation(account, pending.id)?.unwrap_or(pending);
-        changes.push(ended(context, pending, InvitationState::Revoked));
+    let mut changes = make_room(scene, letter.email)?;
+    changes.push(Change::Invitation(pending_from(scene, letter, membership, assignments)?));
+    Ok(changes)
+}
+
+/// Nothing of the address that a new invitation would be beside: one that has expired makes room for it.
+pub(super) fn make_room(scene: &Scene<'_>, email: &str) -> Result<Vec<Change>, Stop> {
+    let (context, account) = (scene.context, scene.account.id);
+    not_there_yet(scene, email)?;
+    let Some(pending) = context.records.pending_invitation(account, email)? else { return Ok(Vec::new()) };
+    if pending.is_open(context.now) {
+        let id = pending.id.to_string();
+        return Err(Refusal::AlreadyExists { what: "a pending invitation, ", id }.into());
     }
+    // Read by its id, too, so that the limits know it as one that counted until now.
+    let pending = context.records.invitation(account, pending.id)?.unwrap_or(pending);
+    Ok(vec![ended(context, pending, InvitationState::Revoked)])
+}
+
+/// A new invitation that offers what was judged.
+pub(super) fn pending_from(
+    scene: &Scene<'_>,
+    letter: &Letter<'_>,
+    offered: Membership,
+    assignments: &[NewAssignment],
+) -> Result<Invitation, Refusal> {
+    let context = scene.context;
     let inviter =
         Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only(letter.operation().name()))?;
-    changes.push(Change::Invitation(Invitation {
+    Ok(Invitation {
         id: letter.id,
-        account,
+        account: scene.account.id,
         email: letter.email.to_owned(),
-        roles: membership.roles,
-        grants: membership.grants,
-        restrictions: membership.restrictions,
+        roles: offered.roles,
+        grants: offered.grants,
+        restrictions: offered.restrictions,
         assignments: assignments.to_vec(),
         invited_by: inviter,
         state: InvitationState::Pending,
@@ -119,10 +140,11 @@ fn invite(
         expires_at: expiry(scene),
         locale: letter.locale.unwrap_or_else(|| Locale::of(scene.policy, scene.account)),
         replaces: letter.replaces,
+        contact: None,
+        proof: Proof::Link,
         created_at: context.now,
         updated_at: context.now,
-    }));
-    Ok(changes)
+    })
 }
 
 /// Those who may see the members learn that somebody is one; the others invite in vain.
@@ -179,32 +201,57 @@ fn pending<'a>(scene: &Scene<'a>, id: InvitationId) -> Result<&'a Invitation, St
     Ok(found)
 }
 
-/// A new link for what the actor could offer themself; from now on it rests on their rights.
-fn resend(context: Context<'_>, account: AccountId, id: InvitationId) -> Result<Vec<Change>, Stop> {
+/// The account, for an actor who may make invitations of some kind in it; the others learn of none.
+fn among_invitations(context: Context<'_>, account: AccountId) -> Result<Scene<'_>, Stop> {
     let scene = Scene::of(context, Operation::MemberInvite.name(), account)?;
-    scene.authorize(Operation::MemberInvite)?;
+    let refused = match scene.authorize(Operation::MemberInvite) {
+        Err(Stop::Refused(refused)) => refused,
+        outcome => return outcome.map(|_| scene),
+    };
+    match scene.authorize(Operation::ContactActivate) {
+        Err(Stop::Refused(_)) => Err(refused.into()),
+        outcome => outcome.map(|_| scene),
+    }
+}
+
+/// A new link, or a new initial password, for what the actor could offer themself; from now on it rests on their
+/// rights.
+pub(super) fn resend(
+    context: Context<'_>,
+    account: AccountId,
+    id: InvitationId,
+    initial: Option<&InitialPassword>,
+) -> Result<Vec<Change>, Stop> {
+    let scene = among_invitations(context, account)?;
     let before = pending(&scene, id)?;
-    scene.authorize(operation(before.replaces))?;
+    scene.authorize(operation(before))?;
     offered(&scene, before, nobody(id))?;
     if let Some(replaced) = before.replaces {
         may_replace(&scene, replaced)?;
     }
     let inviter =
         Inviter::of(context.actor).ok_or_else(|| super::scene::operators_only("invitation.resend"))?;
-    Ok(vec![Change::Invitation(Invitation {
+    let after = Invitation {
         invited_by: inviter,
         generation: before.generation.saturating_add(1),
         expires_at: expiry(&scene),
         updated_at: context.now,
         ..before.clone()
-    })])
+    };
+    match before.contact {
+        Some(contact) => activation::renew(&scene, after, contact, initial),
+        None => Ok(vec![Change::Invitation(after)]),
+    }
 }
 
 /// Who could offer it may take it back.
 fn revoke(context: Context<'_>, account: AccountId, id: InvitationId) -> Result<Vec<Change>, Stop> {
-    let scene = Scene::of(context, Operation::MemberInvite.name(), account)?;
-    scene.authorize(Operation::MemberInvite)?;
+    let scene = among_invitations(context, account)?;
     let before = pending(&scene, id)?;
+    scene.authorize(match before.contact {
+        Some(_) => Operation::ContactActivate,
+        None => Operation::MemberInvite,
+    })?;
     member::may_give_roles(&scene, &before.roles)?;
     Ok(vec![ended(context, before, InvitationState::Revoked)])
 }
@@ -217,8 +264,12 @@ fn open(
     generation: u32,
 ) -> Result<&Invitation, Stop> {
     let found = context.records.invitation(account, id)?;
-    let found =
-        found.filter(|invitation| invitation.is_open(context.now) && invitation.generation == generation);
+    let found = found.filter(|invitation| {
+        // No link was ever mailed where an initial password is the proof.
+        invitation.is_open(context.now)
+            && invitation.generation == generation
+            && invitation.proof == Proof::Link
+    });
     Ok(found.ok_or(Refusal::InvitationInvalid)?)
 }
 

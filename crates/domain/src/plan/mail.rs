@@ -6,9 +6,10 @@ use super::scene::operators_only;
 use crate::account::{Account, AccountState};
 use crate::change::Change;
 use crate::command::{Actor, Command};
-use crate::id::{AccountId, UserId};
-use crate::invitation::{Invitation, InvitationState, Inviter};
-use crate::mail::{Locale, Mail, MailContent};
+use crate::credential::{Credential, CredentialKind};
+use crate::id::{AccountId, PasswordId, UserId};
+use crate::invitation::{Invitation, InvitationState, Inviter, Proof};
+use crate::mail::{Locale, Mail, MailContent, Occasion};
 use crate::membership::Membership;
 use crate::policy::model::{MailTopic, Policy};
 use crate::records::{Key, Stop};
@@ -45,7 +46,36 @@ pub(super) fn of(context: Context<'_>, command: &Command, changes: &[Change]) ->
             | Change::GroupDeleted { .. } => {}
         }
     }
+    if let Command::ResetInitialPassword { account, initial, .. } = command {
+        mails.extend(renewed(context, *account, initial.id, changes)?);
+    }
     Ok(mails)
+}
+
+/// A member's new initial password. That of a pending activation goes out as an invitation does.
+fn renewed(
+    context: Context<'_>,
+    account: AccountId,
+    password: PasswordId,
+    changes: &[Change],
+) -> Result<Option<Mail>, Stop> {
+    for change in changes {
+        if let Change::Credential(Credential {
+            user,
+            kind: CredentialKind::Initial { expires_at, activation: None },
+            ..
+        }) = change
+        {
+            let (occasion, expires_at) = (Occasion::Renewed, *expires_at);
+            return to_member(
+                context,
+                account,
+                *user,
+                MailContent::InitialPassword { password, occasion, expires_at },
+            );
+        }
+    }
+    Ok(None)
 }
 
 fn is_erased(changes: &[Change], user: UserId) -> bool {
@@ -75,11 +105,18 @@ fn invited(context: Context<'_>, invitation: &Invitation) -> Result<Option<Mail>
         recipient: invitation.email.clone(),
         recipient_name: None,
         locale: invitation.locale,
-        content: MailContent::Invitation {
-            invitation: invitation.id,
-            generation: invitation.generation,
-            inviter,
-            expires_at: invitation.expires_at,
+        content: match invitation.proof {
+            Proof::Link => MailContent::Invitation {
+                invitation: invitation.id,
+                generation: invitation.generation,
+                inviter,
+                expires_at: invitation.expires_at,
+            },
+            Proof::InitialPassword { password, .. } => MailContent::InitialPassword {
+                password,
+                occasion: Occasion::Activated { by: inviter },
+                expires_at: invitation.expires_at,
+            },
         },
     }))
 }

@@ -216,7 +216,7 @@ pub(super) fn end(context: Context<'_>, account: AccountId, user: UserId) -> Res
 }
 
 /// The delegation rules that cover the member must say `remove: true`.
-fn may_remove(scene: &Scene<'_>, member: &Membership, verb: &str) -> Result<(), Refusal> {
+pub(super) fn may_remove(scene: &Scene<'_>, member: &Membership, verb: &str) -> Result<(), Refusal> {
     let towards = scene.towards(member.user, Some(member));
     match scene.powers(towards, None) {
         Some(powers) if !powers.may_remove() => {

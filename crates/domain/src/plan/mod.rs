@@ -5,13 +5,16 @@
 
 mod acceptance;
 mod account;
+mod activation;
 mod contact;
 mod credential;
 mod group;
 mod group_accounts;
 mod group_guard;
 mod holder;
+mod identity;
 mod invitation;
+mod login;
 mod mail;
 mod member;
 mod names;
@@ -92,6 +95,8 @@ pub fn plan(
 ) -> Result<Plan, Stop> {
     let context = Context { policies, records, actor, now };
     let (subject, changes) = draft(context, command)?;
+    // INVARIANT: whichever command made the changes, contacts know who they are as users afterwards (IX-02).
+    let changes = login::follow(context, changes)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them.
     limits::judge(policies, records, &changes)?;
     group_guard::guard(context, &changes)?;
@@ -147,6 +152,9 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         | Command::RevokeInvitation { .. }
         | Command::AcceptInvitation { .. }
         | Command::DeclineInvitation { .. } => invitation::draft(context, command)?,
+        Command::ActivateContact { .. } | Command::ResetInitialPassword { .. } => {
+            activation::draft(context, command)?
+        }
         // It changes nothing; its mail is made below like all other.
         Command::SendBillingMail { .. } => Vec::new(),
     };

@@ -1,10 +1,11 @@
 //! Plans that make people known, change them and let them be forgotten.
 
 use super::scene::operators_only;
-use super::{Context, credential, member};
+use super::{Context, credential, invitation, member};
 use crate::change::Change;
 use crate::command::{Actor, Command};
 use crate::id::UserId;
+use crate::invitation::InvitationState;
 use crate::records::Stop;
 use crate::refusal::Refusal;
 use crate::user::{Identity, User, UserState};
@@ -86,6 +87,14 @@ fn erase(context: Context<'_>, id: UserId) -> Result<Vec<Change>, Stop> {
     let mut changes = Vec::new();
     for membership in context.records.memberships_of(id)? {
         changes.extend(member::end(context, membership.account, id)?);
+    }
+    // Contacts whose login was being activated for them are contacts and nothing else again.
+    for pending in context.records.pending_invitations_to(&user.email)? {
+        if pending.contact.is_some()
+            && let Some(found) = context.records.invitation(pending.account, pending.id)?
+        {
+            changes.push(invitation::ended(context, found, InvitationState::Revoked));
+        }
     }
     changes.extend(credential::end_all(context, id)?);
     changes.push(Change::UserErased { user: id, identities: user.identities.clone() });

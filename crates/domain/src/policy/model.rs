@@ -159,6 +159,12 @@ pub struct Transfer {
 }
 
 impl Policy {
+    /// Whether contacts of its accounts can become users (IX-02).
+    #[must_use]
+    pub fn contacts_become_users(&self) -> bool {
+        self.contacts.is_some() && self.boarding.ways.contains(&BoardingWay::InitialPassword)
+    }
+
     /// The permission of that name.
     #[must_use]
     pub fn permission_id(&self, name: &str) -> Option<PermissionId> {

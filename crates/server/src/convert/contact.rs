@@ -51,7 +51,7 @@ pub fn create(message: v1::CreateContactRequest) -> Result<CreateContact, Error>
 }
 
 /// Lines are part of an address, so that other control characters alone are refused.
-fn details(fields: &mut Fields, text: String) -> Option<String> {
+pub(super) fn details(fields: &mut Fields, text: String) -> Option<String> {
     let path = Path::of("details");
     if text.len() > MAX_DETAILS {
         return fields.none(path, format!("has {} bytes; at most {MAX_DETAILS} are kept", text.len()));

@@ -70,7 +70,7 @@ pub fn replace(message: v1::ReplaceMemberEmailRequest, id: InvitationId) -> Resu
     fields.finish(command)
 }
 
-fn locale(fields: &mut Fields, tag: &str) -> Option<Option<Locale>> {
+pub(super) fn locale(fields: &mut Fields, tag: &str) -> Option<Option<Locale>> {
     match (tag, Locale::from_tag(tag)) {
         ("", _) => Some(None),
         (_, Some(locale)) => Some(Some(locale)),
@@ -109,10 +109,9 @@ pub fn get(message: v1::GetInvitationRequest) -> Result<InvitationOf, Error> {
 ///
 /// # Errors
 /// Every bad field.
-pub fn resend(message: v1::ResendInvitationRequest) -> Result<Command, Error> {
+pub fn resend(message: v1::ResendInvitationRequest) -> Result<InvitationOf, Error> {
     let v1::ResendInvitationRequest { account, invitation } = message;
-    let InvitationOf { account, invitation } = one(&account, &invitation)?;
-    Ok(Command::ResendInvitation { account, invitation })
+    one(&account, &invitation)
 }
 
 /// Reads a `RevokeInvitationRequest`.
@@ -206,7 +205,8 @@ fn to_state(state: InvitationState) -> v1::InvitationState {
     }
 }
 
-/// An invitation as messages have it. Which of its links is good, and who the operator was, they do not tell.
+/// An invitation as messages have it. Which of its links is good, whether there is a link at all or an initial password,
+/// and who the operator was, they do not tell.
 #[must_use]
 pub fn to_message(invitation: Invitation) -> v1::Invitation {
     let Invitation {
@@ -223,6 +223,8 @@ pub fn to_message(invitation: Invitation) -> v1::Invitation {
         expires_at,
         locale,
         replaces,
+        contact,
+        proof: _,
         created_at,
         updated_at,
     } = invitation;
@@ -242,6 +244,7 @@ pub fn to_message(invitation: Invitation) -> v1::Invitation {
         remove_replaced: matches!(replaces, Some(Replaced { then: Then::Remove, .. })),
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
+        contact: contact.map(|contact| contact.to_string()).unwrap_or_default(),
     }
 }
 

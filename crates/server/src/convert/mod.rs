@@ -7,6 +7,7 @@
 //! To a message: every domain type is destructured for the same reason.
 
 pub mod account;
+pub mod activation;
 pub mod activity;
 pub mod authz;
 mod avatar;

@@ -50,6 +50,10 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
         Refusal::InviterMayNot => {
             Answer::new(Code::FailedPrecondition, ErrorReason::InviterNotAllowed, message)
         }
+        Refusal::PasswordNotResettable(user) => {
+            Answer::new(Code::FailedPrecondition, ErrorReason::PasswordNotResettable, message)
+                .with("user", user)
+        }
         Refusal::WrongState(_) => Answer::new(Code::FailedPrecondition, ErrorReason::WrongState, message),
     }
 }

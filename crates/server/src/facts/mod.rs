@@ -20,6 +20,7 @@ mod contact;
 mod entry;
 mod key;
 mod noted;
+mod offer;
 #[cfg(test)]
 mod tests;
 

@@ -48,12 +48,16 @@ impl Checker<'_, '_> {
             Operation::ContactCreate
             | Operation::ContactGet
             | Operation::ContactUpdate
-            | Operation::ContactActivate => {
-                self.policy.contacts.is_none().then_some("there is no `contacts` section")
+            | Operation::ContactActivate
+                if self.policy.contacts.is_none() =>
+            {
+                Some("there is no `contacts` section")
             }
+            Operation::ContactCreate | Operation::ContactGet | Operation::ContactUpdate => None,
             Operation::GroupJoin => self.policy.groups.is_none().then_some("there is no `groups` section"),
-            Operation::PasswordReset => (!ways.contains(&BoardingWay::InitialPassword))
-                .then_some("`boarding.ways` has no `initial_password`"),
+            Operation::ContactActivate | Operation::PasswordReset => (!ways
+                .contains(&BoardingWay::InitialPassword))
+            .then_some("`boarding.ways` has no `initial_password`"),
             Operation::MemberInvite => {
                 (!ways.contains(&BoardingWay::Link)).then_some("`boarding.ways` has no `link`")
             }

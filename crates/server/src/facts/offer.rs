@@ -1,0 +1,68 @@
+//! Questions about somebody who has not come in yet: the same decision, on what they were offered.
+
+use std::sync::Arc;
+
+use mandate_domain::command::NewAssignment;
+use mandate_domain::facts::{AssignmentFact, UserFact};
+use mandate_domain::invitation::Invitation;
+use mandate_domain::membership::{MemberState, Membership};
+use mandate_domain::resource::{Assignment, ResourceRef};
+use mandate_domain::user::UserState;
+use mandate_storage::StoreError;
+
+use super::entry::{MemberEntry, UserEntry};
+use super::{Ask, Facts, Known, NOBODY};
+
+impl Facts {
+    /// What a question about whoever accepts the invitation will be decided on, the account being what it is now.
+    /// Whoever that is has no place in any group here: that would tell who they are.
+    ///
+    /// # Errors
+    /// Those of the store, when it has to be read.
+    pub async fn of_offer<'a>(
+        &self,
+        offer: &Invitation,
+        resource: Option<&'a ResourceRef>,
+    ) -> Result<(Ask<'a>, Known), StoreError> {
+        let ask = Ask { account: offer.account, user: NOBODY, resource };
+        let mut known = self.of(ask).await?;
+        let fact = UserFact { state: UserState::Active, seats: Vec::new() };
+        known.user = Some(Arc::new(UserEntry { fact, identities: Vec::new() }));
+        let Some(policy) = known.policy().map(Arc::clone) else { return Ok((ask, known)) };
+        known.member = Some(Arc::new(MemberEntry::new(&policy, &membership(offer))));
+        let chain: Vec<ResourceRef> =
+            resource.map(|asked| known.chain(asked).cloned().collect()).unwrap_or_default();
+        for (link, place) in chain.iter().enumerate() {
+            let offered = offer.assignments.iter().find(|offered| offered.resource == *place);
+            let fact = offered.and_then(|offered| AssignmentFact::new(&policy, &assignment(offer, offered)));
+            if let Some(fact) = fact {
+                known.assign(link, fact);
+            }
+        }
+        Ok((ask, known))
+    }
+}
+
+fn membership(offer: &Invitation) -> Membership {
+    Membership {
+        account: offer.account,
+        user: NOBODY,
+        state: MemberState::Active,
+        roles: offer.roles.clone(),
+        grants: offer.grants.clone(),
+        restrictions: offer.restrictions.clone(),
+        created_at: offer.created_at,
+        updated_at: offer.updated_at,
+    }
+}
+
+fn assignment(offer: &Invitation, offered: &NewAssignment) -> Assignment {
+    Assignment {
+        account: offer.account,
+        user: NOBODY,
+        resource: offered.resource.clone(),
+        roles: offered.roles.clone(),
+        permissions: offered.permissions.clone(),
+        created_at: offer.created_at,
+    }
+}
