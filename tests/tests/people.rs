@@ -1,7 +1,8 @@
 //! IX-09: one overview of contacts and users, and a user's page.
 
 use mandate_proto::v1::{
-    Account, Contact, ListActivityRequest, ListPeopleRequest, MemberState, Person, User,
+    Account, ActivateContactRequest, Contact, ListActivityRequest, ListPeopleRequest, MemberState, Person,
+    User,
 };
 use mandate_tests::expect::{assert_invalid, assert_refused};
 use mandate_tests::world::{assignment, flag, resource};
@@ -88,6 +89,49 @@ on_both_engines! {
         let first = world.by(olga).memberships().list_people(query(acme, "", 1)).await.expect("a page").into_inner();
         let other = ListPeopleRequest { page_token: first.next_page_token, ..query(acme, "kai", 1) };
         assert_invalid(world.by(olga).memberships().list_people(other).await, &["page_token"]);
+    }
+
+    /// A contact whose login is activated is one row, with both: from the activation on, and until the user is removed.
+    async fn ix_09_whoever_is_both_is_there_once(desk: Desk) {
+        let Desk { world, acme, olga, kai, .. } = &desk;
+        let user = world.person_called("Kai Uwe Meier", &kai.email).await;
+        let by = world.by(olga);
+        let overview = async |search: &str, size| by.everybody(query(acme, search, size)).await.expect("the overview");
+        // Who has the address elsewhere, and what they are called there, is not for this account (GW-06).
+        assert_eq!(overview("meier", 0).await, []);
+        let request = ActivateContactRequest {
+            account: acme.id.clone(),
+            contact: kai.id.clone(),
+            roles: vec!["terminal_user".to_owned()],
+            ..ActivateContactRequest::default()
+        };
+        by.memberships().activate_contact(request).await.expect("activated");
+        let rest = [("Lea", ""), ("", "Olga"), ("", "Toni"), ("", "Uwe")];
+        for size in [1, 2, 50] {
+            let people = overview("", size).await;
+            assert_eq!(parts(&people)[0], ("Kai", &*kai.email), "invited");
+            assert_eq!(parts(&people)[1..], rest);
+            assert_eq!(people[0].member.as_ref().map(|member| member.state()), Some(MemberState::Pending));
+        }
+        assert_eq!(overview("meier", 0).await, []);
+
+        let letter = world.letter(&kai.email, 1).await;
+        world.accept(&letter.token(), "").await.expect("accepted");
+        for size in [1, 2, 50] {
+            let people = overview("", size).await;
+            assert_eq!(parts(&people)[0], ("Kai", "Kai Uwe Meier"), "a user");
+            assert_eq!(parts(&people)[1..], rest);
+            assert_eq!(people[0].member.as_ref().map(|member| &member.user), Some(&user.id));
+            for search in ["meier", "kai", "@customer"] {
+                assert_eq!(parts(&overview(search, size).await)[0], ("Kai", "Kai Uwe Meier"), "{search}");
+            }
+        }
+        world.active_since(&user, acme).await; // following the link is being there
+        by.remove(acme, &user).await.expect("removed");
+        let people = overview("", 2).await;
+        assert_eq!(parts(&people)[0], ("Kai", ""), "a contact again");
+        assert_eq!(parts(&people)[1..], rest);
+        assert_eq!(overview("meier", 0).await, []);
     }
 
     /// Whoever may not see users, or not see contacts, does not see them together.

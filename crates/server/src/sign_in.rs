@@ -163,6 +163,8 @@ impl SignIns {
         let keep = call.session();
         let command = Command::SetPassword { user: id, proven, hash, keep };
         let committed = write(&self.facts, call.actor(), command).await?;
+        // Whoever signed in with an initial password may be a member only now.
+        self.facts.note_sign_in(id);
         let joined = committed.plan.changes.iter().find_map(|change| match change {
             Change::Membership(membership) => Some(membership.account.to_string()),
             _ => None,

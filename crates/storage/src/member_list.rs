@@ -73,44 +73,58 @@ impl Member {
 impl MemberFilter<'_> {
     /// A page of the members, ascending.
     ///
-    /// INVARIANT: every piece is answered from an index of the account, or by the key of one user: how long it takes
-    /// depends on the account's members, never on those of all accounts. Subqueries that give one value, unlike joins
-    /// and EXISTS, are never turned into a scan of the other table.
+    /// INVARIANT: the first table is read by an index that begins with the account, the others row by row by their keys:
+    /// how long a page takes depends on the account's members, never on those of all accounts. Subqueries that give one
+    /// value, unlike joins and EXISTS, are never turned into a scan of the other table.
     fn page(self, account: AccountId, after: Option<UserId>, limit: u32) -> Statement {
         let mut page = Statement::new(ROWS_OF);
-        page.then("SELECT p.account, p.user_id FROM ");
-        match self.role {
-            None => page.then("memberships p WHERE p.account = ").text(account),
-            Some(role) => {
-                page.then("member_names p WHERE p.account = ").text(account);
-                page.then(" AND p.kind = 'role' AND p.name = ").text(role)
-            }
-        };
+        // What narrows most comes first; the other conditions are looked up for what is left.
+        page.then("SELECT p.account, p.user_id FROM ").then(match self {
+            Self { search: Some(_), .. } => "member_search",
+            Self { role: Some(_), .. } => "member_names",
+            _ => "memberships",
+        });
+        page.then(" p WHERE p.account = ").text(account);
         page.then(" AND p.user_id > ").text(after.map(|id| id.to_string()).unwrap_or_default());
-        if let Some(state) = self.state {
-            page.then(" AND p.state = ").text(state.name());
-        }
-        if let Some(infix) = self.search {
-            page.then(" AND (SELECT u.search FROM users u WHERE u.id = p.user_id) LIKE ");
-            page.text(pattern(infix)).then(r" ESCAPE '\'");
+        match self.search {
+            Some(infix) => {
+                page.then(" AND p.text LIKE ").text(pattern(infix)).then(r" ESCAPE '\'");
+                self.role_and_state_of_found(account, &mut page);
+            }
+            None => self.role_and_state(&mut page),
         }
         if let Some(before) = self.last_active_before {
-            page.then(
-                " AND COALESCE((SELECT a.at FROM member_activity a \
-                 WHERE a.account = p.account AND a.user_id = p.user_id), 0) < ",
-            );
-            page.bind(Value::Number(before));
+            page.then(" AND COALESCE((SELECT a.at FROM member_activity a WHERE a.account = ").text(account);
+            page.then(" AND a.user_id = p.user_id), 0) < ").bind(Value::Number(before));
         }
         if let Some(contact) = self.beyond {
             // No id is greater than a tilde.
-            page.then(
-                " AND COALESCE((SELECT c.id FROM contacts c \
-                 WHERE c.account = p.account AND c.user_id = p.user_id), '~') > ",
-            );
-            page.text(contact);
+            page.then(" AND COALESCE((SELECT c.id FROM contacts c WHERE c.account = ").text(account);
+            page.then(" AND c.user_id = p.user_id), '~') > ").text(contact);
         }
         page.then(" ORDER BY p.user_id LIMIT ").bind(Value::Number(rows_for(limit))).then(ASCENDING);
         page
+    }
+
+    fn role_and_state(self, page: &mut Statement) {
+        if let Some(role) = self.role {
+            page.then(" AND p.kind = 'role' AND p.name = ").text(role);
+        }
+        if let Some(state) = self.state {
+            page.then(" AND p.state = ").text(state.name());
+        }
+    }
+
+    fn role_and_state_of_found(self, account: AccountId, page: &mut Statement) {
+        if let Some(role) = self.role {
+            page.then(" AND (SELECT n.name FROM member_names n WHERE n.account = ").text(account);
+            page.then(" AND n.user_id = p.user_id AND n.kind = 'role' AND n.name = ").text(role);
+            page.then(") IS NOT NULL");
+        }
+        if let Some(state) = self.state {
+            page.then(" AND (SELECT s.state FROM memberships s WHERE s.account = ").text(account);
+            page.then(" AND s.user_id = p.user_id) = ").text(state.name());
+        }
     }
 }
 

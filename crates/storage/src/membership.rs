@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::error::{StoreError, WriteError};
 use crate::json::{decode, encode};
 use crate::keys::to_pair;
+use crate::search;
 use crate::tx::{Tx, json_rows, on_tx};
 
 /// The memberships of two users, who may be the same, in one account.
@@ -113,6 +114,9 @@ pub(crate) async fn put(
     on_tx!(tx, c => {
         sqlx::query(sql).bind(&account).bind(&user).bind(state).bind(body).bind(version).execute(c).await.map(drop)
     })?;
+    if !matches!(records.membership(membership.account, membership.user), Ok(Some(_))) {
+        search::add_member(tx, &account, &user).await?;
+    }
     // INVARIANT: `member_names` says what `memberships` says; holders are counted from it.
     if !matches!(records.membership(membership.account, membership.user), Ok(None)) {
         let sql = "DELETE FROM member_names WHERE account = $1 AND user_id = $2";

@@ -49,8 +49,7 @@ impl Store {
             page.then(" AND (c.search LIKE ").text(pattern(infix)).then(r" ESCAPE '\'");
             // Only of those who are members here: of nobody else does an account's contact tell what they are called.
             page.then(
-                " OR (SELECT u.search FROM memberships m JOIN users u ON u.id = m.user_id \
-                 WHERE m.account = c.account AND m.user_id = c.user_id) LIKE ",
+                " OR (SELECT s.text FROM member_search s WHERE s.account = c.account AND s.user_id = c.user_id) LIKE ",
             );
             page.text(pattern(infix)).then(r" ESCAPE '\')");
         }

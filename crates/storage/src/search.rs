@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 use crate::json::{decode, encode};
-use crate::tx::{Pools, on_readers, on_tx};
+use crate::tx::{Pools, Tx, on_readers, on_tx};
 
 /// How many rows of an older version are completed in one transaction.
 const BATCH: i64 = 500;
@@ -49,6 +49,23 @@ pub(crate) fn pattern(infix: &Infix) -> String {
     }
     pattern.push('%');
     pattern
+}
+
+/// Lets somebody who becomes a member be found.
+///
+/// INVARIANT: whoever becomes a member holds the user, so that nobody changes their name meanwhile.
+pub(crate) async fn add_member(tx: &mut Tx, account: &str, user: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO member_search (account, user_id, text) SELECT $1, id, search FROM users WHERE id = $2 \
+               ON CONFLICT (account, user_id) DO NOTHING";
+    Ok(on_tx!(tx, c => sqlx::query(sql).bind(account).bind(user).execute(c).await.map(drop))?)
+}
+
+/// Lets a user be found in every account by what they are called now.
+pub(crate) async fn rename_member(tx: &mut Tx, user: &User) -> Result<(), StoreError> {
+    let sql = "UPDATE member_search SET text = $2 WHERE user_id = $1";
+    Ok(
+        on_tx!(tx, c => sqlx::query(sql).bind(user.id.to_string()).bind(user.text()).execute(c).await.map(drop))?,
+    )
 }
 
 /// A row to complete.
@@ -96,7 +113,7 @@ macro_rules! update {
     (@ $table:literal, $account:literal, $rows:literal) => {
         concat!(
             "UPDATE ", $table, " SET search = value ->> 'text' FROM ", $rows,
-            " WHERE id = value ->> 'id' AND ", $account, " = value ->> 'account' AND search IS NULL"
+            " WHERE ", $table, ".id = value ->> 'id' AND ", $account, " = value ->> 'account' AND search IS NULL"
         )
     };
 }
@@ -117,6 +134,29 @@ async fn read<T: Found + DeserializeOwned>(
     rows.into_iter().map(row).collect()
 }
 
+/// Completes what memberships are found by, from what users are found by.
+async fn complete_members(pools: &Pools) -> Result<(), StoreError> {
+    let next = "SELECT account, user_id FROM memberships WHERE (account, user_id) > ($1, $2) \
+                ORDER BY account, user_id LIMIT $3";
+    let copy = "INSERT INTO member_search (account, user_id, text) \
+                SELECT m.account, m.user_id, u.search FROM memberships m JOIN users u ON u.id = m.user_id \
+                WHERE (m.account, m.user_id) > ($1, $2) AND (m.account, m.user_id) <= ($3, $4) \
+                ON CONFLICT (account, user_id) DO NOTHING";
+    let mut after = (String::new(), String::new());
+    loop {
+        let batch: Vec<(String, String)> = on_readers!(pools, c => {
+            sqlx::query_as(next).bind(&after.0).bind(&after.1).bind(BATCH).fetch_all(c).await
+        })?;
+        let Some(last) = batch.into_iter().next_back() else { return Ok(()) };
+        let mut tx = pools.begin_write().await?;
+        on_tx!(&mut tx, c => {
+            sqlx::query(copy).bind(&after.0).bind(&after.1).bind(&last.0).bind(&last.1).execute(c).await.map(drop)
+        })?;
+        tx.commit().await?;
+        after = last;
+    }
+}
+
 /// Completes, once, what an older version wrote without this column.
 pub(crate) async fn complete(pools: &Pools) -> Result<(), StoreError> {
     let sql = "SELECT value FROM meta WHERE name = 'search'";
@@ -127,6 +167,7 @@ pub(crate) async fn complete(pools: &Pools) -> Result<(), StoreError> {
     complete!(pools, "users", User, "''", "$1 = '' AND id > $2");
     complete!(pools, "contacts", Contact, "account", "(account, id) > ($1, $2)");
     complete!(pools, "invitations", Invitation, "''", "$1 = '' AND id > $2");
+    complete_members(pools).await?;
     let sql = "UPDATE meta SET value = 'complete' WHERE name = 'search'";
     let mut tx = pools.begin_write().await?;
     on_tx!(&mut tx, c => sqlx::query(sql).execute(c).await.map(drop))?;

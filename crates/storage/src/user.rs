@@ -10,7 +10,7 @@ use crate::keys::to_pair;
 use crate::list::{Page, rows_for};
 use crate::locks::{Lock, locking};
 use crate::open::Store;
-use crate::search::Found as _;
+use crate::search::{self, Found as _};
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 
 /// The users with these two ids, which may be the same.
@@ -64,6 +64,9 @@ pub(crate) async fn put(tx: &mut Tx, user: &User, version: i64, records: &Record
     })
     .map_err(|error| taken(error, "a user with the e-mail address", || user.email.clone()))?;
     let before = records.user(user.id).ok().flatten();
+    if before.is_some_and(|before| before.text() != user.text()) {
+        search::rename_member(tx, user).await?;
+    }
     if before.map_or(!user.identities.is_empty(), |before| before.identities != user.identities) {
         put_identities(tx, &id, user).await?;
     }
