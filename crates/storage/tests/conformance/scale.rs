@@ -101,7 +101,7 @@ on_every_engine! {
         }
         let home = World::new(store.clone()).store.clone();
         let members = sizes(database.engine).0;
-        let (first, last, none) = (infix("user 1"), infix(&format!("user{members}@")), infix("nobody"));
+        let (first, last, none) = (infix("user 1"), infix(&format!("user {members}@")), infix("nobody"));
         let all = MemberFilter::default();
         let active = Some(MemberState::Active);
         for (name, filter, found) in [
