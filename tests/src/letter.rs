@@ -46,6 +46,15 @@ impl Letter {
         files.iter().map(|file| Self::parse(&std::fs::read(file).expect("a mail"))).collect()
     }
 
+    /// The initial password in it; panics where there is none.
+    pub fn password(&self) -> String {
+        let is_password = |word: &&str| {
+            word.len() == 23 && word.split('-').all(|group| group.len() == 5 && group.is_ascii())
+        };
+        let found = self.text.lines().map(str::trim).find(is_password);
+        found.unwrap_or_else(|| panic!("no initial password in {self:?}")).to_owned()
+    }
+
     /// The token of the invitation in it; panics where there is none.
     pub fn token(&self) -> String {
         let found = self

@@ -16,6 +16,7 @@
 //! # fn main() {}
 //! ```
 
+mod activation;
 mod calls;
 mod contacts;
 mod groups;
@@ -36,6 +37,7 @@ use mandate_proto::v1::{
 use tonic::Code;
 use tonic::transport::Endpoint;
 
+pub use self::activation::{OWN, activating};
 pub use self::calls::adding;
 pub use self::contacts::contact_named;
 pub use self::invitations::inviting;

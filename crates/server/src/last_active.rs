@@ -126,3 +126,78 @@ impl Waiting {
         store.keep_signed_in(&signed_in).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mandate_domain::plan::Policies;
+    use mandate_storage::OpenOptions;
+
+    use super::*;
+    use crate::facts::MemberEntry;
+
+    const HOME: AccountId = AccountId::from_bits(9);
+    const ADA: UserId = UserId::from_bits(1);
+
+    async fn facts() -> Arc<Facts> {
+        let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
+        Arc::new(Facts::new(store, Policies::default()))
+    }
+
+    #[tokio::test]
+    async fn a_member_is_noted_once_a_minute_and_when_somebody_collects() {
+        let facts = facts().await;
+        let notes = facts.collector().unwrap();
+        let member = Some(Arc::new(MemberEntry::joined(60_000_500)));
+        facts.note(HOME, ADA, member.as_ref());
+        assert!(notes.try_recv().is_err(), "nobody tells the time");
+        for (now, noted) in [
+            (60_000_000, Some(60_000_500)), // never before the membership
+            (60_900_000, None),
+            (119_999_999, None),
+            (120_000_000, Some(120_000_000)),
+        ] {
+            facts.tell_time(now);
+            facts.note(HOME, ADA, member.as_ref());
+            facts.note(HOME, ADA, None);
+            let active = noted.map(|at| Note::Active(Active { account: HOME, user: ADA, at }));
+            assert_eq!(notes.try_recv().ok(), active, "{now}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_noted_later() {
+        let facts = facts().await;
+        let notes = facts.collector().unwrap();
+        while notes.try_recv().is_ok() {}
+        for _ in 0..100_000 {
+            facts.note_sign_in(ADA);
+        }
+        facts.tell_time(60_000_000);
+        let member = Some(Arc::new(MemberEntry::joined(0)));
+        facts.note(HOME, ADA, member.as_ref());
+        let mut waiting = Waiting::default();
+        waiting.collect(&notes);
+        assert!(waiting.active.is_empty() && waiting.signed_in.len() == 1);
+        facts.note(HOME, ADA, member.as_ref());
+        waiting.collect(&notes);
+        assert_eq!(waiting.active.get(&(HOME, ADA)), Some(&60_000_000));
+    }
+
+    #[tokio::test]
+    async fn notes_outlive_a_database_that_is_away() {
+        let facts = facts().await;
+        facts.store().close().await;
+        let mut waiting = Waiting::default();
+        waiting.active.insert((HOME, ADA), 1);
+        waiting.write(facts.store()).await;
+        assert_eq!(waiting.active.len(), 1, "kept for the next time");
+    }
+
+    #[tokio::test]
+    async fn one_recorder_at_a_time() {
+        let facts = facts().await;
+        let recorder = Recorder::start(Arc::clone(&facts), Duration::from_secs(60)).unwrap();
+        assert!(Recorder::start(facts, Duration::from_secs(60)).is_err());
+        recorder.stop().await;
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::call::Outcome;
 use super::stage::Scene;
-use super::{account, authz, group, identity, invitation, mail, membership};
+use super::{account, activation, authz, group, identity, invitation, mail, membership};
 
 /// What a person needs, as the comments of the protos say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,7 @@ impl Case {
 pub fn cases() -> Vec<Case> {
     let mut cases = [
         account::CASES,
+        activation::CASES,
         authz::CASES,
         group::CASES,
         identity::CASES,

@@ -5,6 +5,7 @@
 //! service call it, and how a valid request is built.
 
 mod account;
+mod activation;
 mod authz;
 mod call;
 mod case;

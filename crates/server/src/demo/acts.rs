@@ -40,6 +40,8 @@ impl Scene<'_> {
             Act::Found { .. } | Act::Seat { .. } | Act::Unseat { .. } => self.on_group(act).await?,
             Act::Add(newcomer) => self.add(newcomer).await?,
             Act::Invite(newcomer) => self.invite(newcomer).await?,
+            Act::Contact { name } => self.contact(name).await?,
+            Act::Activate(newcomer) => self.activate(newcomer).await?,
             Act::Roles { of, roles } => self.update(of, roles, &[], "roles").await?,
             Act::Grants { of, grants } => self.update(of, &[], grants, "grants").await?,
             Act::Remove { .. } | Act::Assign { .. } | Act::Unassign { .. } => self.on_member(act).await?,
@@ -196,6 +198,10 @@ pub(super) fn told(act: Act) -> String {
         Act::Invite(Newcomer { name, roles, things, .. }) => {
             format!("invite {name} as {} with {} resource(s)", roles.join(" + "), things.len())
         }
+        Act::Contact { name } => format!("add the contact {name}"),
+        Act::Activate(Newcomer { name, roles, .. }) => {
+            format!("activate {name}'s login as {}", roles.join(" + "))
+        }
         Act::Roles { of, roles } => format!("make {of} {}", roles.join(" + ")),
         Act::Grants { of, grants } => format!("let {of} have {}", grants.join(" + ")),
         Act::Remove { whom } => format!("remove {whom}"),
@@ -240,6 +246,6 @@ fn value(setting: Setting) -> AttributeValue {
     AttributeValue { value: Some(value) }
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
+pub(super) fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }

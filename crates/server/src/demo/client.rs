@@ -60,11 +60,16 @@ impl Client {
         MembershipServiceClient::new(self.channel.clone())
     }
 
+    pub(super) fn identity(&self) -> IdentityServiceClient<Channel> {
+        IdentityServiceClient::new(self.channel.clone())
+    }
+
     /// Makes a person known, as the operator, and returns the user's id.
     pub(super) async fn create_user(&self, name: &str) -> anyhow::Result<String> {
         let request =
             CreateUserRequest { email: address(name), display_name: name.to_owned(), ..Default::default() };
-        let answer = IdentityServiceClient::new(self.channel.clone())
+        let answer = self
+            .identity()
             .create_user(with(&self.operator, request)?)
             .await
             .with_context(|| format!("{name} could not be made known"))?;

@@ -3,6 +3,7 @@
 //!
 //! Everything goes over the socket with real tokens, so that the demo sees what any backend would see.
 
+mod activation;
 mod acts;
 mod cast;
 mod client;

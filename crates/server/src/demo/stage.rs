@@ -10,7 +10,7 @@ use tonic_types::StatusExt as _;
 use super::acts::{Scene, made, resource, told};
 use super::cast::Cast;
 use super::client::Client;
-use super::story::{Act, Event, Line, OPERATOR, Story, Thing};
+use super::story::{Act, Event, Line, Newcomer, OPERATOR, Story, Thing};
 
 const ALLOWED: &str = "allowed";
 const DENIED: &str = "denied";
@@ -60,7 +60,7 @@ pub(super) struct Played {
 impl Stage {
     /// Introduces the people of a story and plays its lines.
     pub(super) async fn play(&mut self, story: &'static Story) -> anyhow::Result<Played> {
-        for person in story.people {
+        for person in story.people.iter().filter(|person| !story.is_activated(person.name)) {
             let id = self.client.create_user(person.name).await?;
             let token = self.client.token_of(&id)?;
             self.cast.enter(person, id, token);
@@ -97,6 +97,15 @@ impl Stage {
             }
         }
         Ok(same)
+    }
+
+    /// A person of the story whom an act made a user.
+    fn enter(&mut self, story: &Story, name: &str, id: String) -> anyhow::Result<()> {
+        let person = story.people.iter().find(|person| person.name == name);
+        let person = person.with_context(|| format!("the story does not introduce {name}"))?;
+        let token = self.client.token_of(&id)?;
+        self.cast.enter(person, id, token);
+        Ok(())
     }
 
     async fn ask(
@@ -140,8 +149,11 @@ impl Stage {
         let outcome = scene.play(act).await?;
         let found = match outcome {
             Ok(id) => {
-                if let Act::Create { .. } | Act::Found { .. } = act {
-                    self.cast.found(line.at, made(id)?);
+                match act {
+                    Act::Create { .. } | Act::Found { .. } => self.cast.found(line.at, made(id)?),
+                    Act::Contact { name } => self.cast.found(name, made(id)?),
+                    Act::Activate(Newcomer { name, .. }) => self.enter(story, name, made(id)?)?,
+                    _ => {}
                 }
                 Verdict::new("done", "", "")
             }

@@ -14,6 +14,16 @@ pub(super) struct Story {
     pub(super) lines: &'static [Line],
 }
 
+impl Story {
+    /// Whether the person is nobody's user before an account activates their login.
+    pub(super) fn is_activated(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| match line.event {
+            Event::Does(Act::Activate(newcomer)) => newcomer.name == name,
+            Event::Does(_) | Event::Asks { .. } | Event::Refused(..) => false,
+        })
+    }
+}
+
 /// Somebody in a story.
 pub(super) struct Person {
     /// The first name.
@@ -68,6 +78,10 @@ pub(super) enum Act {
     Add(Newcomer),
     /// Invites somebody, who follows the link of the mail.
     Invite(Newcomer),
+    /// Makes a contact known: the person's name and address.
+    Contact { name: &'static str },
+    /// Activates the contact's login. They sign in with the initial password of the mail and set one of their own.
+    Activate(Newcomer),
     /// Replaces a member's roles.
     Roles { of: &'static str, roles: &'static [&'static str] },
     /// Replaces a member's single permissions.

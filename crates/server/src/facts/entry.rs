@@ -79,6 +79,21 @@ impl MemberEntry {
         Self { fact, since: membership.created_at, noted: AtomicI64::new(0) }
     }
 
+    /// A member without any right, who joined at that time.
+    #[cfg(test)]
+    pub(crate) fn joined(since: i64) -> Self {
+        use mandate_domain::membership::MemberState;
+        use mandate_domain::policy::set::PermissionSet;
+        let fact = MemberFact {
+            state: MemberState::Active,
+            roles: Mask::EMPTY,
+            grants: PermissionSet::EMPTY,
+            restrictions: Mask::EMPTY,
+            fits_policy: true,
+        };
+        Self { fact, since, noted: AtomicI64::new(0) }
+    }
+
     pub(super) fn of_contact(policy: &Policy, contact: &Contact) -> Self {
         let fact = MemberFact::of_contact(policy, contact);
         Self { fact, since: contact.created_at, noted: AtomicI64::new(0) }

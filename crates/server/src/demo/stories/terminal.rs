@@ -18,6 +18,7 @@ pub(super) const STORY: Story = Story {
         Person { name: "Timo", part: "terminal admin" },
         Person { name: "Uwe", part: "terminal user" },
         Person { name: "Vera", part: "terminal user" },
+        Person { name: "Wanda", part: "contact, then user" },
         Person { name: "Xenia", part: "newcomer" },
     ],
     lines: &[
@@ -55,6 +56,13 @@ pub(super) const STORY: Story = Story {
             Act::Assign { to: "Vera", thing: CLOUD, roles: &["cloud_member"], permissions: &["clouds.read"] },
             "Clouds are assigned to users.",
         ),
+        by("Timo", BERGER).does(Act::Contact { name: "Wanda" }, "A contact is a name and an e-mail address."),
+        by("Timo", BERGER).does(
+            Act::Activate(newcomer("Wanda", &["terminal_user"]).with(&["orders.view"])),
+            "Activating the login makes a user of it, who sets a password for the initial one in the mail.",
+        ),
+        by("Wanda", BERGER).asks("orders.view", Grant, "From then on the user has what was chosen,"),
+        by("Wanda", BERGER).asks("orders.create", NotGranted, "… and nothing else."),
         by("Olga", BERGER).asks("access.activate", Role, "Owners create users,"),
         by("Timo", BERGER).asks("access.activate", Role, "… and so do terminal admins,"),
         by("Uwe", BERGER).asks("access.activate", NotGranted, "… and nobody else."),
