@@ -1,9 +1,14 @@
 //! Compiles proto/mandate/v1 without protoc, and keeps the descriptor set for reflection and tests.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, error, fs};
 
 use prost::Message as _;
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+
+/// The fields of writes that hold secrets. The protos mark them `debug_redact`, which prost's descriptors leave out.
+const SECRETS: &[&str] = &["password", "old_password", "new_password", "token"];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
@@ -18,8 +23,73 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     println!("cargo::rerun-if-changed={}", foreign.display());
 
     let descriptors = protox::compile(&files, [&ours, &foreign])?;
-    let out = PathBuf::from(env::var("OUT_DIR")?).join("mandate.bin");
-    fs::write(out, descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().extern_path(".google.rpc", "::tonic_types").compile_fds(descriptors)?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("mandate.bin"), descriptors.encode_to_vec())?;
+    fs::write(out.join("write.rs"), writes(&descriptors)?)?;
+    tonic_prost_build::configure()
+        .extern_path(".google.rpc", "::tonic_types")
+        // Equal messages have equal bytes: a retry is told from another request by them.
+        .btree_map(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}
+
+/// The implementations of `WriteRequest` and `WriteResponse`.
+fn writes(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn error::Error>> {
+    let mut code = String::new();
+    let ours = descriptors.file.iter().filter(|file| file.package() == "mandate.v1");
+    for message in ours.flat_map(|file| &file.message_type) {
+        if has(message, "request_id") {
+            request(&mut code, message)?;
+        }
+        if has(message, "more_effects") {
+            response(&mut code, message)?;
+        }
+    }
+    Ok(code)
+}
+
+fn has(message: &DescriptorProto, name: &str) -> bool {
+    message.field.iter().any(|field| field.name() == name)
+}
+
+fn request(code: &mut String, message: &DescriptorProto) -> Result<(), Box<dyn error::Error>> {
+    let name = message.name();
+    let rpc = name.strip_suffix("Request").ok_or("a message with request_id must be an RPC's request")?;
+    let text = |field: &str| match has(message, field) {
+        true => format!("&self.{field}"),
+        false => "\"\"".to_owned(),
+    };
+    write!(
+        code,
+        "impl WriteRequest for v1::{name} {{\n    const RPC: &'static str = \"{rpc}\";\n\n    \
+         fn terms(&self) -> WriteTerms<'_> {{\n        WriteTerms {{ request_id: &self.request_id, \
+         validate_only: self.validate_only, etag: {}, override_reason: {} }}\n    }}\n\n    \
+         fn comparable(&self) -> Vec<u8> {{\n",
+        text("etag"),
+        text("override_reason"),
+    )?;
+    let secrets: Vec<&FieldDescriptorProto> =
+        message.field.iter().filter(|field| SECRETS.contains(&field.name())).collect();
+    if secrets.is_empty() {
+        writeln!(code, "        self.encode_to_vec()")?;
+    } else {
+        writeln!(code, "        let mut told = self.clone();")?;
+        for secret in secrets {
+            writeln!(code, "        told.{} = String::new();", secret.name())?;
+        }
+        writeln!(code, "        told.encode_to_vec()")?;
+    }
+    writeln!(code, "    }}\n}}\n")?;
+    Ok(())
+}
+
+fn response(code: &mut String, message: &DescriptorProto) -> Result<(), Box<dyn error::Error>> {
+    let name = message.name();
+    writeln!(
+        code,
+        "impl WriteResponse for v1::{name} {{\n    fn tell(&mut self, effects: Vec<v1::Effect>, more: bool) {{\n        \
+         self.effects = effects;\n        self.more_effects = more;\n    }}\n}}\n"
+    )?;
     Ok(())
 }

@@ -76,7 +76,7 @@ on_both_engines! {
         let [olga, bob] = world.people(["Olga", "Bob"]).await;
         let shop = world.account("client-area", &olga).await;
         world.by(&olga).add(&shop, &bob, &["user"]).await.expect("a user");
-        let mut request = Request::new(RemoveMemberRequest { account: shop.id.clone(), user: bob.id.clone() });
+        let mut request = Request::new(RemoveMemberRequest { account: shop.id.clone(), user: bob.id.clone(), ..Default::default() });
         request.metadata_mut().insert("mandate-acting-for", olga.id.parse().expect("ASCII"));
         world.service(&["people.act"]).memberships().remove_member(request).await.expect("removed");
 

@@ -339,7 +339,7 @@ on_both_engines! {
         let Organization { world, acme, uma, .. } = &org;
         world.by(uma).invite(acme, "mia@example.com", &["member"]).await.expect("invited");
         let token = world.letter("mia@example.com", 1).await.token();
-        let request = mandate_proto::v1::SuspendAccountRequest { account: acme.id.clone() };
+        let request = mandate_proto::v1::SuspendAccountRequest { account: acme.id.clone(), ..Default::default() };
         world.operator().accounts().suspend_account(request).await.expect("suspended");
         assert_refused(world.accept(&token, "Mia").await, Code::FailedPrecondition, "INVITER_NOT_ALLOWED");
     }

@@ -232,7 +232,7 @@ on_both_engines! {
         }
         let demoted = world.operator().add_to_group(group, ada, "manager").await;
         assert_refused(demoted, Code::FailedPrecondition, "LIMIT_LEAST");
-        let request = DeleteAccountRequest { account: brands[0].id.clone() };
+        let request = DeleteAccountRequest { account: brands[0].id.clone(), ..Default::default() };
         let deleted = world.by(ada).accounts().delete_account(request).await;
         let status = assert_refused(deleted, Code::FailedPrecondition, "WRONG_STATE");
         assert!(status.message().contains(&group.id), "{status:?}");

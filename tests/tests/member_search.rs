@@ -248,6 +248,7 @@ on_both_engines! {
                     email: format!("contact{number}@customer.example"),
                     display_name: (*name).to_owned(),
                     details: "details are not searched".to_owned(),
+                    ..CreateContactRequest::default()
                 };
                 world.operator().memberships().create_contact(request).await.expect("a contact");
             }

@@ -191,6 +191,14 @@ impl Records {
         self.0.contains_key(key)
     }
 
+    /// What was read for the key.
+    ///
+    /// # Errors
+    /// [`Stop::Read`] when it has not been read yet.
+    pub fn get(&self, key: &Key) -> Result<&Record, Stop> {
+        self.0.get(key).ok_or_else(|| Stop::Read(key.clone()))
+    }
+
     lookup!(
         /// The user of that id.
         user(id: UserId) -> Option<&User>, Key::User(id), Record::User(user) => user.as_ref());

@@ -122,6 +122,16 @@ pub enum Refusal {
          only they can change their password"
     )]
     PasswordNotResettable(crate::id::UserId),
+    /// What the command changes is not what its caller read (AIP-154).
+    #[error(
+        "somebody else changed this since you read it; read it again, and repeat your change if it still makes sense"
+    )]
+    EtagMismatch,
+    /// Limits are passed over by platform operators alone (X-06).
+    #[error(
+        "override_reason is for platform operators alone; without it, the limits of the account's policy hold"
+    )]
+    OverrideDenied,
     /// What the command is about is in a state in which it cannot be done.
     #[error("{0}")]
     WrongState(String),

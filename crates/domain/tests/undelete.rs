@@ -8,6 +8,7 @@ use mandate_domain::plan::{Policies, plan};
 use mandate_domain::policy::{builtin, compile};
 use mandate_domain::records::{HolderCount, Key, Record, Records, Stop};
 use mandate_domain::refusal::Refusal;
+use mandate_domain::terms::Terms;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 const DELETED_AT: i64 = 1_000 * DAY;
@@ -35,7 +36,8 @@ fn undeleted(after: i64) -> Result<Vec<Change>, Stop> {
     records.put(Key::Holders(id, "owner".to_owned()), Record::Count(one));
     let operator = Actor::Operator { name: "test#operator".into() };
     let command = Command::UndeleteAccount { account: id };
-    plan(&policies, &records, &operator, &command, DELETED_AT + after).map(|plan| plan.changes)
+    plan(&policies, &records, &operator, &command, &Terms::default(), DELETED_AT + after)
+        .map(|plan| plan.changes)
 }
 
 #[test]

@@ -43,7 +43,14 @@ impl Accounts {
         let first_user = named_or_caller(call, first_user, "first_user")?;
         let id = AccountId::from_bits(new_id_bits()?);
         let command = Command::CreateAccount { id, policy, display_name, first_user, origin, attributes };
-        self.write_account(call, id, command).await
+        let committed = write(&self.facts, &call.write, command).await?;
+        // Whatever its id: that of a retry is the first one's.
+        let created = committed.plan.changes.into_iter().find_map(|change| match change {
+            Change::Account(account) => Some(account),
+            _ => None,
+        });
+        created
+            .ok_or_else(|| Error::Defect("an account was created without a change that says so".to_owned()))
     }
 
     /// Carries out a command on an account that is there.
@@ -61,7 +68,7 @@ impl Accounts {
         id: AccountId,
         command: Command,
     ) -> Result<Account, Error> {
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let changed = committed.plan.changes.into_iter().find_map(|change| match change {
             Change::Account(account) if account.id == id => Some(account),
             _ => None,

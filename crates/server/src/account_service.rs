@@ -17,10 +17,10 @@ impl AccountService for Accounts {
         &self,
         request: Request<v1::CreateAccountRequest>,
     ) -> Result<Response<v1::CreateAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let account = self.create(&call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let account = self.create(&call, message).await?;
         let account = Some(advised(&self.facts, account).await?);
-        Ok(Response::new(v1::CreateAccountResponse { account }))
+        Ok(call.write.answer(v1::CreateAccountResponse { account, ..Default::default() }))
     }
 
     async fn get_account(
@@ -54,46 +54,46 @@ impl AccountService for Accounts {
         &self,
         request: Request<v1::UpdateAccountRequest>,
     ) -> Result<Response<v1::UpdateAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let account = self.change(&call, convert::account::update(request.into_inner())?).await?;
-        Ok(Response::new(v1::UpdateAccountResponse { account }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let account = self.change(&call, convert::account::update(message)?).await?;
+        Ok(call.write.answer(v1::UpdateAccountResponse { account, ..Default::default() }))
     }
 
     async fn suspend_account(
         &self,
         request: Request<v1::SuspendAccountRequest>,
     ) -> Result<Response<v1::SuspendAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let account = self.change(&call, convert::account::suspend(request.into_inner())?).await?;
-        Ok(Response::new(v1::SuspendAccountResponse { account }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let account = self.change(&call, convert::account::suspend(message)?).await?;
+        Ok(call.write.answer(v1::SuspendAccountResponse { account, ..Default::default() }))
     }
 
     async fn reinstate_account(
         &self,
         request: Request<v1::ReinstateAccountRequest>,
     ) -> Result<Response<v1::ReinstateAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let account = self.change(&call, convert::account::reinstate(request.into_inner())?).await?;
-        Ok(Response::new(v1::ReinstateAccountResponse { account }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let account = self.change(&call, convert::account::reinstate(message)?).await?;
+        Ok(call.write.answer(v1::ReinstateAccountResponse { account, ..Default::default() }))
     }
 
     async fn delete_account(
         &self,
         request: Request<v1::DeleteAccountRequest>,
     ) -> Result<Response<v1::DeleteAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let account = self.change(&call, convert::account::delete(request.into_inner())?).await?;
-        Ok(Response::new(v1::DeleteAccountResponse { account }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let account = self.change(&call, convert::account::delete(message)?).await?;
+        Ok(call.write.answer(v1::DeleteAccountResponse { account, ..Default::default() }))
     }
 
     async fn create_resource(
         &self,
         request: Request<v1::CreateResourceRequest>,
     ) -> Result<Response<v1::CreateResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let resource = resource::create(&self.facts, &call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let resource = resource::create(&self.facts, &call, message).await?;
         let resource = Some(convert::resource::to_message(resource));
-        Ok(Response::new(v1::CreateResourceResponse { resource }))
+        Ok(call.write.answer(v1::CreateResourceResponse { resource, ..Default::default() }))
     }
 
     async fn get_resource(
@@ -118,61 +118,61 @@ impl AccountService for Accounts {
         &self,
         request: Request<v1::DeleteResourceRequest>,
     ) -> Result<Response<v1::DeleteResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let command = convert::resource::delete(request.into_inner())?;
-        write(&self.facts, call.actor(), command).await?;
-        Ok(Response::new(v1::DeleteResourceResponse {}))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let command = convert::resource::delete(message)?;
+        write(&self.facts, &call.write, command).await?;
+        Ok(call.write.answer(v1::DeleteResourceResponse { ..Default::default() }))
     }
 
     async fn create_account_group(
         &self,
         request: Request<v1::CreateAccountGroupRequest>,
     ) -> Result<Response<v1::CreateAccountGroupResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(group::create(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(group::create(&self.facts, &call, message).await?))
     }
 
     async fn add_account_group_user(
         &self,
         request: Request<v1::AddAccountGroupUserRequest>,
     ) -> Result<Response<v1::AddAccountGroupUserResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(group::add_user(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(group::add_user(&self.facts, &call, message).await?))
     }
 
     async fn remove_account_group_user(
         &self,
         request: Request<v1::RemoveAccountGroupUserRequest>,
     ) -> Result<Response<v1::RemoveAccountGroupUserResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(group::remove_user(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(group::remove_user(&self.facts, &call, message).await?))
     }
 
     async fn undelete_account(
         &self,
         request: Request<v1::UndeleteAccountRequest>,
     ) -> Result<Response<v1::UndeleteAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let account = self.change(&call, convert::account::undelete(request.into_inner())?).await?;
-        Ok(Response::new(v1::UndeleteAccountResponse { account }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let account = self.change(&call, convert::account::undelete(message)?).await?;
+        Ok(call.write.answer(v1::UndeleteAccountResponse { account, ..Default::default() }))
     }
 
     async fn update_resource(
         &self,
         request: Request<v1::UpdateResourceRequest>,
     ) -> Result<Response<v1::UpdateResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let resource = resource::update(&self.facts, &call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let resource = resource::update(&self.facts, &call, message).await?;
         let resource = Some(convert::resource::to_message(resource));
-        Ok(Response::new(v1::UpdateResourceResponse { resource }))
+        Ok(call.write.answer(v1::UpdateResourceResponse { resource, ..Default::default() }))
     }
 
     async fn transfer_ownership(
         &self,
         request: Request<v1::TransferOwnershipRequest>,
     ) -> Result<Response<v1::TransferOwnershipResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(ownership::transfer(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(ownership::transfer(&self.facts, &call, message).await?))
     }
 
     async fn get_account_group(
@@ -219,23 +219,23 @@ impl AccountService for Accounts {
         &self,
         request: Request<v1::AddAccountGroupAccountRequest>,
     ) -> Result<Response<v1::AddAccountGroupAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(group::add_account(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(group::add_account(&self.facts, &call, message).await?))
     }
 
     async fn remove_account_group_account(
         &self,
         request: Request<v1::RemoveAccountGroupAccountRequest>,
     ) -> Result<Response<v1::RemoveAccountGroupAccountResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(group::remove_account(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(group::remove_account(&self.facts, &call, message).await?))
     }
 
     async fn delete_account_group(
         &self,
         request: Request<v1::DeleteAccountGroupRequest>,
     ) -> Result<Response<v1::DeleteAccountGroupResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(group::delete(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(group::delete(&self.facts, &call, message).await?))
     }
 }

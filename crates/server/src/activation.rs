@@ -8,7 +8,7 @@ use mandate_domain::command::Command;
 use mandate_domain::contact::Contact;
 use mandate_domain::credential::{Credential, CredentialKind, InitialPassword};
 use mandate_domain::id::{InvitationId, PasswordId, UserId};
-use mandate_domain::invitation::Invitation;
+use mandate_domain::invitation::{Invitation, InvitationState};
 use mandate_domain::refusal::Refusal;
 use mandate_proto::v1;
 use mandate_storage::Committed;
@@ -41,11 +41,12 @@ impl Memberships {
         may_read(self.facts(), call.party, rule, activate.account, About::Account).await?;
         let id = InvitationId::from_bits(new_id_bits()?);
         let committed = self.retried(call, &activate.command(id, self.initial_password().await?)).await?;
+        // Not by this call's own id: a retry is answered with what the first one made.
         let (mut contact, mut invitation) = (None, None);
         for change in committed.plan.changes {
             match change {
-                Change::Contact(changed) if changed.activation == Some(id) => contact = Some(changed),
-                Change::Invitation(made) if made.id == id => invitation = Some(made),
+                Change::Contact(changed) if changed.activation.is_some() => contact = Some(changed),
+                Change::Invitation(made) if made.state == InvitationState::Pending => invitation = Some(made),
                 _ => {}
             }
         }
@@ -56,6 +57,7 @@ impl Memberships {
             permissions: Some(self.offered(&invitation).await?),
             contact: Some(convert::contact::to_message(contact)),
             invitation: Some(convert::invitation::to_message(invitation)),
+            ..Default::default()
         })
     }
 
@@ -88,7 +90,8 @@ impl Memberships {
             }
             _ => None,
         });
-        Ok(v1::ResetInitialPasswordResponse { expire_time: expires_at.map(convert::timestamp) })
+        let expire_time = expires_at.map(convert::timestamp);
+        Ok(v1::ResetInitialPasswordResponse { expire_time, ..Default::default() })
     }
 
     pub(crate) async fn resend(
@@ -120,7 +123,7 @@ impl Memberships {
     async fn retried(&self, call: &Call, command: &Command) -> Result<Committed, Error> {
         let mut attempt = 1;
         loop {
-            match write(self.facts(), call.actor(), command.clone()).await {
+            match write(self.facts(), &call.write, command.clone()).await {
                 Err(Error::Refused(Refusal::AlreadyExists { what, .. }))
                     if what == "a user with the e-mail address" && attempt < ATTEMPTS =>
                 {

@@ -3,7 +3,8 @@
 use mandate_domain::command::Actor;
 use mandate_domain::id::{SessionId, UserId};
 use mandate_domain::user::{Identity, UserState};
-use tonic::Extensions;
+use mandate_proto::write::WriteRequest;
+use tonic::{Extensions, Request};
 
 use crate::access::AccessError;
 use crate::auth::{Caller, CallerKind, EMBEDDED_ISSUER};
@@ -11,6 +12,7 @@ use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::Admitted;
+use crate::writer::Write;
 
 /// The party in whose right a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Call {
     admitted: Admitted,
     /// Who acts.
     pub party: Party,
+    /// What the call writes, if it writes anything.
+    pub write: Write,
 }
 
 impl Call {
@@ -62,7 +66,19 @@ impl Call {
         if let (Some(session), Party::Person(user)) = (admitted.caller.session, party) {
             goes_on(facts, session.id, user).await?;
         }
-        Ok(Self { admitted, party })
+        let write = Write::by(actor(&admitted, party));
+        Ok(Self { admitted, party, write })
+    }
+
+    /// The same of a request that writes, on the terms that its message asks for.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of), and every term that cannot be as it is.
+    pub async fn of_write<M: WriteRequest>(request: Request<M>, facts: &Facts) -> Result<(Self, M), Error> {
+        let call = Self::of(request.extensions(), facts).await?;
+        let message = request.into_inner();
+        let write = Write::asked(actor(&call.admitted, call.party), &message)?;
+        Ok((Self { write, ..call }, message))
     }
 
     /// Refuses a suspended person where no account's policy is asked that would.
@@ -83,20 +99,19 @@ impl Call {
     pub fn session(&self) -> Option<SessionId> {
         self.admitted.caller.session.map(|session| session.id)
     }
+}
 
-    /// The actor of a write, as the activity log keeps them.
-    #[must_use]
-    pub fn actor(&self) -> Actor {
-        let Caller { kind, issuer, subject, .. } = self.admitted.caller.as_ref();
-        let name = || format!("{issuer}#{subject}");
-        match (self.party, kind) {
-            (Party::Person(user), CallerKind::Person) => Actor::Person { user, through: None },
-            (Party::Person(user), CallerKind::Service | CallerKind::Operator) => {
-                Actor::Person { user, through: Some(name()) }
-            }
-            (Party::Service, _) => Actor::Service { name: name() },
-            (Party::Operator, _) => Actor::Operator { name: name() },
+/// The actor of a write, as the activity log keeps them.
+fn actor(admitted: &Admitted, party: Party) -> Actor {
+    let Caller { kind, issuer, subject, .. } = admitted.caller.as_ref();
+    let name = || format!("{issuer}#{subject}");
+    match (party, kind) {
+        (Party::Person(user), CallerKind::Person) => Actor::Person { user, through: None },
+        (Party::Person(user), CallerKind::Service | CallerKind::Operator) => {
+            Actor::Person { user, through: Some(name()) }
         }
+        (Party::Service, _) => Actor::Service { name: name() },
+        (Party::Operator, _) => Actor::Operator { name: name() },
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn create(
     let CreateContact { account, email, display_name, details } = convert::contact::create(message)?;
     let id = ContactId::from_bits(new_id_bits()?);
     let command = Command::CreateContact { account, id, email, display_name, details };
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     let created = changed(committed.plan.changes);
     created.ok_or_else(|| Error::Defect("a contact was created without a change that says so".to_owned()))
 }
@@ -81,7 +81,7 @@ pub(crate) async fn update(
     message: v1::UpdateContactRequest,
 ) -> Result<Contact, Error> {
     let (ContactOf { account, contact }, command) = convert::contact::update(message)?;
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     match changed(committed.plan.changes) {
         Some(contact) => Ok(contact),
         // Nothing changed: it was like that before.
@@ -94,6 +94,6 @@ pub(crate) async fn delete(
     call: &Call,
     message: v1::DeleteContactRequest,
 ) -> Result<v1::DeleteContactResponse, Error> {
-    write(facts, call.actor(), convert::contact::delete(message)?).await?;
-    Ok(v1::DeleteContactResponse {})
+    write(facts, &call.write, convert::contact::delete(message)?).await?;
+    Ok(v1::DeleteContactResponse { ..Default::default() })
 }

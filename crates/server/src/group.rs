@@ -24,13 +24,13 @@ pub(crate) async fn create(
     let founder = named_or_caller(call, founder, "founder")?;
     let id = GroupId::from_bits(new_id_bits()?);
     let command = Command::CreateGroup { id, display_name, accounts, founder };
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     let group = committed.plan.changes.into_iter().find_map(|change| match change {
         Change::Group(group) => Some(convert::group::to_message(group)),
         _ => None,
     });
     match group {
-        Some(group) => Ok(v1::CreateAccountGroupResponse { group: Some(group) }),
+        Some(group) => Ok(v1::CreateAccountGroupResponse { group: Some(group), ..Default::default() }),
         None => Err(Error::Defect("a group was founded without a change that says so".to_owned())),
     }
 }
@@ -40,8 +40,8 @@ pub(crate) async fn add_user(
     call: &Call,
     message: v1::AddAccountGroupUserRequest,
 ) -> Result<v1::AddAccountGroupUserResponse, Error> {
-    write(facts, call.actor(), convert::group::add_user(message)?).await?;
-    Ok(v1::AddAccountGroupUserResponse {})
+    write(facts, &call.write, convert::group::add_user(message)?).await?;
+    Ok(v1::AddAccountGroupUserResponse { ..Default::default() })
 }
 
 pub(crate) async fn remove_user(
@@ -49,12 +49,12 @@ pub(crate) async fn remove_user(
     call: &Call,
     message: v1::RemoveAccountGroupUserRequest,
 ) -> Result<v1::RemoveAccountGroupUserResponse, Error> {
-    let committed = write(facts, call.actor(), convert::group::remove_user(message)?).await?;
+    let committed = write(facts, &call.write, convert::group::remove_user(message)?).await?;
     let ended = committed.plan.changes.iter().filter_map(|change| match change {
         Change::MembershipEnded { account, .. } => Some(account.to_string()),
         _ => None,
     });
-    Ok(v1::RemoveAccountGroupUserResponse { ended_memberships: ended.collect() })
+    Ok(v1::RemoveAccountGroupUserResponse { ended_memberships: ended.collect(), ..Default::default() })
 }
 
 pub(crate) async fn add_account(
@@ -62,12 +62,12 @@ pub(crate) async fn add_account(
     call: &Call,
     message: v1::AddAccountGroupAccountRequest,
 ) -> Result<v1::AddAccountGroupAccountResponse, Error> {
-    let committed = write(facts, call.actor(), convert::group::add_account(message)?).await?;
+    let committed = write(facts, &call.write, convert::group::add_account(message)?).await?;
     let given = committed.plan.changes.iter().filter_map(|change| match change {
         Change::Membership(membership) => Some(membership.user.to_string()),
         _ => None,
     });
-    Ok(v1::AddAccountGroupAccountResponse { given: given.collect() })
+    Ok(v1::AddAccountGroupAccountResponse { given: given.collect(), ..Default::default() })
 }
 
 pub(crate) async fn remove_account(
@@ -75,9 +75,9 @@ pub(crate) async fn remove_account(
     call: &Call,
     message: v1::RemoveAccountGroupAccountRequest,
 ) -> Result<v1::RemoveAccountGroupAccountResponse, Error> {
-    let committed = write(facts, call.actor(), convert::group::remove_account(message)?).await?;
+    let committed = write(facts, &call.write, convert::group::remove_account(message)?).await?;
     let ended_memberships = convert::group::to_ended(&committed.plan.changes);
-    Ok(v1::RemoveAccountGroupAccountResponse { ended_memberships })
+    Ok(v1::RemoveAccountGroupAccountResponse { ended_memberships, ..Default::default() })
 }
 
 pub(crate) async fn delete(
@@ -85,7 +85,7 @@ pub(crate) async fn delete(
     call: &Call,
     message: v1::DeleteAccountGroupRequest,
 ) -> Result<v1::DeleteAccountGroupResponse, Error> {
-    let committed = write(facts, call.actor(), convert::group::delete(message)?).await?;
+    let committed = write(facts, &call.write, convert::group::delete(message)?).await?;
     let ended_memberships = convert::group::to_ended(&committed.plan.changes);
-    Ok(v1::DeleteAccountGroupResponse { ended_memberships })
+    Ok(v1::DeleteAccountGroupResponse { ended_memberships, ..Default::default() })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mandate_domain::user::User;
 use mandate_proto::v1;
 use mandate_proto::v1::identity_service_server::IdentityService;
+use mandate_proto::write::WriteRequest;
 use tonic::{Request, Response, Status};
 
 use crate::auth::SigningKey;
@@ -37,6 +38,13 @@ impl Identities {
         call.in_use(&self.facts).await?;
         Ok((call, request.into_inner()))
     }
+
+    /// The same of a request that writes.
+    async fn writer<T: WriteRequest>(&self, request: Request<T>) -> Result<(Call, T), Error> {
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        call.in_use(&self.facts).await?;
+        Ok((call, message))
+    }
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -48,9 +56,9 @@ fn told(user: User) -> Option<v1::User> {
 #[tonic::async_trait]
 impl IdentityService for Identities {
     async fn create_user(&self, request: Request<v1::CreateUserRequest>) -> Answer<v1::CreateUserResponse> {
-        let (call, message) = self.caller(request).await?;
+        let (call, message) = self.writer(request).await?;
         let user = told(users::create(&self.facts, &call, message).await?);
-        Ok(Response::new(v1::CreateUserResponse { user }))
+        Ok(call.write.answer(v1::CreateUserResponse { user, ..Default::default() }))
     }
 
     async fn get_user(&self, request: Request<v1::GetUserRequest>) -> Answer<v1::GetUserResponse> {
@@ -65,27 +73,27 @@ impl IdentityService for Identities {
     }
 
     async fn update_user(&self, request: Request<v1::UpdateUserRequest>) -> Answer<v1::UpdateUserResponse> {
-        let (call, message) = self.caller(request).await?;
+        let (call, message) = self.writer(request).await?;
         let user = told(users::update(&self.facts, &call, message).await?);
-        Ok(Response::new(v1::UpdateUserResponse { user }))
+        Ok(call.write.answer(v1::UpdateUserResponse { user, ..Default::default() }))
     }
 
     async fn suspend_user(
         &self,
         request: Request<v1::SuspendUserRequest>,
     ) -> Answer<v1::SuspendUserResponse> {
-        let (call, message) = self.caller(request).await?;
+        let (call, message) = self.writer(request).await?;
         let user = told(users::set_state(&self.facts, &call, identity::suspend(message)?).await?);
-        Ok(Response::new(v1::SuspendUserResponse { user }))
+        Ok(call.write.answer(v1::SuspendUserResponse { user, ..Default::default() }))
     }
 
     async fn reinstate_user(
         &self,
         request: Request<v1::ReinstateUserRequest>,
     ) -> Answer<v1::ReinstateUserResponse> {
-        let (call, message) = self.caller(request).await?;
+        let (call, message) = self.writer(request).await?;
         let user = told(users::set_state(&self.facts, &call, identity::reinstate(message)?).await?);
-        Ok(Response::new(v1::ReinstateUserResponse { user }))
+        Ok(call.write.answer(v1::ReinstateUserResponse { user, ..Default::default() }))
     }
 
     async fn export_user(&self, request: Request<v1::ExportUserRequest>) -> Answer<v1::ExportUserResponse> {
@@ -94,16 +102,16 @@ impl IdentityService for Identities {
     }
 
     async fn erase_user(&self, request: Request<v1::EraseUserRequest>) -> Answer<v1::EraseUserResponse> {
-        let (call, message) = self.caller(request).await?;
-        Ok(Response::new(users::erase(&self.facts, &call, message).await?))
+        let (call, message) = self.writer(request).await?;
+        Ok(call.write.answer(users::erase(&self.facts, &call, message).await?))
     }
 
     async fn set_initial_password(
         &self,
         request: Request<v1::SetInitialPasswordRequest>,
     ) -> Answer<v1::SetInitialPasswordResponse> {
-        let (call, message) = self.caller(request).await?;
-        Ok(Response::new(self.sign_ins.set_initial(&call, message).await?))
+        let (call, message) = self.writer(request).await?;
+        Ok(call.write.answer(self.sign_ins.set_initial(&call, message).await?))
     }
 
     async fn sign_in(&self, request: Request<v1::SignInRequest>) -> Answer<v1::SignInResponse> {
@@ -118,16 +126,16 @@ impl IdentityService for Identities {
     }
 
     async fn sign_out(&self, request: Request<v1::SignOutRequest>) -> Answer<v1::SignOutResponse> {
-        let (call, message) = self.caller(request).await?;
-        Ok(Response::new(self.sign_ins.sign_out(&call, message).await?))
+        let (call, message) = self.writer(request).await?;
+        Ok(call.write.answer(self.sign_ins.sign_out(&call, message).await?))
     }
 
     async fn set_password(
         &self,
         request: Request<v1::SetPasswordRequest>,
     ) -> Answer<v1::SetPasswordResponse> {
-        let (call, message) = self.caller(request).await?;
-        Ok(Response::new(self.sign_ins.set_password(&call, message).await?))
+        let (call, message) = self.writer(request).await?;
+        Ok(call.write.answer(self.sign_ins.set_password(&call, message).await?))
     }
 
     async fn get_public_keys(

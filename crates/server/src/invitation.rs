@@ -10,6 +10,7 @@ use mandate_domain::refusal::Refusal;
 use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_storage::{Committed, InvitationFilter, Member, MemberFilter};
+use tonic::Response;
 
 use crate::access;
 use crate::account::exists;
@@ -21,7 +22,7 @@ use crate::convert::page::More;
 use crate::error::Error;
 use crate::membership::Memberships;
 use crate::reads::{About, may_read};
-use crate::writer::write;
+use crate::writer::{Write, write};
 
 /// How often an acceptance is tried again because its address became somebody's meanwhile.
 const ATTEMPTS: usize = 3;
@@ -75,7 +76,7 @@ impl Memberships {
         command: Command,
     ) -> Result<Option<v1::Invitation>, Error> {
         let name = command.name();
-        Self::left(write(self.facts(), call.actor(), command).await?, name)
+        Self::left(write(self.facts(), &call.write, command).await?, name)
     }
 
     /// The invitation as a write left it.
@@ -149,9 +150,14 @@ impl Memberships {
         }
     }
 
-    pub(crate) async fn accept(&self, message: v1::AcceptInvitationRequest) -> Result<v1::Member, Error> {
-        let convert::invitation::Accept { token, display_name } = convert::invitation::accept(message)?;
+    pub(crate) async fn accept(
+        &self,
+        message: v1::AcceptInvitationRequest,
+    ) -> Result<Response<v1::AcceptInvitationResponse>, Error> {
+        let convert::invitation::Accept { token, display_name } =
+            convert::invitation::accept(message.clone())?;
         let Invitation { account, id, generation, .. } = self.followed(&token).await?;
+        let writing = Write::asked(Actor::Link { invitation: id }, &message)?;
         let newcomer = UserId::from_bits(new_id_bits()?);
         let command = || Command::AcceptInvitation {
             account,
@@ -162,7 +168,7 @@ impl Memberships {
         };
         let mut attempt = 1;
         let committed = loop {
-            match write(self.facts(), Actor::Link { invitation: id }, command()).await {
+            match write(self.facts(), &writing, command()).await {
                 // Somebody made this address known between reading and writing: they are who accepts.
                 Err(Error::Refused(Refusal::AlreadyExists { what, .. }))
                     if what != "member" && attempt < ATTEMPTS =>
@@ -187,14 +193,19 @@ impl Memberships {
             None => self.facts().store().user(membership.user).await?,
         };
         let person = person.ok_or_else(|| Error::not_found("user", membership.user))?;
-        Ok(convert::membership::to_message(Member::new(membership, person, None)))
+        let member = Some(convert::membership::to_message(Member::new(membership, person, None)));
+        Ok(writing.answer(v1::AcceptInvitationResponse { member, ..Default::default() }))
     }
 
-    pub(crate) async fn decline(&self, message: v1::DeclineInvitationRequest) -> Result<(), Error> {
-        let token = convert::invitation::decline(message)?;
+    pub(crate) async fn decline(
+        &self,
+        message: v1::DeclineInvitationRequest,
+    ) -> Result<Response<v1::DeclineInvitationResponse>, Error> {
+        let token = convert::invitation::decline(message.clone())?;
         let Invitation { account, id, generation, .. } = self.followed(&token).await?;
+        let writing = Write::asked(Actor::Link { invitation: id }, &message)?;
         let command = Command::DeclineInvitation { account, invitation: id, generation };
-        write(self.facts(), Actor::Link { invitation: id }, command).await?;
-        Ok(())
+        write(self.facts(), &writing, command).await?;
+        Ok(writing.answer(v1::DeclineInvitationResponse::default()))
     }
 }

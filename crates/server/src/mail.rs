@@ -50,11 +50,11 @@ impl MailService for Mails {
         &self,
         request: Request<v1::SendBillingMailRequest>,
     ) -> Result<Response<v1::SendBillingMailResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let command = convert::mail::billing(request.into_inner())?;
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let command = convert::mail::billing(message)?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let recipients = i32::try_from(committed.plan.mail.len()).unwrap_or(i32::MAX);
-        Ok(Response::new(v1::SendBillingMailResponse { recipients }))
+        Ok(call.write.answer(v1::SendBillingMailResponse { recipients, ..Default::default() }))
     }
 
     async fn list_outbox(

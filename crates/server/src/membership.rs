@@ -67,17 +67,24 @@ impl Memberships {
     async fn change(&self, call: &Call, command: Command) -> Result<Option<v1::Member>, Error> {
         let no_member = || Error::Defect(format!("{} names no member", command.name()));
         let (account, user) = command.account().zip(command.user()).ok_or_else(no_member)?;
-        let committed = write(&self.facts, call.actor(), command).await?;
-        let mut member = self.stored(account, user).await?;
-        // What this write did, whatever another one has done since.
-        for change in committed.plan.changes {
-            match change {
-                Change::Membership(changed) if changed.account == account && changed.user == user => {
-                    member.membership = changed;
-                }
-                _ => {}
+        let committed = write(&self.facts, &call.write, command).await?;
+        let changed = committed.plan.changes.into_iter().find_map(|change| match change {
+            Change::Membership(changed) if changed.account == account && changed.user == user => {
+                Some(changed)
             }
-        }
+            _ => None,
+        });
+        let member = match changed {
+            // What this write did, whatever another one has done since.
+            Some(membership) => {
+                let person = self.facts.store().user(user).await?;
+                let person = person.ok_or_else(|| Error::not_found("user", user))?;
+                let stored = self.facts.store().member(account, user).await?;
+                Member::new(membership, person, stored.and_then(|member| member.last_active))
+            }
+            // Nothing changed: it was like that before.
+            None => self.stored(account, user).await?,
+        };
         Ok(Some(convert::membership::to_message(member)))
     }
 
@@ -103,7 +110,7 @@ impl Memberships {
             return Err(Error::Defect("an assignment became another command".to_owned()));
         };
         let key = Key::Assignment(*account, *user, assignment.resource.clone());
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let made = committed.plan.changes.into_iter().find_map(|change| match change {
             Change::Assignment(assignment) => Some(assignment),
             _ => None,
@@ -157,9 +164,9 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::AddMemberRequest>,
     ) -> Result<Response<v1::AddMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::add(request.into_inner())?).await?;
-        Ok(Response::new(v1::AddMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::add(message)?).await?;
+        Ok(call.write.answer(v1::AddMemberResponse { member, ..Default::default() }))
     }
 
     async fn get_member(
@@ -193,60 +200,62 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::UpdateMemberRequest>,
     ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::update(request.into_inner())?).await?;
-        Ok(Response::new(v1::UpdateMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::update(message)?).await?;
+        Ok(call.write.answer(v1::UpdateMemberResponse { member, ..Default::default() }))
     }
 
     async fn suspend_member(
         &self,
         request: Request<v1::SuspendMemberRequest>,
     ) -> Result<Response<v1::SuspendMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::suspend(request.into_inner())?).await?;
-        Ok(Response::new(v1::SuspendMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::suspend(message)?).await?;
+        Ok(call.write.answer(v1::SuspendMemberResponse { member, ..Default::default() }))
     }
 
     async fn reinstate_member(
         &self,
         request: Request<v1::ReinstateMemberRequest>,
     ) -> Result<Response<v1::ReinstateMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let member = self.change(&call, convert::membership::reinstate(request.into_inner())?).await?;
-        Ok(Response::new(v1::ReinstateMemberResponse { member }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let member = self.change(&call, convert::membership::reinstate(message)?).await?;
+        Ok(call.write.answer(v1::ReinstateMemberResponse { member, ..Default::default() }))
     }
 
     async fn remove_member(
         &self,
         request: Request<v1::RemoveMemberRequest>,
     ) -> Result<Response<v1::RemoveMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let command = convert::membership::remove(request.into_inner())?;
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let command = convert::membership::remove(message)?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let unassigned = committed.plan.changes.into_iter().filter_map(|change| match change {
             Change::AssignmentEnded { resource, .. } => Some(convert::resource::to_reference(resource)),
             _ => None,
         });
-        Ok(Response::new(v1::RemoveMemberResponse { unassigned: unassigned.collect() }))
+        Ok(call
+            .write
+            .answer(v1::RemoveMemberResponse { unassigned: unassigned.collect(), ..Default::default() }))
     }
 
     async fn assign_resource(
         &self,
         request: Request<v1::AssignResourceRequest>,
     ) -> Result<Response<v1::AssignResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let assignment = self.assign(&call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let assignment = self.assign(&call, message).await?;
         let assignment = Some(convert::resource::to_assignment(assignment));
-        Ok(Response::new(v1::AssignResourceResponse { assignment }))
+        Ok(call.write.answer(v1::AssignResourceResponse { assignment, ..Default::default() }))
     }
 
     async fn unassign_resource(
         &self,
         request: Request<v1::UnassignResourceRequest>,
     ) -> Result<Response<v1::UnassignResourceResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        write(&self.facts, call.actor(), convert::resource::unassign(request.into_inner())?).await?;
-        Ok(Response::new(v1::UnassignResourceResponse {}))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        write(&self.facts, &call.write, convert::resource::unassign(message)?).await?;
+        Ok(call.write.answer(v1::UnassignResourceResponse { ..Default::default() }))
     }
 
     async fn list_assignments(
@@ -261,10 +270,10 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::CreateContactRequest>,
     ) -> Result<Response<v1::CreateContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let contact = contact::create(&self.facts, &call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let contact = contact::create(&self.facts, &call, message).await?;
         let contact = Some(convert::contact::to_message(contact));
-        Ok(Response::new(v1::CreateContactResponse { contact }))
+        Ok(call.write.answer(v1::CreateContactResponse { contact, ..Default::default() }))
     }
 
     async fn get_contact(
@@ -281,10 +290,10 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::UpdateContactRequest>,
     ) -> Result<Response<v1::UpdateContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let contact = contact::update(&self.facts, &call, request.into_inner()).await?;
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let contact = contact::update(&self.facts, &call, message).await?;
         let contact = Some(convert::contact::to_message(contact));
-        Ok(Response::new(v1::UpdateContactResponse { contact }))
+        Ok(call.write.answer(v1::UpdateContactResponse { contact, ..Default::default() }))
     }
 
     async fn list_contacts(
@@ -299,42 +308,42 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::DeleteContactRequest>,
     ) -> Result<Response<v1::DeleteContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(contact::delete(&self.facts, &call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(contact::delete(&self.facts, &call, message).await?))
     }
 
     async fn activate_contact(
         &self,
         request: Request<v1::ActivateContactRequest>,
     ) -> Result<Response<v1::ActivateContactResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.activate(&call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(self.activate(&call, message).await?))
     }
 
     async fn reset_initial_password(
         &self,
         request: Request<v1::ResetInitialPasswordRequest>,
     ) -> Result<Response<v1::ResetInitialPasswordResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.reset_password(&call, request.into_inner()).await?))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        Ok(call.write.answer(self.reset_password(&call, message).await?))
     }
 
     async fn invite_member(
         &self,
         request: Request<v1::InviteMemberRequest>,
     ) -> Result<Response<v1::InviteMemberResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.invite(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::InviteMemberResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.invite(&call, message).await?;
+        Ok(call.write.answer(v1::InviteMemberResponse { invitation, ..Default::default() }))
     }
 
     async fn replace_member_email(
         &self,
         request: Request<v1::ReplaceMemberEmailRequest>,
     ) -> Result<Response<v1::ReplaceMemberEmailResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.replace(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::ReplaceMemberEmailResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.replace(&call, message).await?;
+        Ok(call.write.answer(v1::ReplaceMemberEmailResponse { invitation, ..Default::default() }))
     }
 
     async fn get_invitation(
@@ -350,19 +359,18 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::ResendInvitationRequest>,
     ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation = self.resend(&call, request.into_inner()).await?;
-        Ok(Response::new(v1::ResendInvitationResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.resend(&call, message).await?;
+        Ok(call.write.answer(v1::ResendInvitationResponse { invitation, ..Default::default() }))
     }
 
     async fn revoke_invitation(
         &self,
         request: Request<v1::RevokeInvitationRequest>,
     ) -> Result<Response<v1::RevokeInvitationResponse>, Status> {
-        let call = Call::of(request.extensions(), &self.facts).await?;
-        let invitation =
-            self.invitation_after(&call, convert::invitation::revoke(request.into_inner())?).await?;
-        Ok(Response::new(v1::RevokeInvitationResponse { invitation }))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        let invitation = self.invitation_after(&call, convert::invitation::revoke(message)?).await?;
+        Ok(call.write.answer(v1::RevokeInvitationResponse { invitation, ..Default::default() }))
     }
 
     async fn list_invitations(
@@ -377,15 +385,13 @@ impl MembershipService for Memberships {
         &self,
         request: Request<v1::AcceptInvitationRequest>,
     ) -> Result<Response<v1::AcceptInvitationResponse>, Status> {
-        let member = self.accept(request.into_inner()).await?;
-        Ok(Response::new(v1::AcceptInvitationResponse { member: Some(member) }))
+        Ok(self.accept(request.into_inner()).await?)
     }
 
     async fn decline_invitation(
         &self,
         request: Request<v1::DeclineInvitationRequest>,
     ) -> Result<Response<v1::DeclineInvitationResponse>, Status> {
-        self.decline(request.into_inner()).await?;
-        Ok(Response::new(v1::DeclineInvitationResponse {}))
+        Ok(self.decline(request.into_inner()).await?)
     }
 }

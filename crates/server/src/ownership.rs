@@ -24,7 +24,7 @@ pub(crate) async fn transfer(
 ) -> Result<v1::TransferOwnershipResponse, Error> {
     let convert::ownership::Transfer { account, from, to } = convert::ownership::transfer(message)?;
     let from = named_or_caller(call, from, "from")?;
-    let committed = write(facts, call.actor(), Command::TransferOwnership { account, from, to }).await?;
+    let committed = write(facts, &call.write, Command::TransferOwnership { account, from, to }).await?;
     let mut people: Vec<User> = Vec::new();
     for (_, record) in facts.store().read(&[Key::User(from), Key::User(to)]).await? {
         if let Record::User(user) = record {
@@ -38,7 +38,7 @@ pub(crate) async fn transfer(
         members.push(member(&committed, &people, id, last_active)?);
     }
     let to = members.pop();
-    Ok(v1::TransferOwnershipResponse { from: members.pop(), to })
+    Ok(v1::TransferOwnershipResponse { from: members.pop(), to, ..Default::default() })
 }
 
 /// The membership as the transfer left it, with what people call the member.

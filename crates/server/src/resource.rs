@@ -23,7 +23,7 @@ pub(crate) async fn create(
     message: v1::CreateResourceRequest,
 ) -> Result<Resource, Error> {
     let command = convert::resource::create(message, call.party.person())?;
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     let created = committed.plan.changes.into_iter().find_map(|change| match change {
         Change::Resource(resource) => Some(resource),
         _ => None,
@@ -37,7 +37,7 @@ pub(crate) async fn update(
     message: v1::UpdateResourceRequest,
 ) -> Result<Resource, Error> {
     let (resource, command) = convert::resource::update(message)?;
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     let changed = committed.plan.changes.into_iter().find_map(|change| match change {
         Change::Resource(resource) => Some(resource),
         _ => None,

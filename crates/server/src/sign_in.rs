@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::ACTING_FOR;
 use crate::passwords::{Fit, Password, Passwords};
-use crate::writer::write;
+use crate::writer::{Write, answered, write};
 
 /// Why nobody was signed in. Which of the reasons it is nobody is told who could not know anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,8 +76,9 @@ impl SignIns {
         let (refresh_token, refresh) = new_refresh_token()?;
         let session = SessionId::from_bits(new_id_bits()?);
         let command = Command::BeginSession { user, session, proven, refresh };
-        let committed =
-            write(&self.facts, Actor::Person { user, through: None }, command).await.map_err(opaque)?;
+        let committed = write(&self.facts, &Write::by(Actor::Person { user, through: None }), command)
+            .await
+            .map_err(opaque)?;
         let session = session_of(committed.plan.changes).ok_or_else(no_session)?;
         self.facts.note_sign_in(user);
         let tokens = self.tokens(&session, refresh_token)?;
@@ -122,7 +123,7 @@ impl SignIns {
             Refreshed::Reused { user, session } => {
                 tracing::warn!(%user, %session, "a refresh token came a second time; its session ends");
                 let command = Command::EndSessions { user, which: Sessions::One(session) };
-                write(&self.facts, Actor::Person { user, through: None }, command).await?;
+                write(&self.facts, &Write::by(Actor::Person { user, through: None }), command).await?;
                 Err(SignInError::RefreshTokenInvalid.into())
             }
             Refreshed::Unknown => Err(SignInError::RefreshTokenInvalid.into()),
@@ -144,10 +145,13 @@ impl SignIns {
                 return Err(Error::field("scope", message));
             }
         };
-        let committed = write(&self.facts, call.actor(), Command::EndSessions { user, which }).await?;
+        let committed = write(&self.facts, &call.write, Command::EndSessions { user, which }).await?;
         let ended =
             committed.plan.changes.iter().filter(|change| matches!(change, Change::SessionEnded { .. }));
-        Ok(v1::SignOutResponse { ended_sessions: i32::try_from(ended.count()).unwrap_or(i32::MAX) })
+        Ok(v1::SignOutResponse {
+            ended_sessions: i32::try_from(ended.count()).unwrap_or(i32::MAX),
+            ..Default::default()
+        })
     }
 
     pub(crate) async fn set_password(
@@ -158,11 +162,17 @@ impl SignIns {
         let id = person(call)?;
         let user = self.facts.store().user(id).await?.ok_or(AccessError::CallerUnknown)?;
         let SetPassword { old, new } = credential::set_own(message, &user.email)?;
-        let proven = self.counted(&user.email, self.prove(id, old)).await?;
-        let hash = self.passwords.hash(new).await?;
         let keep = call.session();
-        let command = Command::SetPassword { user: id, proven, hash, keep };
-        let committed = write(&self.facts, call.actor(), command).await?;
+        // The old password of a retry is not the password any more.
+        let committed = match answered(&self.facts, &call.write, "user.set_password").await? {
+            Some(committed) => committed,
+            None => {
+                let proven = self.counted(&user.email, self.prove(id, old)).await?;
+                let hash = self.passwords.hash(new).await?;
+                let command = Command::SetPassword { user: id, proven, hash, keep };
+                write(&self.facts, &call.write, command).await?
+            }
+        };
         // Whoever signed in with an initial password may be a member only now.
         self.facts.note_sign_in(id);
         let joined = committed.plan.changes.iter().find_map(|change| match change {
@@ -196,7 +206,7 @@ impl SignIns {
             password.or(made_up.clone()).ok_or_else(|| Error::Defect("no password to set".to_owned()))?;
         let hash = self.passwords.hash(chosen).await?;
         let command = Command::SetInitialPassword { user, hash, lifetime };
-        let committed = write(&self.facts, call.actor(), command).await?;
+        let committed = write(&self.facts, &call.write, command).await?;
         let expires_at = committed.plan.changes.iter().find_map(|change| match change {
             Change::Credential(Credential {
                 kind: mandate_domain::credential::CredentialKind::Initial { expires_at, .. },
@@ -204,9 +214,12 @@ impl SignIns {
             }) => Some(*expires_at),
             _ => None,
         });
+        // A password that was not set now is good for nothing, and which one was set before nobody knows.
+        let made_up = made_up.filter(|_| call.write.happened());
         Ok(v1::SetInitialPasswordResponse {
             password: made_up.map(|password| password.reveal().to_owned()).unwrap_or_default(),
             expire_time: expires_at.map(crate::convert::timestamp),
+            ..Default::default()
         })
     }
 

@@ -62,7 +62,7 @@ pub(crate) async fn change(
     command: Command,
     id: UserId,
 ) -> Result<User, Error> {
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     let changed = committed.plan.changes.into_iter().find_map(|change| match change {
         Change::User(user) => Some(user),
         _ => None,
@@ -103,12 +103,12 @@ pub(crate) async fn erase(
     message: v1::EraseUserRequest,
 ) -> Result<v1::EraseUserResponse, Error> {
     let command = convert::identity::erase(message)?;
-    let committed = write(facts, call.actor(), command).await?;
+    let committed = write(facts, &call.write, command).await?;
     let ended = committed.plan.changes.into_iter().filter_map(|change| match change {
         Change::MembershipEnded { account, .. } => Some(account.to_string()),
         _ => None,
     });
-    Ok(v1::EraseUserResponse { ended_memberships: ended.collect() })
+    Ok(v1::EraseUserResponse { ended_memberships: ended.collect(), ..Default::default() })
 }
 
 /// The user asked about: of a person, nobody but themselves.

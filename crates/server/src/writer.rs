@@ -1,40 +1,159 @@
 //! The one way a call writes: plan, commit, change the facts in memory, and only then answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
-use mandate_storage::{Committed, StoreError, WriteError};
+use mandate_domain::decide::belongs;
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::refusal::Refusal;
+use mandate_domain::terms::Terms;
+use mandate_proto::write::{WriteRequest, WriteResponse};
+use mandate_storage::{Committed, Effects, Mode, Order, RequestKey, StoreError, WriteError, Written};
+use tonic::Response;
 
 use crate::clock::now_micros;
+use crate::convert;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Ask, Facts};
+
+/// One write: who asks for it, on what terms, and what it came to.
+#[derive(Debug, Clone)]
+pub struct Write {
+    actor: Actor,
+    terms: Terms,
+    asked: Asked,
+    outcome: Arc<OnceLock<Outcome>>,
+}
+
+/// Whether it is meant.
+#[derive(Debug, Clone)]
+enum Asked {
+    Once,
+    Retriable(RequestKey),
+    Preview,
+}
+
+/// What a write came to that was not simply carried out.
+#[derive(Debug, Clone)]
+enum Outcome {
+    Previewed(Effects),
+    Replayed,
+}
+
+impl Write {
+    /// A write of this service's own making: no retry, on no terms.
+    #[must_use]
+    pub fn by(actor: Actor) -> Self {
+        Self { actor, terms: Terms::default(), asked: Asked::Once, outcome: Arc::default() }
+    }
+
+    /// The write that a message asks for.
+    ///
+    /// # Errors
+    /// Every term that cannot be as it is.
+    pub fn asked<M: WriteRequest>(actor: Actor, message: &M) -> Result<Self, Error> {
+        let convert::terms::Asked { terms, request_id, validate_only } = convert::terms::read(message)?;
+        let asked = match (validate_only, request_id) {
+            (true, _) => Asked::Preview,
+            (false, None) => Asked::Once,
+            (false, Some(id)) => Asked::Retriable(RequestKey {
+                caller: caller(&actor),
+                rpc: M::RPC,
+                id,
+                fingerprint: convert::terms::fingerprint(message),
+            }),
+        };
+        Ok(Self { actor, terms, asked, outcome: Arc::default() })
+    }
+
+    /// Whether something happened just now: neither before, in answer to the same request, nor not at all.
+    #[must_use]
+    pub fn happened(&self) -> bool {
+        self.outcome.get().is_none()
+    }
+
+    /// The answer, with what the write would do if that is what was asked.
+    #[must_use]
+    pub fn answer<M: WriteResponse>(&self, mut message: M) -> Response<M> {
+        if let Some(Outcome::Previewed(effects)) = self.outcome.get() {
+            let told = effects.effects.iter().cloned().map(convert::terms::to_effect).collect();
+            message.tell(told, effects.more);
+        }
+        Response::new(message)
+    }
+}
+
+/// Whose requests share their ids: a person's are the person's whatever token they come with.
+fn caller(actor: &Actor) -> String {
+    match actor {
+        Actor::Person { user, through: None } => format!("person {user}"),
+        Actor::Person { user, through: Some(service) } => format!("person {user} through {service}"),
+        Actor::Service { name } => format!("service {name}"),
+        Actor::Operator { name } => format!("operator {name}"),
+        Actor::Link { invitation } => format!("link {invitation}"),
+    }
+}
 
 /// Carries out a command. When it returns, every question asked of this process sees what it did.
+///
+/// A retry is answered with what the first one did, and a preview with what it would do; neither changes anything.
 ///
 /// It runs as a task of its own: a caller who hangs up in the middle must not leave a commit behind that the
 /// facts in memory do not know of.
 ///
 /// # Errors
 /// The refusal of the rules, or what kept the store from writing.
-pub async fn write(facts: &Arc<Facts>, actor: Actor, command: Command) -> Result<Committed, Error> {
+pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Result<Committed, Error> {
     let account = match &command {
         Command::CreateAccount { id, .. } => Some(*id),
         command => command.account(),
     };
-    let active = account.zip(actor.user());
     let task = tokio::spawn({
-        let facts = Arc::clone(facts);
-        async move { carry_out(&facts, &actor, &command).await }
+        let (facts, write) = (Arc::clone(facts), write.clone());
+        async move { carry_out(&facts, &write, &command).await }
     });
     let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
-    if let Some((account, user)) = active {
+    if let Some((account, user)) = account.zip(write.actor.user()) {
         facts.note_change(account, user);
     }
     result
 }
 
-async fn carry_out(facts: &Facts, actor: &Actor, command: &Command) -> Result<Committed, Error> {
-    let prepared = facts.store().prepare(&facts.policies(), actor, command, now_micros()).await?;
+/// What the same request did before, if it did: for calls that judge something themselves, before the rules do.
+///
+/// # Errors
+/// [`Error::RequestIdReused`], [`Refusal::Denied`] for whoever may not be told any more; those of the store.
+pub async fn answered(
+    facts: &Facts,
+    write: &Write,
+    operation: &'static str,
+) -> Result<Option<Committed>, Error> {
+    let Asked::Retriable(key) = &write.asked else { return Ok(None) };
+    match facts.store().answered(key, operation, now_micros()).await? {
+        Some(committed) => {
+            let account = committed.plan.account;
+            Ok(Some(replayed(facts, write, account, committed).await?))
+        }
+        None => Ok(None),
+    }
+}
+
+async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Committed, Error> {
+    let mode = match &write.asked {
+        Asked::Once => Mode::Once,
+        Asked::Retriable(key) => Mode::Retriable(key),
+        Asked::Preview => Mode::Preview,
+    };
+    let order = Order { actor: &write.actor, command, terms: &write.terms, mode };
+    let prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
+        Written::Prepared(prepared) => prepared,
+        Written::Replayed(committed) => return replayed(facts, write, command.account(), committed).await,
+        Written::Previewed(previewed) => {
+            write.outcome.set(Outcome::Previewed(previewed.effects)).ok();
+            return Ok(Committed { plan: previewed.plan, versions: Vec::new(), position: 0 });
+        }
+    };
     let gate = facts.gate().await;
     match prepared.commit().await {
         Ok(committed) => {
@@ -51,5 +170,37 @@ async fn carry_out(facts: &Facts, actor: &Actor, command: &Command) -> Result<Co
             gate.undone();
             Err(error.into())
         }
+    }
+}
+
+/// Tells what was done before, unless its caller lost their place in the account otherwise than by doing it.
+async fn replayed(
+    facts: &Facts,
+    write: &Write,
+    account: Option<AccountId>,
+    committed: Committed,
+) -> Result<Committed, Error> {
+    if let (Actor::Person { user, .. }, Some(account)) = (&write.actor, account)
+        && !committed.plan.changes.iter().any(|change| moves(change, account, *user))
+    {
+        let ask = Ask { account, user: *user, resource: None };
+        let known = facts.of(ask).await?;
+        belongs(&known.question(ask, None)).map_err(|reason| Refusal::Denied {
+            operation: committed.plan.operation.to_owned(),
+            permission: None,
+            reason,
+        })?;
+    }
+    write.outcome.set(Outcome::Replayed).ok();
+    Ok(committed)
+}
+
+/// Whether the change is of the account itself, or of the user's place in it.
+fn moves(change: &Change, in_account: AccountId, of: UserId) -> bool {
+    match change {
+        Change::Account(account) => account.id == in_account,
+        Change::Membership(membership) => membership.account == in_account && membership.user == of,
+        Change::MembershipEnded { account, user } => *account == in_account && *user == of,
+        _ => false,
     }
 }

@@ -37,6 +37,8 @@ pub struct Activity {
     /// The changes as a list of `{"kind": …, "fact": …}`. People appear by id only, so that the log can stay
     /// when a person's data is erased.
     pub changes: Value,
+    /// Why a platform operator passed over a limit, if one did (X-06).
+    pub override_reason: Option<String>,
 }
 
 /// Appends what a plan does: one entry for each account it changes something in.
@@ -65,8 +67,8 @@ async fn append_one(
     account: Option<AccountId>,
     changes: String,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let sql = "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
+               override_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let (kind, name, through) = match actor {
         Actor::Operator { name } => ("operator", name.clone(), None),
         Actor::Person { user, through } => ("person", user.to_string(), through.as_deref()),
@@ -75,7 +77,7 @@ async fn append_one(
     };
     on_tx!(tx, c => {
         sqlx::query(sql).bind(now).bind(account.map(|id| id.to_string())).bind(kind).bind(name).bind(through)
-            .bind(plan.operation).bind(&plan.subject).bind(changes).execute(c).await.map(drop)
+            .bind(plan.operation).bind(&plan.subject).bind(changes).bind(&plan.override_reason).execute(c).await.map(drop)
     })?;
     Ok(())
 }
@@ -98,7 +100,7 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
 macro_rules! of_subjects {
     ($subjects:literal) => {
         concat!(
-            "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+            "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
              WHERE account = $1 AND subject IN (SELECT value FROM ",
             $subjects,
             ") AND seq < $3 ORDER BY seq DESC LIMIT $4"
@@ -106,8 +108,8 @@ macro_rules! of_subjects {
     };
 }
 
-/// The columns of one row, `changes` last.
-type Row = (i64, i64, String, String, Option<String>, String, Option<String>, String);
+/// The columns of one row.
+type Row = (i64, i64, String, String, Option<String>, String, Option<String>, String, Option<String>);
 
 impl Store {
     /// A page of what happened in an account, latest first.
@@ -128,7 +130,7 @@ impl Store {
         let (before, limit_rows) = (before.unwrap_or(i64::MAX), rows_for(limit));
         let rows: Vec<Row> = match subjects {
             None => {
-                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes FROM activity \
+                let sql = "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
                            WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
                 on_readers!(self.pools()?, c => {
                     sqlx::query_as(sql).bind(&account).bind(before).bind(limit_rows).fetch_all(c).await
@@ -146,11 +148,26 @@ impl Store {
                 })?
             }
         };
-        Page::of(rows, limit, |(seq, at, actor_kind, actor, through, operation, subject, changes)| {
-            let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
-            let account = Some(account.clone());
-            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
-        })
+        Page::of(
+            rows,
+            limit,
+            |(seq, at, actor_kind, actor, through, operation, subject, changes, override_reason)| {
+                let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
+                let account = Some(account.clone());
+                Ok(Activity {
+                    seq,
+                    at,
+                    account,
+                    actor_kind,
+                    actor,
+                    through,
+                    operation,
+                    subject,
+                    changes,
+                    override_reason,
+                })
+            },
+        )
     }
 
     /// A page of what a person did, wherever, latest first.
@@ -165,19 +182,30 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Page<Activity>, StoreError> {
-        let sql = "SELECT seq, at, account, through, operation, subject, changes FROM activity \
+        let sql = "SELECT seq, at, account, through, operation, subject, changes, override_reason FROM activity \
                    WHERE actor = $1 AND actor_kind = 'person' AND seq < $2 ORDER BY seq DESC LIMIT $3";
         let actor = user.to_string();
         let rows: Vec<RowBy> = on_readers!(self.pools()?, c => {
             sqlx::query_as(sql).bind(&actor).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit)).fetch_all(c).await
         })?;
-        Page::of(rows, limit, |(seq, at, account, through, operation, subject, changes)| {
+        Page::of(rows, limit, |(seq, at, account, through, operation, subject, changes, override_reason)| {
             let changes = decode_column("activity", "changes", || seq.to_string(), &changes)?;
             let (actor_kind, actor) = ("person".to_owned(), actor.clone());
-            Ok(Activity { seq, at, account, actor_kind, actor, through, operation, subject, changes })
+            Ok(Activity {
+                seq,
+                at,
+                account,
+                actor_kind,
+                actor,
+                through,
+                operation,
+                subject,
+                changes,
+                override_reason,
+            })
         })
     }
 }
 
-/// The columns of one row of a person's, `changes` last.
-type RowBy = (i64, i64, Option<String>, Option<String>, String, Option<String>, String);
+/// The columns of one row of a person's.
+type RowBy = (i64, i64, Option<String>, Option<String>, String, Option<String>, String, Option<String>);

@@ -89,6 +89,11 @@ pub enum WriteError {
     /// The command is refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Another request of the caller's had the same id.
+    #[error(
+        "this request_id was used for another request; use a new one for each request, and the same only to retry it"
+    )]
+    RequestIdReused,
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -158,10 +163,11 @@ fn is_sqlite(error: &dyn DatabaseError) -> bool {
 }
 
 impl StoreError {
-    /// Whether the database undid the transaction for the sake of another one, so that starting again at
-    /// once is right (PostgreSQL: serialization failure or deadlock).
+    /// Whether the transaction was undone for the sake of another one, so that starting again at once is right
+    /// (PostgreSQL: serialization failure or deadlock; either engine: the same request beside it).
     pub(crate) fn wants_restart(&self) -> bool {
-        let Self::Contention { source: Some(source), .. } = self else { return false };
+        let Self::Contention { source, .. } = self else { return false };
+        let Some(source) = source else { return true };
         let code = source.as_database_error().and_then(DatabaseError::code);
         matches!(code.as_deref(), Some("40001" | "40P01"))
     }

@@ -2,8 +2,8 @@
 //!
 //! A write is [`Store::prepare`] and [`Prepared::commit`]: what the command's rules judge is locked and read,
 //! the plan is made by `mandate_domain`, and its changes go to their tables, to the change feed and to the
-//! activity log, and its mail to the outbox, in one transaction. Dropping what was prepared leaves nothing behind, which is all that
-//! `validate_only` needs. A read is one snapshot.
+//! activity log, and its mail to the outbox, in one transaction. Dropping what was prepared leaves nothing behind, which is what
+//! `validate_only` does (`preview.rs`). A read is one snapshot.
 //!
 //! Both engines run the same SQL; where they differ, a `match` over the engine shows it (`tx.rs` has the
 //! macros). One file per noun holds everything that touches its tables; `migrations/` holds the tables.
@@ -36,8 +36,10 @@ mod open;
 mod outbox;
 mod people;
 mod policy;
+mod preview;
 mod question;
 mod read;
+mod request;
 mod resource;
 mod search;
 mod session;
@@ -61,6 +63,8 @@ pub use open::{Exclusive, OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};
 pub use people::KnownContact;
 pub use policy::{NameInUse, NameKind, PolicySource, StoredPolicy};
+pub use preview::Effects;
 pub use question::QuestionRecords;
+pub use request::{KEPT as REQUESTS_KEPT, RequestKey};
 pub use session::Refreshed;
-pub use write::{Committed, Prepared};
+pub use write::{Committed, Mode, Order, Prepared, Previewed, Written};

@@ -9,7 +9,7 @@ use mandate_domain::user::User;
 use crate::error::StoreError;
 use crate::json::decode;
 use crate::open::Store;
-use crate::tx::on_readers;
+use crate::tx::{Tx, on_readers, on_tx};
 
 /// What a check is decided on. Absence is an answer, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,27 @@ impl Store {
         let at = resource.map(place).unwrap_or_default();
         collect(rows, &account, &user, &at)
     }
+}
+
+/// The same in a transaction that goes on: several statements, which see what it has written.
+pub(crate) async fn question_in(
+    tx: &mut Tx,
+    account: AccountId,
+    user: UserId,
+    resource: Option<&ResourceRef>,
+) -> Result<QuestionRecords, StoreError> {
+    let (account, user) = (account.to_string(), user.to_string());
+    let rows: Vec<(String, i64, String)> = match resource {
+        Some(resource) => on_tx!(tx, c => {
+            sqlx::query_as(QUESTION).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+                .fetch_all(c).await
+        }),
+        None => on_tx!(tx, c => {
+            sqlx::query_as(QUESTION_OF_ACCOUNT).bind(&account).bind(&user).fetch_all(c).await
+        }),
+    }?;
+    let at = resource.map(ToString::to_string).unwrap_or_default();
+    collect(rows, &account, &user, &at)
 }
 
 fn collect(

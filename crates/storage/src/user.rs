@@ -10,6 +10,7 @@ use crate::keys::to_pair;
 use crate::list::{Page, rows_for};
 use crate::locks::{Lock, locking};
 use crate::open::Store;
+use crate::request;
 use crate::search::{self, Found as _};
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 
@@ -107,7 +108,8 @@ async fn put_seats(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError>
 
 /// Deletes the user; logins, seats, password and sessions go with the row.
 pub(crate) async fn erase(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
-    // Mail and invitations go by the address, which is about to be forgotten.
+    // Requests, mail and invitations go by the address, too, which is about to be forgotten.
+    request::forget(tx, user).await?;
     for sql in [
         "DELETE FROM outbox WHERE recipient = (SELECT email FROM users WHERE id = $1)",
         "DELETE FROM invitations WHERE email = (SELECT email FROM users WHERE id = $1)",

@@ -6,11 +6,14 @@ use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
 use mandate_domain::plan::{Plan, Policies, plan};
 use mandate_domain::records::{Key, Records, Stop};
+use mandate_domain::terms::Terms;
 use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
 use crate::locks::{Needs, held_for, held_for_record};
 use crate::open::Store;
+use crate::preview::{self, Effects};
+use crate::request::{self, RequestKey};
 use crate::tx::Tx;
 use crate::{activity, apply, feed, keys, outbox};
 
@@ -20,6 +23,9 @@ const ATTEMPTS: u32 = 16;
 
 /// How often a plan may ask for something more: far beyond what any command has use for.
 const READS: u32 = 100_000;
+
+/// Said of a write that is neither a retry nor a question and is answered like one.
+const NEITHER: &str = "a retry or a preview where neither was asked for";
 
 /// A write that is done but for its commit. Dropping it leaves nothing behind.
 #[must_use = "what is prepared and not committed never happened"]
@@ -44,9 +50,54 @@ pub struct Committed {
     pub position: i64,
 }
 
+/// A command, who gives it, and on what terms.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// Who.
+    pub actor: &'a Actor,
+    /// What.
+    pub command: &'a Command,
+    /// On what terms.
+    pub terms: &'a Terms,
+    /// Whether it is meant.
+    pub mode: Mode<'a>,
+}
+
+/// Whether a write is meant, and whether it may be a retry.
+#[derive(Debug, Clone, Copy)]
+pub enum Mode<'a> {
+    /// It is meant, and no retry of anything.
+    Once,
+    /// It is meant, and may have been carried out before.
+    Retriable(&'a RequestKey),
+    /// It is only to be told what it would do.
+    Preview,
+}
+
+/// What an order came to.
+pub enum Written {
+    /// It is done but for its commit.
+    Prepared(Prepared),
+    /// It was carried out before, and is not again.
+    Replayed(Committed),
+    /// Nothing was written.
+    Previewed(Previewed),
+}
+
+/// What a write would have done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previewed {
+    /// The plan.
+    pub plan: Plan,
+    /// What it would do to people.
+    pub effects: Effects,
+}
+
 /// What one attempt came to.
 enum Attempt {
     Planned(Box<(Tx, Plan, Records)>),
+    /// It was carried out before.
+    Replayed(Committed),
     /// More has to be locked, in an order that only a new transaction can keep.
     Again,
 }
@@ -67,8 +118,27 @@ impl Store {
         command: &Command,
         now: i64,
     ) -> Result<Prepared, WriteError> {
+        let order = Order { actor, command, terms: &Terms::default(), mode: Mode::Once };
+        match self.carry_out(policies, order, now).await? {
+            Written::Prepared(prepared) => Ok(prepared),
+            Written::Replayed(_) | Written::Previewed(_) => Err(StoreError::Plan(NEITHER.to_owned()).into()),
+        }
+    }
+
+    /// The same on terms, for a request that may be a retry, or only to be told what it would do.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), and [`WriteError::RequestIdReused`].
+    pub async fn carry_out(
+        &self,
+        policies: &Policies,
+        order: Order<'_>,
+        now: i64,
+    ) -> Result<Written, WriteError> {
+        let Order { actor, command, terms, mode } = order;
         let needs = Needs::of(command.reads(actor), command);
-        self.prepare_plan(actor, needs, now, |records| plan(policies, records, actor, command, now)).await
+        let make = |records: &Records| plan(policies, records, actor, command, terms, now);
+        self.until_settled(actor, needs, now, make, (mode, policies, command.name())).await
     }
 
     /// The same for any function that plans: it is called again with more records until it stops asking.
@@ -87,26 +157,43 @@ impl Store {
     {
         let mut needs = Needs::default();
         keys.into_iter().for_each(|key| needs.read(key));
-        self.prepare_plan(actor, needs, now, make).await
+        let nothing = Policies::default();
+        match self.until_settled(actor, needs, now, make, (Mode::Once, &nothing, "")).await? {
+            Written::Prepared(prepared) => Ok(prepared),
+            Written::Replayed(_) | Written::Previewed(_) => Err(StoreError::Plan(NEITHER.to_owned()).into()),
+        }
     }
 
-    async fn prepare_plan<F>(
+    /// Starts again for as long as others are in the way, within reason.
+    async fn until_settled<F>(
         &self,
         actor: &Actor,
         mut needs: Needs,
         now: i64,
         mut make: F,
-    ) -> Result<Prepared, WriteError>
+        (mode, policies, operation): (Mode<'_>, &Policies, &'static str),
+    ) -> Result<Written, WriteError>
     where
         F: FnMut(&Records) -> Result<Plan, Stop> + Send,
     {
+        let retry = match mode {
+            Mode::Retriable(key) => Some(Retry { key, operation, now }),
+            Mode::Once | Mode::Preview => None,
+        };
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let result = match self.attempt(&mut needs, &mut make).await {
+            let result = match self.attempt(&mut needs, &mut make, retry).await {
                 Ok(Attempt::Planned(planned)) => {
                     let (tx, plan, records) = *planned;
-                    write(tx, actor, plan, &records, now, self.mail_bell()).await
+                    let draft = Draft { actor, plan, records: &records, now, retry };
+                    match mode {
+                        Mode::Preview => draft.preview(tx, policies).await.map(Written::Previewed),
+                        Mode::Once | Mode::Retriable(_) => {
+                            draft.prepare(tx, self.mail_bell()).await.map(Written::Prepared)
+                        }
+                    }
                 }
+                Ok(Attempt::Replayed(committed)) => return Ok(Written::Replayed(committed)),
                 Ok(Attempt::Again) => continue,
                 Err(error) => Err(error),
             };
@@ -122,12 +209,20 @@ impl Store {
         Err(StoreError::Contention { attempts: ATTEMPTS, source }.into())
     }
 
-    async fn attempt<F>(&self, needs: &mut Needs, make: &mut F) -> Result<Attempt, WriteError>
+    async fn attempt<F>(
+        &self,
+        needs: &mut Needs,
+        make: &mut F,
+        retry: Option<Retry<'_>>,
+    ) -> Result<Attempt, WriteError>
     where
         F: FnMut(&Records) -> Result<Plan, Stop> + Send,
     {
         let pools = self.pools()?;
         let mut tx = pools.begin_write().await?;
+        if let Some(committed) = answered(&mut tx, retry).await? {
+            return Ok(Attempt::Replayed(committed));
+        }
         let mut records = Records::default();
         let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
         for _ in 0..READS {
@@ -146,7 +241,13 @@ impl Store {
                     more = held_for(&plan.changes, &records);
                     Some(plan)
                 }
-                Err(Stop::Refused(refusal)) => return Err(refusal.into()),
+                // What stands in the way may be what this very request did, beside this attempt.
+                Err(Stop::Refused(refusal)) => {
+                    return match answered(&mut tx, retry).await? {
+                        Some(committed) => Ok(Attempt::Replayed(committed)),
+                        None => Err(refusal.into()),
+                    };
+                }
                 Err(Stop::Read(key)) if records.has(&key) => {
                     return Err(StoreError::Plan(format!("{key:?}, which it had been given")).into());
                 }
@@ -186,31 +287,67 @@ async fn read(
     Ok(must)
 }
 
-async fn write(
-    mut tx: Tx,
-    actor: &Actor,
-    plan: Plan,
-    records: &Records,
+/// A request that may have been carried out before.
+#[derive(Clone, Copy)]
+struct Retry<'a> {
+    key: &'a RequestKey,
+    operation: &'static str,
     now: i64,
-    bell: Arc<Notify>,
-) -> Result<Prepared, WriteError> {
-    if plan.changes.is_empty() {
-        if !plan.mail.is_empty() {
-            outbox::append(&mut tx, &plan.mail, now).await?;
-            activity::append(&mut tx, actor, &plan, now).await?;
+}
+
+async fn answered(tx: &mut Tx, retry: Option<Retry<'_>>) -> Result<Option<Committed>, WriteError> {
+    match retry {
+        Some(Retry { key, operation, now }) => request::find(tx, key, operation, now).await,
+        None => Ok(None),
+    }
+}
+
+/// A plan that is to be written.
+struct Draft<'a> {
+    actor: &'a Actor,
+    plan: Plan,
+    records: &'a Records,
+    now: i64,
+    retry: Option<Retry<'a>>,
+}
+
+impl Draft<'_> {
+    async fn prepare(self, mut tx: Tx, bell: Arc<Notify>) -> Result<Prepared, WriteError> {
+        let (versions, position) = self.write(&mut tx).await?;
+        if let Some(Retry { key, .. }) = self.retry {
+            request::remember(&mut tx, key, &self.plan, &versions, position, self.now).await?;
         }
-        let position = feed::position(&mut tx).await?;
-        return Ok(Prepared { plan, versions: Vec::new(), position, tx, bell });
+        Ok(Prepared { plan: self.plan, versions, position, tx, bell })
     }
-    each_fact_once(&plan.changes)?;
-    let versions = feed::append(&mut tx, &plan.changes, now).await?;
-    for (change, version) in plan.changes.iter().zip(&versions) {
-        apply::apply(&mut tx, change, *version, records).await?;
+
+    async fn preview(self, mut tx: Tx, policies: &Policies) -> Result<Previewed, WriteError> {
+        let before = preview::before(&mut tx, policies, &self.plan.changes).await?;
+        self.write(&mut tx).await?;
+        let effects = preview::after(&mut tx, policies, before).await?;
+        tx.rollback().await?;
+        Ok(Previewed { plan: self.plan, effects })
     }
-    activity::append(&mut tx, actor, &plan, now).await?;
-    outbox::append(&mut tx, &plan.mail, now).await?;
-    let position = versions.last().copied().unwrap_or_default();
-    Ok(Prepared { plan, versions, position, tx, bell })
+
+    /// Writes changes, feed, log and mail; the versions of the changes, and the feed's last place.
+    async fn write(&self, tx: &mut Tx) -> Result<(Vec<i64>, i64), WriteError> {
+        let Self { actor, plan, records, now, .. } = self;
+        if plan.changes.is_empty() {
+            if !plan.mail.is_empty() {
+                outbox::append(tx, &plan.mail, *now).await?;
+                activity::append(tx, actor, plan, *now).await?;
+            }
+            return Ok((Vec::new(), feed::position(tx).await?));
+        }
+        each_fact_once(&plan.changes)?;
+        let versions = feed::append(tx, &plan.changes, *now).await?;
+        for (change, version) in plan.changes.iter().zip(&versions) {
+            apply::apply(tx, change, *version, records).await?;
+        }
+        activity::append(tx, actor, plan, *now).await?;
+        outbox::append(tx, &plan.mail, *now).await?;
+        let position = versions.last().copied().unwrap_or_default();
+        Ok((versions, position))
+    }
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.
@@ -261,14 +398,5 @@ impl Prepared {
             bell.notify_one();
         }
         Ok(Committed { plan, versions, position })
-    }
-
-    /// Leaves nothing of the write but its plan (`validate_only`), and frees the connection at once.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database did not answer; nothing was written even then.
-    pub async fn roll_back(self) -> Result<Plan, StoreError> {
-        self.tx.rollback().await?;
-        Ok(self.plan)
     }
 }

@@ -99,6 +99,7 @@ impl<'s> Client<'s> {
                     first_user: first,
                     origin: None,
                     attributes,
+                    ..Default::default()
                 };
                 let answer = client.create_account(self.request(actor, message)).await?.into_inner();
                 return Ok(answer.account.expect("the account").id);
@@ -112,19 +113,30 @@ impl<'s> Client<'s> {
                     display_name: String::new(),
                     attributes: values.collect(),
                     update_mask: Some(FieldMask { paths }),
+                    ..Default::default()
                 };
                 client.update_account(self.request(actor, message)).await?;
             }
             Write::SuspendAccount { account } => {
-                client.suspend_account(self.request(actor, pb::SuspendAccountRequest { account })).await?;
+                client
+                    .suspend_account(
+                        self.request(actor, pb::SuspendAccountRequest { account, ..Default::default() }),
+                    )
+                    .await?;
             }
             Write::ReinstateAccount { account } => {
                 client
-                    .reinstate_account(self.request(actor, pb::ReinstateAccountRequest { account }))
+                    .reinstate_account(
+                        self.request(actor, pb::ReinstateAccountRequest { account, ..Default::default() }),
+                    )
                     .await?;
             }
             Write::DeleteAccount { account } => {
-                client.delete_account(self.request(actor, pb::DeleteAccountRequest { account })).await?;
+                client
+                    .delete_account(
+                        self.request(actor, pb::DeleteAccountRequest { account, ..Default::default() }),
+                    )
+                    .await?;
             }
             Write::CreateResource { account, name, parent, creator } => {
                 let message = pb::CreateResourceRequest {
@@ -134,11 +146,13 @@ impl<'s> Client<'s> {
                     parent: parent.as_ref().map(named),
                     creator: creator.unwrap_or_default(),
                     holder: String::new(),
+                    ..Default::default()
                 };
                 client.create_resource(self.request(actor, message)).await?;
             }
             Write::DeleteResource { account, name } => {
-                let message = pb::DeleteResourceRequest { account, resource: Some(named(&name)) };
+                let message =
+                    pb::DeleteResourceRequest { account, resource: Some(named(&name)), ..Default::default() };
                 client.delete_resource(self.request(actor, message)).await?;
             }
             other => unreachable!("not of accounts: {other:?}"),
@@ -150,17 +164,21 @@ impl<'s> Client<'s> {
         let mut client = AccountServiceClient::new(self.channel.clone());
         match write.clone() {
             Write::CreateGroup { accounts, founder } => {
-                let message =
-                    pb::CreateAccountGroupRequest { display_name: "group".into(), accounts, founder };
+                let message = pb::CreateAccountGroupRequest {
+                    display_name: "group".into(),
+                    accounts,
+                    founder,
+                    ..Default::default()
+                };
                 let answer = client.create_account_group(self.request(actor, message)).await?.into_inner();
                 return Ok(answer.group.expect("the group").id);
             }
             Write::AddGroupUser { group, user, role } => {
-                let message = pb::AddAccountGroupUserRequest { group, user, role };
+                let message = pb::AddAccountGroupUserRequest { group, user, role, ..Default::default() };
                 client.add_account_group_user(self.request(actor, message)).await?;
             }
             Write::RemoveGroupUser { group, user } => {
-                let message = pb::RemoveAccountGroupUserRequest { group, user };
+                let message = pb::RemoveAccountGroupUserRequest { group, user, ..Default::default() };
                 client.remove_account_group_user(self.request(actor, message)).await?;
             }
             other => unreachable!("not of groups: {other:?}"),
@@ -174,8 +192,15 @@ impl<'s> Client<'s> {
             Write::AddMember { account, member, assignments } => {
                 let Member { user, state: _, roles, grants, restrictions } = member;
                 let assignments = assignments.iter().map(carried).collect();
-                let message =
-                    pb::AddMemberRequest { account, user, roles, grants, restrictions, assignments };
+                let message = pb::AddMemberRequest {
+                    account,
+                    user,
+                    roles,
+                    grants,
+                    restrictions,
+                    assignments,
+                    ..Default::default()
+                };
                 client.add_member(self.request(actor, message)).await?;
             }
             Write::UpdateMember { account, user, roles, grants, restrictions } => {
@@ -192,29 +217,46 @@ impl<'s> Client<'s> {
                     grants: grants.unwrap_or_default(),
                     restrictions: restrictions.unwrap_or_default(),
                     update_mask: Some(FieldMask { paths }),
+                    ..Default::default()
                 };
                 client.update_member(self.request(actor, message)).await?;
             }
             Write::SuspendMember { account, user } => {
                 client
-                    .suspend_member(self.request(actor, pb::SuspendMemberRequest { account, user }))
+                    .suspend_member(
+                        self.request(actor, pb::SuspendMemberRequest { account, user, ..Default::default() }),
+                    )
                     .await?;
             }
             Write::ReinstateMember { account, user } => {
                 client
-                    .reinstate_member(self.request(actor, pb::ReinstateMemberRequest { account, user }))
+                    .reinstate_member(
+                        self.request(
+                            actor,
+                            pb::ReinstateMemberRequest { account, user, ..Default::default() },
+                        ),
+                    )
                     .await?;
             }
             Write::RemoveMember { account, user } => {
-                client.remove_member(self.request(actor, pb::RemoveMemberRequest { account, user })).await?;
+                client
+                    .remove_member(
+                        self.request(actor, pb::RemoveMemberRequest { account, user, ..Default::default() }),
+                    )
+                    .await?;
             }
             Write::Assign { account, assignment } => {
                 let (user, assignment) = (assignment.user.clone(), Some(carried(&assignment)));
-                let message = pb::AssignResourceRequest { account, user, assignment };
+                let message = pb::AssignResourceRequest { account, user, assignment, ..Default::default() };
                 client.assign_resource(self.request(actor, message)).await?;
             }
             Write::Unassign { account, user, resource } => {
-                let message = pb::UnassignResourceRequest { account, user, resource: Some(named(&resource)) };
+                let message = pb::UnassignResourceRequest {
+                    account,
+                    user,
+                    resource: Some(named(&resource)),
+                    ..Default::default()
+                };
                 client.unassign_resource(self.request(actor, message)).await?;
             }
             other => unreachable!("not of members: {other:?}"),

@@ -39,13 +39,13 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/SuspendAccount", Needs::Nobody, &[], |scene| {
-        SuspendAccountRequest { account: scene.account.clone() }.encode_to_vec()
+        SuspendAccountRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/ReinstateAccount", Needs::Nobody, &[], |scene| {
-        ReinstateAccountRequest { account: scene.account.clone() }.encode_to_vec()
+        ReinstateAccountRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/DeleteAccount", Needs::Operation("account.delete"), &[], |scene| {
-        DeleteAccountRequest { account: scene.account.clone() }.encode_to_vec()
+        DeleteAccountRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/ListActivity", Needs::Operation("activity.list"), READ, |scene| {
         ListActivityRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
@@ -72,8 +72,12 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/DeleteResource", Needs::OnResource("delete"), &[], |scene| {
-        DeleteResourceRequest { account: scene.account.clone(), resource: Some(scene.resource()) }
-            .encode_to_vec()
+        DeleteResourceRequest {
+            account: scene.account.clone(),
+            resource: Some(scene.resource()),
+            ..Default::default()
+        }
+        .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/UpdateResource", Needs::OnResource("update"), &[], |scene| {
         UpdateResourceRequest {
@@ -89,7 +93,9 @@ pub(super) const CASES: &[Case] = &[
         "/mandate.v1.AccountService/UndeleteAccount",
         Needs::Operation("account.undelete"),
         &[],
-        |scene| UndeleteAccountRequest { account: scene.account.clone() }.encode_to_vec(),
+        |scene| {
+            UndeleteAccountRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
+        },
     )
     .elsewhere(),
     Case::new(
@@ -101,6 +107,7 @@ pub(super) const CASES: &[Case] = &[
                 account: scene.account.clone(),
                 from: scene.creator.clone(),
                 to: scene.target.clone(),
+                ..Default::default()
             }
             .encode_to_vec()
         },

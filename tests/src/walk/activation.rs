@@ -28,7 +28,8 @@ pub(super) const CASES: &[Case] = &[
         &[],
         |scene| {
             let of = Some(reset_initial_password_request::Of::User(scene.target.clone()));
-            ResetInitialPasswordRequest { account: scene.account.clone(), of }.encode_to_vec()
+            ResetInitialPasswordRequest { account: scene.account.clone(), of, ..Default::default() }
+                .encode_to_vec()
         },
     ),
 ];

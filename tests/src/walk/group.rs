@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
             display_name: "Group".into(),
             accounts: vec![scene.account.clone()],
             founder: scene.caller.clone(),
+            ..Default::default()
         }
         .encode_to_vec()
     }),
@@ -28,12 +29,17 @@ pub(super) const CASES: &[Case] = &[
             group: scene.group.clone(),
             user: scene.newcomer.clone(),
             role: scene.group_role.clone(),
+            ..Default::default()
         }
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/RemoveAccountGroupUser", Needs::GroupRole, &[], |scene| {
-        RemoveAccountGroupUserRequest { group: scene.group.clone(), user: scene.target.clone() }
-            .encode_to_vec()
+        RemoveAccountGroupUserRequest {
+            group: scene.group.clone(),
+            user: scene.target.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/GetAccountGroup", VIEW, READ, |scene| {
         GetAccountGroupRequest { group: scene.group.clone() }.encode_to_vec()
@@ -68,10 +74,14 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/RemoveAccountGroupAccount", ACCOUNTS, &[], |scene| {
-        RemoveAccountGroupAccountRequest { group: scene.group.clone(), account: scene.account.clone() }
-            .encode_to_vec()
+        RemoveAccountGroupAccountRequest {
+            group: scene.group.clone(),
+            account: scene.account.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
     }),
     Case::new("/mandate.v1.AccountService/DeleteAccountGroup", Needs::GroupControl("delete"), &[], |scene| {
-        DeleteAccountGroupRequest { group: scene.group.clone() }.encode_to_vec()
+        DeleteAccountGroupRequest { group: scene.group.clone(), ..Default::default() }.encode_to_vec()
     }),
 ];

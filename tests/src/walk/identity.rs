@@ -38,10 +38,10 @@ pub(super) const CASES: &[Case] = &[
     })
     .variant("oneself"),
     Case::new("/mandate.v1.IdentityService/SuspendUser", Needs::Nobody, WRITE, |scene| {
-        SuspendUserRequest { user: scene.target.clone() }.encode_to_vec()
+        SuspendUserRequest { user: scene.target.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.IdentityService/ReinstateUser", Needs::Nobody, WRITE, |scene| {
-        ReinstateUserRequest { user: scene.target.clone() }.encode_to_vec()
+        ReinstateUserRequest { user: scene.target.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.IdentityService/ExportUser", Needs::NotOneself, &[], |scene| {
         ExportUserRequest { user: scene.target.clone(), ..Default::default() }.encode_to_vec()
@@ -51,7 +51,7 @@ pub(super) const CASES: &[Case] = &[
     })
     .variant("oneself"),
     Case::new("/mandate.v1.IdentityService/EraseUser", Needs::Nobody, &[], |scene| {
-        EraseUserRequest { user: scene.target.clone() }.encode_to_vec()
+        EraseUserRequest { user: scene.target.clone(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.IdentityService/SetInitialPassword", Needs::Nobody, WRITE, |scene| {
         SetInitialPasswordRequest { user: scene.target.clone(), ..Default::default() }.encode_to_vec()
@@ -69,11 +69,11 @@ pub(super) const CASES: &[Case] = &[
         GetPublicKeysRequest::default().encode_to_vec()
     }),
     Case::new("/mandate.v1.IdentityService/SignOut", Needs::Known, &[], |_| {
-        SignOutRequest { scope: SignOutScope::AllSessions.into() }.encode_to_vec()
+        SignOutRequest { scope: SignOutScope::AllSessions.into(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.IdentityService/SetPassword", Needs::Password, &[], |_| {
         let (old_password, new_password) = ("not the old one".into(), "any new one".into());
-        SetPasswordRequest { old_password, new_password }.encode_to_vec()
+        SetPasswordRequest { old_password, new_password, ..Default::default() }.encode_to_vec()
     }),
 ];
 

@@ -51,17 +51,26 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     Case::new("/mandate.v1.MembershipService/ResendInvitation", INVITE, &[], |scene| {
-        ResendInvitationRequest { account: scene.account.clone(), invitation: scene.invitation.clone() }
-            .encode_to_vec()
+        ResendInvitationRequest {
+            account: scene.account.clone(),
+            invitation: scene.invitation.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
     }),
     Case::new("/mandate.v1.MembershipService/RevokeInvitation", INVITE, &[], |scene| {
-        RevokeInvitationRequest { account: scene.account.clone(), invitation: scene.invitation.clone() }
-            .encode_to_vec()
+        RevokeInvitationRequest {
+            account: scene.account.clone(),
+            invitation: scene.invitation.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
     }),
     Case::new("/mandate.v1.MembershipService/AcceptInvitation", Needs::Public, &[], |_| {
-        AcceptInvitationRequest { token: TOKEN.into(), display_name: "Somebody".into() }.encode_to_vec()
+        AcceptInvitationRequest { token: TOKEN.into(), display_name: "Somebody".into(), ..Default::default() }
+            .encode_to_vec()
     }),
     Case::new("/mandate.v1.MembershipService/DeclineInvitation", Needs::Public, &[], |_| {
-        DeclineInvitationRequest { token: TOKEN.into() }.encode_to_vec()
+        DeclineInvitationRequest { token: TOKEN.into(), ..Default::default() }.encode_to_vec()
     }),
 ];

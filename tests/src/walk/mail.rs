@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
             account: scene.account.clone(),
             subject: "Invoice".into(),
             text: "Due.".into(),
+            ..Default::default()
         }
         .encode_to_vec()
     }),

@@ -60,8 +60,12 @@ pub(super) const CASES: &[Case] = &[
         Needs::Operation("member.suspend"),
         &[],
         |scene| {
-            SuspendMemberRequest { account: scene.account.clone(), user: scene.target.clone() }
-                .encode_to_vec()
+            SuspendMemberRequest {
+                account: scene.account.clone(),
+                user: scene.target.clone(),
+                ..Default::default()
+            }
+            .encode_to_vec()
         },
     ),
     Case::new(
@@ -69,8 +73,12 @@ pub(super) const CASES: &[Case] = &[
         Needs::Operation("member.suspend"),
         &[],
         |scene| {
-            ReinstateMemberRequest { account: scene.account.clone(), user: scene.target.clone() }
-                .encode_to_vec()
+            ReinstateMemberRequest {
+                account: scene.account.clone(),
+                user: scene.target.clone(),
+                ..Default::default()
+            }
+            .encode_to_vec()
         },
     ),
     Case::new(
@@ -78,11 +86,21 @@ pub(super) const CASES: &[Case] = &[
         Needs::Operation("member.remove"),
         &[],
         |scene| {
-            RemoveMemberRequest { account: scene.account.clone(), user: scene.target.clone() }.encode_to_vec()
+            RemoveMemberRequest {
+                account: scene.account.clone(),
+                user: scene.target.clone(),
+                ..Default::default()
+            }
+            .encode_to_vec()
         },
     ),
     Case::new("/mandate.v1.MembershipService/RemoveMember", Needs::Operation("member.leave"), &[], |scene| {
-        RemoveMemberRequest { account: scene.account.clone(), user: scene.caller.clone() }.encode_to_vec()
+        RemoveMemberRequest {
+            account: scene.account.clone(),
+            user: scene.caller.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
     })
     .variant("oneself"),
     Case::new("/mandate.v1.MembershipService/AssignResource", Needs::OnResource("assign"), &[], |scene| {
@@ -90,6 +108,7 @@ pub(super) const CASES: &[Case] = &[
             account: scene.account.clone(),
             user: scene.target.clone(),
             assignment: Some(scene.assignment()),
+            ..Default::default()
         }
         .encode_to_vec()
     }),
@@ -102,6 +121,7 @@ pub(super) const CASES: &[Case] = &[
                 account: scene.account.clone(),
                 user: scene.target.clone(),
                 resource: Some(scene.resource()),
+                ..Default::default()
             }
             .encode_to_vec()
         },
@@ -130,6 +150,7 @@ pub(super) const CASES: &[Case] = &[
                 email: "another@example.com".into(),
                 display_name: "Another".into(),
                 details: String::new(),
+                ..Default::default()
             }
             .encode_to_vec()
         },
@@ -160,8 +181,12 @@ pub(super) const CASES: &[Case] = &[
         Needs::Operation("contact.update"),
         &[],
         |scene| {
-            DeleteContactRequest { account: scene.account.clone(), contact: scene.contact.clone() }
-                .encode_to_vec()
+            DeleteContactRequest {
+                account: scene.account.clone(),
+                contact: scene.contact.clone(),
+                ..Default::default()
+            }
+            .encode_to_vec()
         },
     ),
 ];

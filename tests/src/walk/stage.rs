@@ -264,6 +264,7 @@ impl Stage<'_> {
             first_user: first.into(),
             origin: None,
             attributes: self.shape.attributes.iter().cloned().collect(),
+            ..Default::default()
         };
         let answer = self.accounts().create_account(request).await;
         answer.expect("an operator creates an account").into_inner().account.expect("the account").id
@@ -287,6 +288,7 @@ impl Stage<'_> {
             account: scene.account.clone(),
             user: user.into(),
             assignment: Some(assignment),
+            ..Default::default()
         };
         MembershipServiceClient::new(self.operator())
             .assign_resource(request)
@@ -300,6 +302,7 @@ impl Stage<'_> {
             email: "contact@example.com".into(),
             display_name: "Contact".into(),
             details: String::new(),
+            ..Default::default()
         };
         let answer = MembershipServiceClient::new(self.operator()).create_contact(request).await;
         answer.expect("an operator creates a contact").into_inner().contact.expect("the contact").id
@@ -321,14 +324,19 @@ impl Stage<'_> {
             display_name: "Stage".into(),
             accounts: accounts.iter().map(|&account| account.into()).collect(),
             founder: founder.into(),
+            ..Default::default()
         };
         let answer = self.accounts().create_account_group(request).await;
         answer.expect("an operator founds a group").into_inner().group.expect("the group").id
     }
 
     async fn seat(&self, group: &str, user: &str, role: &str) {
-        let request =
-            AddAccountGroupUserRequest { group: group.into(), user: user.into(), role: role.into() };
+        let request = AddAccountGroupUserRequest {
+            group: group.into(),
+            user: user.into(),
+            role: role.into(),
+            ..Default::default()
+        };
         self.accounts().add_account_group_user(request).await.expect("an operator adds a user to a group");
     }
 }

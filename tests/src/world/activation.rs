@@ -52,7 +52,8 @@ impl Party {
     }
 
     async fn reset(&self, account: &Account, of: reset_initial_password_request::Of) -> Result<(), Status> {
-        let request = ResetInitialPasswordRequest { account: account.id.clone(), of: Some(of) };
+        let request =
+            ResetInitialPasswordRequest { account: account.id.clone(), of: Some(of), ..Default::default() };
         self.memberships().reset_initial_password(request).await.map(drop)
     }
 

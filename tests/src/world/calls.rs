@@ -89,6 +89,7 @@ impl Party {
             display_name: name.to_owned(),
             accounts: accounts.iter().map(|account| account.id.clone()).collect(),
             founder: String::new(),
+            ..Default::default()
         };
         let answer = self.accounts().create_account_group(request).await?.into_inner();
         Ok(answer.group.expect("the new group"))
@@ -97,13 +98,17 @@ impl Party {
     /// Adds somebody to an account group, or changes the role they hold in it.
     pub async fn add_to_group(&self, group: &AccountGroup, user: &User, role: &str) -> Result<(), Status> {
         let (group, user, role) = (group.id.clone(), user.id.clone(), role.to_owned());
-        let request = AddAccountGroupUserRequest { group, user, role };
+        let request = AddAccountGroupUserRequest { group, user, role, ..Default::default() };
         self.accounts().add_account_group_user(request).await.map(|_| ())
     }
 
     /// Removes somebody from an account group; the accounts in which a membership ended with it.
     pub async fn remove_from_group(&self, group: &AccountGroup, user: &User) -> Result<Vec<String>, Status> {
-        let request = RemoveAccountGroupUserRequest { group: group.id.clone(), user: user.id.clone() };
+        let request = RemoveAccountGroupUserRequest {
+            group: group.id.clone(),
+            user: user.id.clone(),
+            ..Default::default()
+        };
         Ok(self.accounts().remove_account_group_user(request).await?.into_inner().ended_memberships)
     }
 }
@@ -172,21 +177,27 @@ impl Party {
 
     /// Suspends a membership.
     pub async fn suspend(&self, account: &Account, user: &User) -> Result<Member, Status> {
-        let request = SuspendMemberRequest { account: account.id.clone(), user: user.id.clone() };
+        let request =
+            SuspendMemberRequest { account: account.id.clone(), user: user.id.clone(), ..Default::default() };
         let answer = self.memberships().suspend_member(request).await?.into_inner();
         Ok(answer.member.expect("the member"))
     }
 
     /// Ends a membership's suspension.
     pub async fn reinstate(&self, account: &Account, user: &User) -> Result<Member, Status> {
-        let request = ReinstateMemberRequest { account: account.id.clone(), user: user.id.clone() };
+        let request = ReinstateMemberRequest {
+            account: account.id.clone(),
+            user: user.id.clone(),
+            ..Default::default()
+        };
         let answer = self.memberships().reinstate_member(request).await?.into_inner();
         Ok(answer.member.expect("the member"))
     }
 
     /// Ends a membership; what had been assigned to it.
     pub async fn remove(&self, account: &Account, user: &User) -> Result<Vec<ResourceRef>, Status> {
-        let request = RemoveMemberRequest { account: account.id.clone(), user: user.id.clone() };
+        let request =
+            RemoveMemberRequest { account: account.id.clone(), user: user.id.clone(), ..Default::default() };
         Ok(self.memberships().remove_member(request).await?.into_inner().unassigned)
     }
 }
@@ -201,7 +212,8 @@ impl Party {
         assignment: NewAssignment,
     ) -> Result<Assignment, Status> {
         let (account, user) = (account.id.clone(), user.id.clone());
-        let request = AssignResourceRequest { account, user, assignment: Some(assignment) };
+        let request =
+            AssignResourceRequest { account, user, assignment: Some(assignment), ..Default::default() };
         let answer = self.memberships().assign_resource(request).await?.into_inner();
         Ok(answer.assignment.expect("the assignment"))
     }
@@ -214,7 +226,8 @@ impl Party {
         resource: &ResourceRef,
     ) -> Result<(), Status> {
         let (account, user) = (account.id.clone(), user.id.clone());
-        let request = UnassignResourceRequest { account, user, resource: Some(resource.clone()) };
+        let request =
+            UnassignResourceRequest { account, user, resource: Some(resource.clone()), ..Default::default() };
         self.memberships().unassign_resource(request).await.map(|_| ())
     }
 

@@ -25,6 +25,7 @@ pub fn contact_named(account: &Account, name: &str) -> CreateContactRequest {
         email: format!("{}@customer.example", name.to_lowercase()),
         display_name: name.to_owned(),
         details: String::new(),
+        ..Default::default()
     }
 }
 
@@ -73,7 +74,11 @@ impl Party {
 
     /// Removes a contact.
     pub async fn delete_contact(&self, account: &Account, contact: &Contact) -> Result<(), Status> {
-        let request = DeleteContactRequest { account: account.id.clone(), contact: contact.id.clone() };
+        let request = DeleteContactRequest {
+            account: account.id.clone(),
+            contact: contact.id.clone(),
+            ..Default::default()
+        };
         self.memberships().delete_contact(request).await.map(|_| ())
     }
 
@@ -128,28 +133,28 @@ impl Party {
         to: &str,
     ) -> Result<(Member, Member), Status> {
         let (account, from, to) = (account.id.clone(), from.to_owned(), to.to_owned());
-        let request = TransferOwnershipRequest { account, from, to };
+        let request = TransferOwnershipRequest { account, from, to, ..Default::default() };
         let answer = self.accounts().transfer_ownership(request).await?.into_inner();
         Ok((answer.from.expect("who handed over"), answer.to.expect("who took over")))
     }
 
     /// Deletes an account.
     pub async fn delete_account(&self, account: &Account) -> Result<Account, Status> {
-        let request = DeleteAccountRequest { account: account.id.clone() };
+        let request = DeleteAccountRequest { account: account.id.clone(), ..Default::default() };
         let answer = self.accounts().delete_account(request).await?.into_inner();
         Ok(answer.account.expect("the account"))
     }
 
     /// Suspends an account.
     pub async fn suspend_account(&self, account: &Account) -> Result<Account, Status> {
-        let request = SuspendAccountRequest { account: account.id.clone() };
+        let request = SuspendAccountRequest { account: account.id.clone(), ..Default::default() };
         let answer = self.accounts().suspend_account(request).await?.into_inner();
         Ok(answer.account.expect("the account"))
     }
 
     /// Takes a deletion back.
     pub async fn undelete_account(&self, account: &Account) -> Result<Account, Status> {
-        let request = UndeleteAccountRequest { account: account.id.clone() };
+        let request = UndeleteAccountRequest { account: account.id.clone(), ..Default::default() };
         let answer = self.accounts().undelete_account(request).await?.into_inner();
         Ok(answer.account.expect("the account"))
     }

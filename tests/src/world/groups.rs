@@ -24,7 +24,12 @@ impl Party {
         missing: MissingHolders,
     ) -> Result<Vec<String>, Status> {
         let (group, account) = (group.id.clone(), account.id.clone());
-        let request = AddAccountGroupAccountRequest { group, account, missing_holders: missing.into() };
+        let request = AddAccountGroupAccountRequest {
+            group,
+            account,
+            missing_holders: missing.into(),
+            ..Default::default()
+        };
         Ok(self.accounts().add_account_group_account(request).await?.into_inner().given)
     }
 
@@ -35,13 +40,13 @@ impl Party {
         account: &Account,
     ) -> Result<Vec<EndedMembership>, Status> {
         let (group, account) = (group.id.clone(), account.id.clone());
-        let request = RemoveAccountGroupAccountRequest { group, account };
+        let request = RemoveAccountGroupAccountRequest { group, account, ..Default::default() };
         Ok(self.accounts().remove_account_group_account(request).await?.into_inner().ended_memberships)
     }
 
     /// Deletes a group; the memberships that ended with it.
     pub async fn delete_group(&self, group: &AccountGroup) -> Result<Vec<EndedMembership>, Status> {
-        let request = DeleteAccountGroupRequest { group: group.id.clone() };
+        let request = DeleteAccountGroupRequest { group: group.id.clone(), ..Default::default() };
         Ok(self.accounts().delete_account_group(request).await?.into_inner().ended_memberships)
     }
 

@@ -59,21 +59,21 @@ impl World {
 impl Party {
     /// Suspends a user everywhere.
     pub async fn suspend_user(&self, user: &User) -> Result<User, Status> {
-        let request = SuspendUserRequest { user: user.id.clone() };
+        let request = SuspendUserRequest { user: user.id.clone(), ..Default::default() };
         let answer = self.identity().suspend_user(request).await?.into_inner();
         Ok(answer.user.expect("the user"))
     }
 
     /// Ends a suspension.
     pub async fn reinstate_user(&self, user: &User) -> Result<User, Status> {
-        let request = ReinstateUserRequest { user: user.id.clone() };
+        let request = ReinstateUserRequest { user: user.id.clone(), ..Default::default() };
         let answer = self.identity().reinstate_user(request).await?.into_inner();
         Ok(answer.user.expect("the user"))
     }
 
     /// Erases a person; the accounts in which a membership ended.
     pub async fn erase_user(&self, user: &User) -> Result<Vec<String>, Status> {
-        let request = EraseUserRequest { user: user.id.clone() };
+        let request = EraseUserRequest { user: user.id.clone(), ..Default::default() };
         Ok(self.identity().erase_user(request).await?.into_inner().ended_memberships)
     }
 
@@ -101,13 +101,13 @@ impl Party {
     /// Replaces one's own password.
     pub async fn set_password(&self, old: &str, new: &str) -> Result<SetPasswordResponse, Status> {
         let (old_password, new_password) = (old.to_owned(), new.to_owned());
-        let request = SetPasswordRequest { old_password, new_password };
+        let request = SetPasswordRequest { old_password, new_password, ..Default::default() };
         self.identity().set_password(request).await.map(tonic::Response::into_inner)
     }
 
     /// Ends sessions; how many.
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<i32, Status> {
-        let request = SignOutRequest { scope: scope.into() };
+        let request = SignOutRequest { scope: scope.into(), ..Default::default() };
         Ok(self.identity().sign_out(request).await?.into_inner().ended_sessions)
     }
 }

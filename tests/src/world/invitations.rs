@@ -56,6 +56,7 @@ impl Party {
             email: email.to_owned(),
             remove_replaced,
             language: String::new(),
+            ..Default::default()
         };
         let answer = self.memberships().replace_member_email(request).await?.into_inner();
         Ok(answer.invitation.expect("the invitation"))
@@ -64,16 +65,20 @@ impl Party {
     /// Sends an invitation anew.
     pub async fn resend(&self, invitation: &Invitation) -> Result<Invitation, Status> {
         let (account, invitation) = (invitation.account.clone(), invitation.id.clone());
-        let answer =
-            self.memberships().resend_invitation(ResendInvitationRequest { account, invitation }).await?;
+        let answer = self
+            .memberships()
+            .resend_invitation(ResendInvitationRequest { account, invitation, ..Default::default() })
+            .await?;
         Ok(answer.into_inner().invitation.expect("the invitation"))
     }
 
     /// Takes an invitation back.
     pub async fn revoke(&self, invitation: &Invitation) -> Result<Invitation, Status> {
         let (account, invitation) = (invitation.account.clone(), invitation.id.clone());
-        let answer =
-            self.memberships().revoke_invitation(RevokeInvitationRequest { account, invitation }).await?;
+        let answer = self
+            .memberships()
+            .revoke_invitation(RevokeInvitationRequest { account, invitation, ..Default::default() })
+            .await?;
         Ok(answer.into_inner().invitation.expect("the invitation"))
     }
 
@@ -102,6 +107,7 @@ impl Party {
             account: account.id.clone(),
             subject: subject.to_owned(),
             text: "It is due at the end of the month.".to_owned(),
+            ..Default::default()
         };
         Ok(self.mail().send_billing_mail(request).await?.into_inner().recipients)
     }
@@ -116,13 +122,17 @@ impl World {
 
     /// Follows a link, by the name of whoever does.
     pub async fn accept(&self, token: &str, name: &str) -> Result<Member, Status> {
-        let request = AcceptInvitationRequest { token: token.to_owned(), display_name: name.to_owned() };
+        let request = AcceptInvitationRequest {
+            token: token.to_owned(),
+            display_name: name.to_owned(),
+            ..Default::default()
+        };
         Ok(self.nobody().accept_invitation(request).await?.into_inner().member.expect("the member"))
     }
 
     /// Turns a link down.
     pub async fn decline(&self, token: &str) -> Result<(), Status> {
-        let request = DeclineInvitationRequest { token: token.to_owned() };
+        let request = DeclineInvitationRequest { token: token.to_owned(), ..Default::default() };
         self.nobody().decline_invitation(request).await.map(drop)
     }
 

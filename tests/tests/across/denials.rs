@@ -39,11 +39,11 @@ on_both_engines! {
         world.may(jon, shop, "crew.hire").await.denied_for(Reason::MembershipSuspended);
 
         let account = shop.id.clone();
-        let suspend = SuspendAccountRequest { account: account.clone() };
+        let suspend = SuspendAccountRequest { account: account.clone(), ..Default::default() };
         world.operator().accounts().suspend_account(suspend).await.expect("suspended");
         world.may(master, shop, "crew.hire").await.denied_for(Reason::AccountSuspended);
         assert_refused(world.by(master).account(shop).await, Code::PermissionDenied, "NOT_A_MEMBER");
-        let reinstate = ReinstateAccountRequest { account };
+        let reinstate = ReinstateAccountRequest { account, ..Default::default() };
         world.operator().accounts().reinstate_account(reinstate).await.expect("reinstated");
         world.may(master, shop, "crew.hire").await.allowed_by(Reason::Role);
     }

@@ -213,7 +213,7 @@ on_both_engines! {
         complaint(operator.accounts().update_account(request).await, "attributes");
         let accounts = vec![acme.id.clone(); 1_001];
         let request =
-            CreateAccountGroupRequest { display_name: "G".to_owned(), accounts, founder: ada.id.clone() };
+            CreateAccountGroupRequest { display_name: "G".to_owned(), accounts, founder: ada.id.clone(), ..Default::default() };
         complaint(operator.accounts().create_account_group(request).await, "accounts");
         let request = CheckRequest {
             account: acme.id.clone(),

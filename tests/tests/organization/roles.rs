@@ -87,12 +87,12 @@ on_both_engines! {
             assert_eq!(renamed.is_ok(), manages, "{} manages the information", person.display_name);
         }
         for person in [bill, uma, mia] {
-            let request = DeleteAccountRequest { account: acme.id.clone() };
+            let request = DeleteAccountRequest { account: acme.id.clone(), ..Default::default() };
             let deleted = world.by(person).accounts().delete_account(request).await;
             let status = assert_refused(deleted, Code::PermissionDenied, "PERMISSION_MISSING");
             assert_eq!(metadata(&status, "permission").as_deref(), Some("organization.delete"));
         }
-        let request = DeleteAccountRequest { account: acme.id.clone() };
+        let request = DeleteAccountRequest { account: acme.id.clone(), ..Default::default() };
         world.by(ada).accounts().delete_account(request).await.expect("an admin deletes the organization");
         world.may(ada, acme, "general.view").await.denied_for(Reason::AccountDeleted);
     }

@@ -125,6 +125,34 @@ impl Command {
         }
     }
 
+    /// The one fact that it edits, if it edits one that two people may edit at once (AIP-154).
+    #[must_use]
+    pub fn edits(&self) -> Option<Key> {
+        match self {
+            Self::UpdateAccount { account, .. } | Self::DeleteAccount { account } => {
+                Some(Key::Account(*account))
+            }
+            Self::UpdateMember { account, user, .. }
+            | Self::SuspendMember { account, user }
+            | Self::ReinstateMember { account, user }
+            | Self::RemoveMember { account, user } => Some(Key::Membership(*account, *user)),
+            Self::Assign { account, user, assignment } => {
+                Some(Key::Assignment(*account, *user, assignment.resource.clone()))
+            }
+            Self::Unassign { account, user, resource } => {
+                Some(Key::Assignment(*account, *user, resource.clone()))
+            }
+            Self::UpdateResource { account, resource, .. } | Self::DeleteResource { account, resource } => {
+                Some(Key::Resource(*account, resource.clone()))
+            }
+            Self::UpdateContact { account, contact, .. }
+            | Self::DeleteContact { account, contact }
+            | Self::ActivateContact { account, contact, .. } => Some(Key::Contact(*account, *contact)),
+            Self::UpdateUser { user, .. } => Some(Key::User(*user)),
+            _ => None,
+        }
+    }
+
     fn group(&self) -> Option<GroupId> {
         match self {
             Self::AddGroupUser { group, .. }

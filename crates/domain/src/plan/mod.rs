@@ -33,6 +33,7 @@ use crate::limits;
 use crate::mail::Mail;
 use crate::policy::model::Policy;
 use crate::records::{Records, Stop};
+use crate::terms::{Limits, Terms};
 
 /// The policies in force, by name.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +71,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What has to be mailed, to whom; it commits with the changes.
     pub mail: Vec<Mail>,
+    /// Why limits were passed over, for the activity log.
+    pub override_reason: Option<String>,
 }
 
 /// What every rule of a plan can see.
@@ -91,18 +94,26 @@ pub fn plan(
     records: &Records,
     actor: &Actor,
     command: &Command,
+    terms: &Terms,
     now: i64,
 ) -> Result<Plan, Stop> {
     let context = Context { policies, records, actor, now };
+    let limits = terms.limits(actor)?;
     let (subject, changes) = draft(context, command)?;
+    // Whoever may not do it is not told by an etag what it is worth.
+    terms.judge_etag(records, command)?;
     // INVARIANT: whichever command made the changes, contacts know who they are as users afterwards (IX-02).
     let changes = login::follow(context, changes)?;
-    // INVARIANT: no changes leave here unjudged, whichever command made them.
-    limits::judge(policies, records, &changes)?;
+    // INVARIANT: no changes leave here unjudged, whichever command made them, unless an operator answers for it.
+    match limits {
+        Limits::Hold => limits::judge(policies, records, &changes)?,
+        Limits::PassedOver => {}
+    }
     group_guard::guard(context, &changes)?;
     let account = changes.iter().find_map(Change::account).or_else(|| command.account());
     let mail = mail::of(context, command, &changes)?;
-    Ok(Plan { operation: command.name(), account, subject, changes, mail })
+    let override_reason = terms.override_reason.clone();
+    Ok(Plan { operation: command.name(), account, subject, changes, mail, override_reason })
 }
 
 type Draft = (Option<String>, Vec<Change>);

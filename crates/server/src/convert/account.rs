@@ -1,10 +1,11 @@
 //! Accounts.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use mandate_domain::account::{Account, AccountState, AttributeValue, Origin};
 use mandate_domain::advisory::Advisory;
 use mandate_domain::command::Command;
+use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_proto::v1;
 
@@ -37,7 +38,15 @@ pub struct CreateAccount {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateAccountRequest) -> Result<CreateAccount, Error> {
-    let v1::CreateAccountRequest { policy, display_name, first_user, origin, attributes } = message;
+    let v1::CreateAccountRequest {
+        policy,
+        display_name,
+        first_user,
+        origin,
+        attributes,
+        request_id: _,
+        validate_only: _,
+    } = message;
     let mut fields = Fields::default();
     let policy = fields.name(Path::of("policy"), policy);
     let display_name = fields.title(Path::of("display_name"), display_name);
@@ -83,7 +92,7 @@ type Attributes = Vec<(String, Option<AttributeValue>)>;
 fn attributes(
     fields: &mut Fields,
     path: Path<'_>,
-    messages: HashMap<String, v1::AttributeValue>,
+    messages: BTreeMap<String, v1::AttributeValue>,
 ) -> Option<Attributes> {
     fields.at_most(path, messages.len(), MAX_ATTRIBUTES)?;
     let mut messages: Vec<_> = messages.into_iter().collect();
@@ -119,7 +128,16 @@ fn attribute(
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateAccountRequest) -> Result<Command, Error> {
-    let v1::UpdateAccountRequest { account, display_name, attributes, update_mask } = message;
+    let v1::UpdateAccountRequest {
+        account,
+        display_name,
+        attributes,
+        update_mask,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let given = self::attributes(&mut fields, Path::of("attributes"), attributes).unwrap_or_default();
@@ -173,7 +191,7 @@ pub fn get(message: v1::GetAccountRequest) -> Result<AccountId, Error> {
 /// # Errors
 /// Every bad field.
 pub fn suspend(message: v1::SuspendAccountRequest) -> Result<Command, Error> {
-    let v1::SuspendAccountRequest { account } = message;
+    let v1::SuspendAccountRequest { account, request_id: _, validate_only: _ } = message;
     Ok(Command::SuspendAccount { account: only(&account)? })
 }
 
@@ -182,7 +200,7 @@ pub fn suspend(message: v1::SuspendAccountRequest) -> Result<Command, Error> {
 /// # Errors
 /// Every bad field.
 pub fn reinstate(message: v1::ReinstateAccountRequest) -> Result<Command, Error> {
-    let v1::ReinstateAccountRequest { account } = message;
+    let v1::ReinstateAccountRequest { account, request_id: _, validate_only: _ } = message;
     Ok(Command::ReinstateAccount { account: only(&account)? })
 }
 
@@ -191,7 +209,8 @@ pub fn reinstate(message: v1::ReinstateAccountRequest) -> Result<Command, Error>
 /// # Errors
 /// Every bad field.
 pub fn delete(message: v1::DeleteAccountRequest) -> Result<Command, Error> {
-    let v1::DeleteAccountRequest { account } = message;
+    let v1::DeleteAccountRequest { account, request_id: _, validate_only: _, etag: _, override_reason: _ } =
+        message;
     Ok(Command::DeleteAccount { account: only(&account)? })
 }
 
@@ -200,7 +219,7 @@ pub fn delete(message: v1::DeleteAccountRequest) -> Result<Command, Error> {
 /// # Errors
 /// Every bad field.
 pub fn undelete(message: v1::UndeleteAccountRequest) -> Result<Command, Error> {
-    let v1::UndeleteAccountRequest { account } = message;
+    let v1::UndeleteAccountRequest { account, request_id: _, validate_only: _, override_reason: _ } = message;
     Ok(Command::UndeleteAccount { account: only(&account)? })
 }
 
@@ -221,6 +240,7 @@ pub fn list(message: v1::ListAccountsRequest, of: Option<UserId>) -> Result<Pagi
 /// An account as messages have it, without advisories.
 #[must_use]
 pub fn to_message(account: Account) -> v1::Account {
+    let etag = account.etag();
     let Account {
         id,
         policy,
@@ -245,6 +265,7 @@ pub fn to_message(account: Account) -> v1::Account {
         update_time: Some(timestamp(updated_at)),
         delete_time: deleted_at.map(timestamp),
         advisories: Vec::new(),
+        etag,
     }
 }
 

@@ -43,6 +43,10 @@ pub fn activate(message: v1::ActivateContactRequest) -> Result<Activate, Error> 
         display_name,
         details,
         language,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
     } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
@@ -99,7 +103,7 @@ pub struct Reset {
 /// Every bad field.
 pub fn reset(message: v1::ResetInitialPasswordRequest) -> Result<Reset, Error> {
     use v1::reset_initial_password_request::Of;
-    let v1::ResetInitialPasswordRequest { account, of } = message;
+    let v1::ResetInitialPasswordRequest { account, of, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let of = match of {

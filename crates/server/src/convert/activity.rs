@@ -46,7 +46,18 @@ pub fn list(message: v1::ListActivityRequest) -> Result<ListActivity, Error> {
 /// An entry as a message.
 #[must_use]
 pub fn to_message(activity: Activity) -> v1::Activity {
-    let Activity { seq: _, at, account, actor_kind, actor, through, operation, subject, changes } = activity;
+    let Activity {
+        seq: _,
+        at,
+        account,
+        actor_kind,
+        actor,
+        through,
+        operation,
+        subject,
+        changes,
+        override_reason,
+    } = activity;
     let changes = match changes {
         serde_json::Value::Array(changes) => changes.into_iter().map(change).collect(),
         _ => Vec::new(),
@@ -58,6 +69,7 @@ pub fn to_message(activity: Activity) -> v1::Activity {
         operation,
         subject: subject.unwrap_or_default(),
         changes,
+        override_reason: override_reason.unwrap_or_default(),
     }
 }
 

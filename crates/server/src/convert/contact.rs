@@ -2,6 +2,7 @@
 
 use mandate_domain::command::Command;
 use mandate_domain::contact::{Contact, Login};
+use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, ContactId};
 use mandate_domain::search::Infix;
 use mandate_proto::v1;
@@ -33,7 +34,8 @@ pub struct CreateContact {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateContactRequest) -> Result<CreateContact, Error> {
-    let v1::CreateContactRequest { account, email, display_name, details } = message;
+    let v1::CreateContactRequest { account, email, display_name, details, request_id: _, validate_only: _ } =
+        message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let email = identity::email(&mut fields, Path::of("email"), &email);
@@ -92,7 +94,7 @@ pub fn get(message: v1::GetContactRequest) -> Result<ContactOf, Error> {
 /// # Errors
 /// Every bad field.
 pub fn delete(message: v1::DeleteContactRequest) -> Result<Command, Error> {
-    let v1::DeleteContactRequest { account, contact } = message;
+    let v1::DeleteContactRequest { account, contact, request_id: _, validate_only: _, etag: _ } = message;
     let ContactOf { account, contact } = self::contact(&account, &contact)?;
     Ok(Command::DeleteContact { account, contact })
 }
@@ -128,8 +130,17 @@ pub fn list(message: v1::ListContactsRequest) -> Result<ListContacts, Error> {
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateContactRequest) -> Result<(ContactOf, Command), Error> {
-    let v1::UpdateContactRequest { account, contact, display_name, details, permissions, update_mask } =
-        message;
+    let v1::UpdateContactRequest {
+        account,
+        contact,
+        display_name,
+        details,
+        permissions,
+        update_mask,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let contact = fields.id(Path::of("contact"), &contact);
@@ -160,7 +171,7 @@ pub fn update(message: v1::UpdateContactRequest) -> Result<(ContactOf, Command),
 /// A contact as messages have it.
 #[must_use]
 pub fn to_message(contact: Contact) -> v1::Contact {
-    let login = to_login(contact.login());
+    let (etag, login) = (contact.etag(), to_login(contact.login()));
     let Contact {
         account,
         id,
@@ -185,6 +196,7 @@ pub fn to_message(contact: Contact) -> v1::Contact {
         user: user.map(|user| user.to_string()).unwrap_or_default(),
         login: login.into(),
         invitation: activation.map(|invitation| invitation.to_string()).unwrap_or_default(),
+        etag,
     }
 }
 

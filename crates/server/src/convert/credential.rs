@@ -36,7 +36,8 @@ pub struct SetInitialPassword {
 /// # Errors
 /// Every bad field.
 pub fn set_initial(message: v1::SetInitialPasswordRequest) -> Result<SetInitialPassword, Error> {
-    let v1::SetInitialPasswordRequest { user, password, days, account } = message;
+    let v1::SetInitialPasswordRequest { user, password, days, account, request_id: _, validate_only: _ } =
+        message;
     let mut fields = Fields::default();
     let user = fields.id(Path::of("user"), &user);
     let password = match password.is_empty() {
@@ -91,7 +92,7 @@ pub struct SetPassword {
 /// # Errors
 /// Every bad field.
 pub fn set_own(message: v1::SetPasswordRequest, email: &str) -> Result<SetPassword, Error> {
-    let v1::SetPasswordRequest { old_password, new_password } = message;
+    let v1::SetPasswordRequest { old_password, new_password, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let path = Path::of("new_password");
     let is_email = new_password.trim().eq_ignore_ascii_case(email);
@@ -131,7 +132,7 @@ pub enum SignOut {
 /// # Errors
 /// Every bad field.
 pub fn sign_out(message: v1::SignOutRequest) -> Result<SignOut, Error> {
-    let v1::SignOutRequest { scope } = message;
+    let v1::SignOutRequest { scope, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let scope = fields.choice(Path::of("scope"), scope, |scope: v1::SignOutScope| {
         Some(match scope {

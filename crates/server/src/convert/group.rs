@@ -28,7 +28,8 @@ pub struct CreateGroup {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateAccountGroupRequest) -> Result<CreateGroup, Error> {
-    let v1::CreateAccountGroupRequest { display_name, accounts, founder } = message;
+    let v1::CreateAccountGroupRequest { display_name, accounts, founder, request_id: _, validate_only: _ } =
+        message;
     let mut fields = Fields::default();
     let display_name = fields.title(Path::of("display_name"), display_name);
     let accounts = self::accounts(&mut fields, Path::of("accounts"), &accounts);
@@ -53,7 +54,14 @@ fn accounts(fields: &mut Fields, path: Path<'_>, texts: &[String]) -> Option<Vec
 /// # Errors
 /// Every bad field.
 pub fn add_user(message: v1::AddAccountGroupUserRequest) -> Result<Command, Error> {
-    let v1::AddAccountGroupUserRequest { group, user, role } = message;
+    let v1::AddAccountGroupUserRequest {
+        group,
+        user,
+        role,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let group = fields.id(Path::of("group"), &group);
     let user = fields.id(Path::of("user"), &user);
@@ -67,7 +75,13 @@ pub fn add_user(message: v1::AddAccountGroupUserRequest) -> Result<Command, Erro
 /// # Errors
 /// Every bad field.
 pub fn remove_user(message: v1::RemoveAccountGroupUserRequest) -> Result<Command, Error> {
-    let v1::RemoveAccountGroupUserRequest { group, user } = message;
+    let v1::RemoveAccountGroupUserRequest {
+        group,
+        user,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let group = fields.id(Path::of("group"), &group);
     let user = fields.id(Path::of("user"), &user);
@@ -87,7 +101,14 @@ pub fn to_message(group: Group) -> v1::AccountGroup {
 /// # Errors
 /// Every bad field.
 pub fn add_account(message: v1::AddAccountGroupAccountRequest) -> Result<Command, Error> {
-    let v1::AddAccountGroupAccountRequest { group, account, missing_holders } = message;
+    let v1::AddAccountGroupAccountRequest {
+        group,
+        account,
+        missing_holders,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let group = fields.id(Path::of("group"), &group);
     let account = fields.id(Path::of("account"), &account);
@@ -107,7 +128,13 @@ pub fn add_account(message: v1::AddAccountGroupAccountRequest) -> Result<Command
 /// # Errors
 /// Every bad field.
 pub fn remove_account(message: v1::RemoveAccountGroupAccountRequest) -> Result<Command, Error> {
-    let v1::RemoveAccountGroupAccountRequest { group, account } = message;
+    let v1::RemoveAccountGroupAccountRequest {
+        group,
+        account,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let group = fields.id(Path::of("group"), &group);
     let account = fields.id(Path::of("account"), &account);
@@ -127,7 +154,8 @@ fn only(group: &str) -> Result<GroupId, Error> {
 /// # Errors
 /// Every bad field.
 pub fn delete(message: v1::DeleteAccountGroupRequest) -> Result<Command, Error> {
-    let v1::DeleteAccountGroupRequest { group } = message;
+    let v1::DeleteAccountGroupRequest { group, request_id: _, validate_only: _, override_reason: _ } =
+        message;
     Ok(Command::DeleteGroup { group: only(&group)? })
 }
 

@@ -2,6 +2,7 @@
 
 use email_address::{EmailAddress, Options};
 use mandate_domain::command::Command;
+use mandate_domain::etag::Etag as _;
 use mandate_domain::id::UserId;
 use mandate_domain::user::{Identity, User, UserState};
 use mandate_proto::v1;
@@ -39,7 +40,14 @@ pub struct CreateUser {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateUserRequest) -> Result<CreateUser, Error> {
-    let v1::CreateUserRequest { email, display_name, identities, avatar_url } = message;
+    let v1::CreateUserRequest {
+        email,
+        display_name,
+        identities,
+        avatar_url,
+        request_id: _,
+        validate_only: _,
+    } = message;
     let mut fields = Fields::default();
     let email = self::email(&mut fields, Path::of("email"), &email);
     let display_name = fields.title(Path::of("display_name"), display_name);
@@ -120,21 +128,21 @@ fn one(user: &str) -> Result<UserId, Error> {
 /// # Errors
 /// Every bad field.
 pub fn suspend(message: v1::SuspendUserRequest) -> Result<Command, Error> {
-    let v1::SuspendUserRequest { user } = message;
+    let v1::SuspendUserRequest { user, request_id: _, validate_only: _, override_reason: _ } = message;
     Ok(Command::SuspendUser { user: one(&user)? })
 }
 
 /// # Errors
 /// Every bad field.
 pub fn reinstate(message: v1::ReinstateUserRequest) -> Result<Command, Error> {
-    let v1::ReinstateUserRequest { user } = message;
+    let v1::ReinstateUserRequest { user, request_id: _, validate_only: _, override_reason: _ } = message;
     Ok(Command::ReinstateUser { user: one(&user)? })
 }
 
 /// # Errors
 /// Every bad field.
 pub fn erase(message: v1::EraseUserRequest) -> Result<Command, Error> {
-    let v1::EraseUserRequest { user } = message;
+    let v1::EraseUserRequest { user, request_id: _, validate_only: _, override_reason: _ } = message;
     Ok(Command::EraseUser { user: one(&user)? })
 }
 
@@ -154,7 +162,16 @@ pub struct UpdateUser {
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateUserRequest) -> Result<UpdateUser, Error> {
-    let v1::UpdateUserRequest { user, display_name, locale, update_mask, avatar_url } = message;
+    let v1::UpdateUserRequest {
+        user,
+        display_name,
+        locale,
+        update_mask,
+        avatar_url,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+    } = message;
     let mut fields = Fields::default();
     let user = fields.optional_id(Path::of("user"), &user);
     let (mut new_name, mut new_locale, mut new_avatar) = (None, None, None);
@@ -264,14 +281,25 @@ pub fn to_export(known: Option<UserExport>, activity: Vec<Activity>) -> Struct {
 
 /// What somebody did; what it changed for others is theirs.
 fn to_deed(activity: Activity) -> serde_json::Value {
-    let Activity { seq: _, at, account, actor_kind: _, actor: _, through, operation, subject, changes: _ } =
-        activity;
+    let Activity {
+        seq: _,
+        at,
+        account,
+        actor_kind: _,
+        actor: _,
+        through,
+        operation,
+        subject,
+        changes: _,
+        override_reason: _,
+    } = activity;
     json!({ "at": at, "account": account, "through": through, "operation": operation, "subject": subject })
 }
 
 /// A user as messages have it. Which groups they belong to is told by the groups.
 #[must_use]
 pub fn to_message(user: User) -> v1::User {
+    let etag = user.etag();
     let User { id, email, display_name, locale, avatar_url, state, identities, seats: _, created_at } = user;
     v1::User {
         id: id.to_string(),
@@ -282,6 +310,7 @@ pub fn to_message(user: User) -> v1::User {
         state: to_state(state).into(),
         identities: identities.into_iter().map(to_identity).collect(),
         create_time: Some(timestamp(created_at)),
+        etag,
     }
 }
 

@@ -20,8 +20,18 @@ const MAX_TOKEN: usize = 255;
 /// # Errors
 /// Every bad field.
 pub fn invite(message: v1::InviteMemberRequest, id: InvitationId) -> Result<Command, Error> {
-    let v1::InviteMemberRequest { account, email, roles, grants, restrictions, assignments, language } =
-        message;
+    let v1::InviteMemberRequest {
+        account,
+        email,
+        roles,
+        grants,
+        restrictions,
+        assignments,
+        language,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let email = identity::email(&mut fields, Path::of("email"), &email);
@@ -50,7 +60,16 @@ pub fn invite(message: v1::InviteMemberRequest, id: InvitationId) -> Result<Comm
 /// # Errors
 /// Every bad field.
 pub fn replace(message: v1::ReplaceMemberEmailRequest, id: InvitationId) -> Result<Command, Error> {
-    let v1::ReplaceMemberEmailRequest { account, user, email, remove_replaced, language } = message;
+    let v1::ReplaceMemberEmailRequest {
+        account,
+        user,
+        email,
+        remove_replaced,
+        language,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let user = fields.id(Path::of("user"), &user);
@@ -110,7 +129,7 @@ pub fn get(message: v1::GetInvitationRequest) -> Result<InvitationOf, Error> {
 /// # Errors
 /// Every bad field.
 pub fn resend(message: v1::ResendInvitationRequest) -> Result<InvitationOf, Error> {
-    let v1::ResendInvitationRequest { account, invitation } = message;
+    let v1::ResendInvitationRequest { account, invitation, request_id: _, validate_only: _ } = message;
     one(&account, &invitation)
 }
 
@@ -119,7 +138,7 @@ pub fn resend(message: v1::ResendInvitationRequest) -> Result<InvitationOf, Erro
 /// # Errors
 /// Every bad field.
 pub fn revoke(message: v1::RevokeInvitationRequest) -> Result<Command, Error> {
-    let v1::RevokeInvitationRequest { account, invitation } = message;
+    let v1::RevokeInvitationRequest { account, invitation, request_id: _, validate_only: _ } = message;
     let InvitationOf { account, invitation } = one(&account, &invitation)?;
     Ok(Command::RevokeInvitation { account, invitation })
 }
@@ -138,7 +157,7 @@ pub struct Accept {
 /// # Errors
 /// Every bad field.
 pub fn accept(message: v1::AcceptInvitationRequest) -> Result<Accept, Error> {
-    let v1::AcceptInvitationRequest { token, display_name } = message;
+    let v1::AcceptInvitationRequest { token, display_name, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let token = fields.opaque(Path::of("token"), token, MAX_TOKEN);
     let display_name = match display_name.as_str() {
@@ -154,7 +173,7 @@ pub fn accept(message: v1::AcceptInvitationRequest) -> Result<Accept, Error> {
 /// # Errors
 /// Every bad field.
 pub fn decline(message: v1::DeclineInvitationRequest) -> Result<String, Error> {
-    let v1::DeclineInvitationRequest { token } = message;
+    let v1::DeclineInvitationRequest { token, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let token = fields.opaque(Path::of("token"), token, MAX_TOKEN);
     fields.finish(token)
@@ -279,5 +298,6 @@ pub fn to_member(invitation: Invitation) -> v1::Member {
         invitation: id,
         avatar_url: String::new(),
         last_active_time: None,
+        etag: String::new(),
     }
 }

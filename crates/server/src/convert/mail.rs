@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 64 << 10;
 /// # Errors
 /// Every bad field.
 pub fn billing(message: v1::SendBillingMailRequest) -> Result<Command, Error> {
-    let v1::SendBillingMailRequest { account, subject, text } = message;
+    let v1::SendBillingMailRequest { account, subject, text, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let subject = fields.title(Path::of("subject"), subject);

@@ -1,6 +1,7 @@
 //! Members of accounts.
 
 use mandate_domain::command::Command;
+use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, InvitationId, UserId};
 use mandate_domain::membership::{MemberState, Membership};
 use mandate_domain::search::Infix;
@@ -39,7 +40,17 @@ fn member(account: &str, user: &str) -> Result<MemberOf, Error> {
 /// # Errors
 /// Every bad field.
 pub fn add(message: v1::AddMemberRequest) -> Result<Command, Error> {
-    let v1::AddMemberRequest { account, user, roles, grants, restrictions, assignments } = message;
+    let v1::AddMemberRequest {
+        account,
+        user,
+        roles,
+        grants,
+        restrictions,
+        assignments,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let user = fields.id(Path::of("user"), &user);
@@ -74,7 +85,18 @@ pub fn get(message: v1::GetMemberRequest) -> Result<MemberOf, Error> {
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateMemberRequest) -> Result<Command, Error> {
-    let v1::UpdateMemberRequest { account, user, roles, grants, restrictions, update_mask } = message;
+    let v1::UpdateMemberRequest {
+        account,
+        user,
+        roles,
+        grants,
+        restrictions,
+        update_mask,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let user = fields.id(Path::of("user"), &user);
@@ -121,7 +143,14 @@ pub(super) fn mask(fields: &mut Fields, mask: Option<FieldMask>) -> Vec<String> 
 /// # Errors
 /// Every bad field.
 pub fn suspend(message: v1::SuspendMemberRequest) -> Result<Command, Error> {
-    let v1::SuspendMemberRequest { account, user } = message;
+    let v1::SuspendMemberRequest {
+        account,
+        user,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let MemberOf { account, user } = member(&account, &user)?;
     Ok(Command::SuspendMember { account, user })
 }
@@ -131,7 +160,14 @@ pub fn suspend(message: v1::SuspendMemberRequest) -> Result<Command, Error> {
 /// # Errors
 /// Every bad field.
 pub fn reinstate(message: v1::ReinstateMemberRequest) -> Result<Command, Error> {
-    let v1::ReinstateMemberRequest { account, user } = message;
+    let v1::ReinstateMemberRequest {
+        account,
+        user,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let MemberOf { account, user } = member(&account, &user)?;
     Ok(Command::ReinstateMember { account, user })
 }
@@ -141,7 +177,14 @@ pub fn reinstate(message: v1::ReinstateMemberRequest) -> Result<Command, Error> 
 /// # Errors
 /// Every bad field.
 pub fn remove(message: v1::RemoveMemberRequest) -> Result<Command, Error> {
-    let v1::RemoveMemberRequest { account, user } = message;
+    let v1::RemoveMemberRequest {
+        account,
+        user,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let MemberOf { account, user } = member(&account, &user)?;
     Ok(Command::RemoveMember { account, user })
 }
@@ -218,6 +261,7 @@ pub(super) fn to_state(state: MemberState) -> v1::MemberState {
 #[must_use]
 pub fn to_message(member: Member) -> v1::Member {
     let Member { membership, email, display_name, avatar_url, last_active } = member;
+    let etag = membership.etag();
     let Membership { account, user, state, roles, grants, restrictions, created_at, updated_at } = membership;
     v1::Member {
         account: account.to_string(),
@@ -233,5 +277,6 @@ pub fn to_message(member: Member) -> v1::Member {
         invitation: String::new(),
         avatar_url,
         last_active_time: last_active.map(timestamp),
+        etag,
     }
 }

@@ -24,6 +24,7 @@ pub mod ownership;
 pub mod page;
 pub mod people;
 pub mod resource;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 

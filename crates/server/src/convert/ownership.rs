@@ -22,7 +22,14 @@ pub struct Transfer {
 /// # Errors
 /// Every bad field.
 pub fn transfer(message: v1::TransferOwnershipRequest) -> Result<Transfer, Error> {
-    let v1::TransferOwnershipRequest { account, from, to } = message;
+    let v1::TransferOwnershipRequest {
+        account,
+        from,
+        to,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let from = fields.optional_id(Path::of("from"), &from);

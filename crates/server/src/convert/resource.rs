@@ -1,6 +1,7 @@
 //! Resources and their assignment.
 
 use mandate_domain::command::{Command, NewAssignment};
+use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::resource::{Assignment, Resource, ResourceRef};
 use mandate_proto::v1;
@@ -87,7 +88,17 @@ pub struct ResourceIn {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateResourceRequest, caller: Option<UserId>) -> Result<Command, Error> {
-    let v1::CreateResourceRequest { account, resource, display_name, parent, creator, holder } = message;
+    let v1::CreateResourceRequest {
+        account,
+        resource,
+        display_name,
+        parent,
+        creator,
+        holder,
+        request_id: _,
+        validate_only: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let resource = required(&mut fields, Path::of("resource"), resource);
@@ -113,7 +124,16 @@ pub fn create(message: v1::CreateResourceRequest, caller: Option<UserId>) -> Res
 /// # Errors
 /// Every bad field.
 pub fn update(message: v1::UpdateResourceRequest) -> Result<(ResourceIn, Command), Error> {
-    let v1::UpdateResourceRequest { account, resource, display_name, holder, update_mask } = message;
+    let v1::UpdateResourceRequest {
+        account,
+        resource,
+        display_name,
+        holder,
+        update_mask,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let resource = required(&mut fields, Path::of("resource"), resource);
@@ -158,7 +178,14 @@ pub fn get(message: v1::GetResourceRequest) -> Result<ResourceIn, Error> {
 /// # Errors
 /// Every bad field.
 pub fn delete(message: v1::DeleteResourceRequest) -> Result<Command, Error> {
-    let v1::DeleteResourceRequest { account, resource } = message;
+    let v1::DeleteResourceRequest {
+        account,
+        resource,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let ResourceIn { account, resource } = within(&account, resource)?;
     Ok(Command::DeleteResource { account, resource })
 }
@@ -194,7 +221,15 @@ pub fn list(message: v1::ListResourcesRequest) -> Result<ListResources, Error> {
 /// # Errors
 /// Every bad field.
 pub fn assign(message: v1::AssignResourceRequest) -> Result<Command, Error> {
-    let v1::AssignResourceRequest { account, user, assignment } = message;
+    let v1::AssignResourceRequest {
+        account,
+        user,
+        assignment,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let path = Path::of("assignment");
     let account = fields.id(Path::of("account"), &account);
@@ -210,7 +245,15 @@ pub fn assign(message: v1::AssignResourceRequest) -> Result<Command, Error> {
 /// # Errors
 /// Every bad field.
 pub fn unassign(message: v1::UnassignResourceRequest) -> Result<Command, Error> {
-    let v1::UnassignResourceRequest { account, user, resource } = message;
+    let v1::UnassignResourceRequest {
+        account,
+        user,
+        resource,
+        request_id: _,
+        validate_only: _,
+        etag: _,
+        override_reason: _,
+    } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let user = fields.id(Path::of("user"), &user);
@@ -274,6 +317,7 @@ pub fn to_reference(resource: ResourceRef) -> v1::ResourceRef {
 /// A resource as messages have it.
 #[must_use]
 pub fn to_message(resource: Resource) -> v1::Resource {
+    let etag = resource.etag();
     let Resource { account, resource, display_name, ancestors, created_by, holder, created_at } = resource;
     v1::Resource {
         account: account.to_string(),
@@ -283,12 +327,14 @@ pub fn to_message(resource: Resource) -> v1::Resource {
         created_by: created_by.map(|user| user.to_string()).unwrap_or_default(),
         create_time: Some(timestamp(created_at)),
         holder: holder.map(|contact| contact.to_string()).unwrap_or_default(),
+        etag,
     }
 }
 
 /// An assignment as messages have it.
 #[must_use]
 pub fn to_assignment(assignment: Assignment) -> v1::Assignment {
+    let etag = assignment.etag();
     let Assignment { account, user, resource, roles, permissions, created_at } = assignment;
     v1::Assignment {
         account: account.to_string(),
@@ -297,5 +343,6 @@ pub fn to_assignment(assignment: Assignment) -> v1::Assignment {
         roles,
         permissions,
         create_time: Some(timestamp(created_at)),
+        etag,
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use mandate_domain::account::{AttributeValue, Origin};
 use mandate_domain::command::Command;
@@ -50,6 +50,7 @@ fn every_bad_field_is_told_at_once_with_its_path() {
                 permissions: Vec::new(),
             },
         ],
+        ..Default::default()
     };
     let expected = [
         "account",
@@ -111,8 +112,9 @@ fn an_update_changes_what_its_mask_names_and_nothing_else() {
         account::update(v1::UpdateAccountRequest {
             account: account(),
             display_name: "new".into(),
-            attributes: HashMap::from([("tier".into(), text("business")), ("flag".into(), text("x"))]),
+            attributes: BTreeMap::from([("tier".into(), text("business")), ("flag".into(), text("x"))]),
             update_mask: mask(paths),
+            ..Default::default()
         })
     };
     let Command::UpdateAccount { display_name, attributes, .. } =

@@ -18,7 +18,7 @@ impl Scene<'_> {
             account: self.cast.id_of(self.at)?,
             email: address(name),
             display_name: name.to_owned(),
-            details: String::new(),
+            ..CreateContactRequest::default()
         };
         let answer = self.client.members().create_contact(with(self.token, request)?).await;
         Ok(answer.map(|answer| answer.into_inner().contact.map(|contact| contact.id)))
@@ -48,7 +48,9 @@ impl Scene<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let tokens = answer.tokens.context("an answer without tokens")?;
-        let request = SetPasswordRequest { old_password: password, new_password: OWN.to_owned() };
+        let new_password = OWN.to_owned();
+        let request =
+            SetPasswordRequest { old_password: password, new_password, ..SetPasswordRequest::default() };
         let set = self.client.identity().set_password(with(&tokens.access_token, request)?).await;
         Ok(set.map(|_| Some(answer.user)))
     }

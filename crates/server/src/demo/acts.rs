@@ -1,6 +1,6 @@
 //! From an act of a story to the call that carries it out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use mandate_proto::v1::{
@@ -57,7 +57,8 @@ impl Scene<'_> {
                     display_name: self.at.to_owned(),
                     first_user: String::new(),
                     origin: order.map(origin),
-                    attributes: HashMap::new(),
+                    attributes: BTreeMap::new(),
+                    ..Default::default()
                 };
                 let answer = accounts.create_account(with(self.token, request)?).await;
                 Ok(answer.map(|answer| answer.into_inner().account.map(|account| account.id)))
@@ -66,8 +67,9 @@ impl Scene<'_> {
                 let request = UpdateAccountRequest {
                     account: self.cast.id_of(self.at)?,
                     display_name: String::new(),
-                    attributes: HashMap::from([(attribute.to_owned(), value(to))]),
+                    attributes: BTreeMap::from([(attribute.to_owned(), value(to))]),
                     update_mask: Some(FieldMask { paths: vec!["attributes".to_owned()] }),
+                    ..Default::default()
                 };
                 Ok(accounts.update_account(with(self.token, request)?).await.map(|_| None))
             }
@@ -79,6 +81,7 @@ impl Scene<'_> {
                     parent: None,
                     creator: String::new(),
                     holder: String::new(),
+                    ..Default::default()
                 };
                 Ok(accounts.create_resource(with(self.token, request)?).await.map(|_| None))
             }
@@ -92,19 +95,24 @@ impl Scene<'_> {
             Act::Found { accounts: names } => {
                 let ids = names.iter().map(|name| self.cast.id_of(name)).collect::<anyhow::Result<_>>()?;
                 let display_name = self.at.to_owned();
-                let request =
-                    CreateAccountGroupRequest { display_name, accounts: ids, founder: String::new() };
+                let request = CreateAccountGroupRequest {
+                    display_name,
+                    accounts: ids,
+                    founder: String::new(),
+                    ..Default::default()
+                };
                 let answer = accounts.create_account_group(with(self.token, request)?).await;
                 Ok(answer.map(|answer| answer.into_inner().group.map(|group| group.id)))
             }
             Act::Seat { to, role } => {
                 let (group, user) = (self.cast.id_of(self.at)?, self.cast.user(to)?);
-                let request = AddAccountGroupUserRequest { group, user, role: role.to_owned() };
+                let request =
+                    AddAccountGroupUserRequest { group, user, role: role.to_owned(), ..Default::default() };
                 Ok(accounts.add_account_group_user(with(self.token, request)?).await.map(|_| None))
             }
             Act::Unseat { whom } => {
                 let (group, user) = (self.cast.id_of(self.at)?, self.cast.user(whom)?);
-                let request = RemoveAccountGroupUserRequest { group, user };
+                let request = RemoveAccountGroupUserRequest { group, user, ..Default::default() };
                 Ok(accounts.remove_account_group_user(with(self.token, request)?).await.map(|_| None))
             }
             _ => anyhow::bail!("no act on a group"),
@@ -115,7 +123,8 @@ impl Scene<'_> {
         let (mut members, account) = (self.client.members(), self.cast.id_of(self.at)?);
         match act {
             Act::Remove { whom } => {
-                let request = RemoveMemberRequest { account, user: self.cast.user(whom)? };
+                let request =
+                    RemoveMemberRequest { account, user: self.cast.user(whom)?, ..Default::default() };
                 Ok(members.remove_member(with(self.token, request)?).await.map(|_| None))
             }
             Act::Assign { to, thing, roles, permissions } => {
@@ -125,12 +134,22 @@ impl Scene<'_> {
                     permissions: owned(permissions),
                 };
                 let user = self.cast.user(to)?;
-                let request = AssignResourceRequest { account, user, assignment: Some(assignment) };
+                let request = AssignResourceRequest {
+                    account,
+                    user,
+                    assignment: Some(assignment),
+                    ..Default::default()
+                };
                 Ok(members.assign_resource(with(self.token, request)?).await.map(|_| None))
             }
             Act::Unassign { from, thing } => {
                 let user = self.cast.user(from)?;
-                let request = UnassignResourceRequest { account, user, resource: Some(resource(thing)) };
+                let request = UnassignResourceRequest {
+                    account,
+                    user,
+                    resource: Some(resource(thing)),
+                    ..Default::default()
+                };
                 Ok(members.unassign_resource(with(self.token, request)?).await.map(|_| None))
             }
             _ => anyhow::bail!("no act on a member"),
@@ -145,6 +164,7 @@ impl Scene<'_> {
             grants: owned(newcomer.grants),
             restrictions: Vec::new(),
             assignments: assigned(newcomer.things),
+            ..Default::default()
         };
         Ok(self.client.members().add_member(with(self.token, request)?).await.map(|_| None))
     }
@@ -164,7 +184,8 @@ impl Scene<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let token = letters::token(&self.client.mail, &invited.id).await?;
-        let request = AcceptInvitationRequest { token, display_name: newcomer.name.to_owned() };
+        let request =
+            AcceptInvitationRequest { token, display_name: newcomer.name.to_owned(), ..Default::default() };
         Ok(self.client.members().accept_invitation(request).await.map(|_| None))
     }
 
@@ -176,6 +197,7 @@ impl Scene<'_> {
             grants: owned(grants),
             restrictions: Vec::new(),
             update_mask: Some(FieldMask { paths: vec![path.to_owned()] }),
+            ..Default::default()
         };
         Ok(self.client.members().update_member(with(self.token, request)?).await.map(|_| None))
     }

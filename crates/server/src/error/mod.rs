@@ -41,6 +41,11 @@ pub enum Error {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another request of the caller's had the same id (AIP-155).
+    #[error(
+        "this request_id was used for another request; use a new one for each request, and the same only to retry it"
+    )]
+    RequestIdReused,
     /// The message is larger than the server takes.
     #[error("the message is larger than the server takes ({} MiB); split it into several calls", crate::serve::MAX_REQUEST_BYTES >> 20)]
     MessageTooLarge,
@@ -67,6 +72,7 @@ impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Refused(refusal) => Self::Refused(refusal),
+            WriteError::RequestIdReused => Self::RequestIdReused,
             WriteError::Store(error) => Self::Store(error),
         }
     }
@@ -86,6 +92,7 @@ impl From<Error> for tonic::Status {
             Error::SignIn(error) => access::not_signed_in(&error),
             Error::Refused(refusal) => refusal::refused(&refusal),
             Error::Store(error) => store::failed(&error),
+            Error::RequestIdReused => refusal::reused(&error),
             Error::MessageTooLarge => access::too_large(&error),
             Error::Defect(detail) => answer::internal(&detail),
         }

@@ -54,8 +54,17 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
             Answer::new(Code::FailedPrecondition, ErrorReason::PasswordNotResettable, message)
                 .with("user", user)
         }
+        Refusal::EtagMismatch => Answer::new(Code::Aborted, ErrorReason::EtagMismatch, message),
+        Refusal::OverrideDenied => Answer::new(Code::PermissionDenied, ErrorReason::OverrideDenied, message),
         Refusal::WrongState(_) => Answer::new(Code::FailedPrecondition, ErrorReason::WrongState, message),
     }
+}
+
+/// Answers a `request_id` that was used for another request.
+pub(super) fn reused(error: &crate::error::Error) -> Answer {
+    let message = error.to_string();
+    Answer::new(Code::InvalidArgument, ErrorReason::RequestIdReused, &message)
+        .with_field("request_id", &message)
 }
 
 /// Names as many fields as an answer has room for, and says how many more there are.

@@ -56,6 +56,8 @@ fn refusals() -> Vec<Error> {
         Refusal::WrongState("the account is deleted".into()),
         Refusal::InvitationInvalid,
         Refusal::InviterMayNot,
+        Refusal::EtagMismatch,
+        Refusal::OverrideDenied,
     ];
     all.map(Error::Refused).into()
 }
@@ -78,6 +80,7 @@ async fn others() -> Vec<Error> {
         Error::Store(StoreError::Locked("another server".into())),
         Error::Defect("an oversight".into()),
         Error::MessageTooLarge,
+        Error::RequestIdReused,
     ]
 }
 

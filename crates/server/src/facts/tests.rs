@@ -13,7 +13,7 @@ use mandate_storage::{OpenOptions, Store};
 
 use super::{Ask, Facts};
 use crate::error::Error;
-use crate::writer::write;
+use crate::writer::{Write, write};
 
 const POLICY: &str = "
 policy: shop
@@ -91,7 +91,7 @@ impl Shop {
     }
 
     async fn write(&self, command: Command) -> Result<Vec<Change>, Error> {
-        Ok(write(&self.facts, operator(), command).await?.plan.changes)
+        Ok(write(&self.facts, &Write::by(operator()), command).await?.plan.changes)
     }
 
     async fn hire(&self) {

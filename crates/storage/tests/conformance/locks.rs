@@ -21,7 +21,14 @@ fn mark(accounts: [AccountId; 2]) -> impl FnMut(&Records) -> Result<Plan, Stop> 
             account.display_name.push('x');
             changes.push(Change::Account(account));
         }
-        Ok(Plan { operation: "account.update", account: None, subject: None, changes, mail: Vec::new() })
+        Ok(Plan {
+            operation: "account.update",
+            account: None,
+            subject: None,
+            changes,
+            mail: Vec::new(),
+            override_reason: None,
+        })
     }
 }
 
@@ -94,7 +101,7 @@ on_every_engine! {
                         let mut user = records.user(ada)?.cloned().expect("is there");
                         user.display_name.push('x');
                         let changes = vec![Change::User(user)];
-                        Ok(Plan { operation: "user.update", account: None, subject: None, changes, mail: Vec::new() })
+                        Ok(Plan { operation: "user.update", account: None, subject: None, changes, mail: Vec::new(), override_reason: None })
                     };
                     let write = world.store.prepare_with(&operator(), vec![Key::User(ada)], NOW, plan).await;
                     write.expect("is planned").commit().await.expect("commits");

@@ -4,8 +4,9 @@ use mandate_domain::command::{Actor, Command};
 use mandate_domain::plan::Plan;
 use mandate_domain::records::Key;
 use mandate_domain::refusal::Refusal;
+use mandate_domain::terms::Terms;
 use mandate_domain::user::Identity;
-use mandate_storage::{AccountsOf, MemberFilter, StoreError, WriteError};
+use mandate_storage::{AccountsOf, MemberFilter, Mode, Order, StoreError, WriteError, Written};
 
 use crate::database::Engine;
 use crate::on_every_engine;
@@ -30,8 +31,11 @@ on_every_engine! {
             let prepared = world.store.prepare(&world.policies, &operator(), &command, NOW).await.expect("plans");
             assert_eq!(prepared.plan.changes.len(), 1);
             drop(prepared);
-            let prepared = world.store.prepare(&world.policies, &operator(), &command, NOW).await.expect("plans");
-            assert_eq!(prepared.roll_back().await.expect("answers").changes.len(), 1);
+            let (actor, terms) = (operator(), Terms::default());
+            let order = Order { actor: &actor, command: &command, terms: &terms, mode: Mode::Preview };
+            let written = world.store.carry_out(&world.policies, order, NOW).await.expect("plans");
+            let Written::Previewed(previewed) = written else { panic!("a preview was asked for") };
+            assert_eq!((previewed.plan.changes.len(), previewed.effects.effects.len()), (1, 1));
         }
         assert_eq!(traces(&world).await, before);
         world.must(command).await;
@@ -101,7 +105,7 @@ on_every_engine! {
         let twin = mandate_domain::user::User { id: user(2), ..ada };
         let plan = move |_: &_| {
             let changes = vec![mandate_domain::change::Change::User(twin.clone())];
-            Ok(Plan { operation: "user.create", account: None, subject: None, changes, mail: Vec::new() })
+            Ok(Plan { operation: "user.create", account: None, subject: None, changes, mail: Vec::new(), override_reason: None })
         };
         let keys = vec![Key::User(user(2))];
         let result = world.store.prepare_with(&operator(), keys, NOW, plan).await;
@@ -123,7 +127,7 @@ on_every_engine! {
         let fact = world.store.user(ada).await.expect("reads").expect("is there");
         let plan = move |_: &_| {
             let changes = vec![mandate_domain::change::Change::User(fact.clone()); 2];
-            Ok(Plan { operation: "user.update", account: None, subject: None, changes, mail: Vec::new() })
+            Ok(Plan { operation: "user.update", account: None, subject: None, changes, mail: Vec::new(), override_reason: None })
         };
         let result = world.store.prepare_with(&operator(), vec![Key::User(ada)], NOW, plan).await;
         let error = result.map(|_| ()).expect_err("is refused");

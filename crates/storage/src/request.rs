@@ -1,0 +1,131 @@
+//! Requests that were answered: what a write with a `request_id` did is kept by its own transaction, so that a retry is
+//! answered as the first one was (AIP-155).
+
+use mandate_domain::change::Change;
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::mail::Mail;
+use mandate_domain::plan::Plan;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{StoreError, WriteError};
+use crate::json::{decode, encode};
+use crate::open::Store;
+use crate::tx::{Tx, on_readers, on_tx};
+use crate::write::Committed;
+
+/// For how long a request is kept, in microseconds: a day.
+pub const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// Names one request of one caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// Who asks.
+    pub caller: String,
+    /// What they call.
+    pub rpc: &'static str,
+    /// The `request_id`.
+    pub id: String,
+    /// A hash of all that was asked but for secrets: the same for every retry.
+    pub fingerprint: String,
+}
+
+/// What was done. Secrets have no serialized form.
+#[derive(Serialize, Deserialize)]
+struct Done {
+    account: Option<AccountId>,
+    subject: Option<String>,
+    changes: Vec<Change>,
+    mail: Vec<Mail>,
+    versions: Vec<i64>,
+    position: i64,
+}
+
+const FIND: &str =
+    "SELECT fingerprint, body FROM requests WHERE caller = $1 AND rpc = $2 AND id = $3 AND at > $4";
+
+/// What the request did, if it was carried out before.
+pub(crate) async fn find(
+    tx: &mut Tx,
+    key: &RequestKey,
+    operation: &'static str,
+    now: i64,
+) -> Result<Option<Committed>, WriteError> {
+    let row: Option<(String, String)> = on_tx!(tx, c => {
+        sqlx::query_as(FIND).bind(&key.caller).bind(key.rpc).bind(&key.id).bind(now - KEPT).fetch_optional(c).await
+    })?;
+    row.map(|row| replayed(key, operation, row)).transpose()
+}
+
+fn replayed(
+    key: &RequestKey,
+    operation: &'static str,
+    (fingerprint, body): (String, String),
+) -> Result<Committed, WriteError> {
+    if fingerprint != key.fingerprint {
+        return Err(WriteError::RequestIdReused);
+    }
+    let name = || format!("{}/{}/{}", key.caller, key.rpc, key.id);
+    let Done { account, subject, changes, mail, versions, position } = decode("requests", name, &body)?;
+    let plan = Plan { operation, account, subject, changes, mail, override_reason: None };
+    Ok(Committed { plan, versions, position })
+}
+
+/// Keeps what the request did.
+pub(crate) async fn remember(
+    tx: &mut Tx,
+    key: &RequestKey,
+    plan: &Plan,
+    versions: &[i64],
+    position: i64,
+    now: i64,
+) -> Result<(), WriteError> {
+    let done = Done {
+        account: plan.account,
+        subject: plan.subject.clone(),
+        changes: plan.changes.clone(),
+        mail: plan.mail.clone(),
+        versions: versions.to_vec(),
+        position,
+    };
+    let body = encode(&done)?;
+    // One that is too old to be answered makes room.
+    let sql = "INSERT INTO requests (caller, rpc, id, fingerprint, at, body) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (caller, rpc, id) DO UPDATE \
+               SET fingerprint = excluded.fingerprint, at = excluded.at, body = excluded.body \
+               WHERE requests.at <= $7";
+    let kept = on_tx!(tx, c => {
+        sqlx::query(sql).bind(&key.caller).bind(key.rpc).bind(&key.id).bind(&key.fingerprint).bind(now).bind(body)
+            .bind(now - KEPT).execute(c).await.map(|done| done.rows_affected())
+    })?;
+    match kept {
+        // The same request was carried out beside this one, which has to start again to find its answer.
+        0 => Err(StoreError::Contention { attempts: 1, source: None }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets all requests that a person who is erased appears in, by id or by address. There are few: those of a day.
+pub(crate) async fn forget(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
+    let sql = "DELETE FROM requests WHERE body LIKE '%' || $1 || '%' \
+               OR body LIKE '%' || (SELECT email FROM users WHERE id = $1) || '%'";
+    on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+impl Store {
+    /// What the request did, if it was carried out before: for whoever must know before asking the rules.
+    ///
+    /// # Errors
+    /// [`WriteError::RequestIdReused`]; [`StoreError`] when the database cannot be read.
+    pub async fn answered(
+        &self,
+        key: &RequestKey,
+        operation: &'static str,
+        now: i64,
+    ) -> Result<Option<Committed>, WriteError> {
+        let row: Option<(String, String)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(FIND).bind(&key.caller).bind(key.rpc).bind(&key.id).bind(now - KEPT).fetch_optional(c).await
+        })?;
+        row.map(|row| replayed(key, operation, row)).transpose()
+    }
+}
