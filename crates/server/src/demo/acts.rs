@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use mandate_proto::v1::{
     AcceptInvitationRequest, AccountOrigin, AddAccountGroupUserRequest, AddMemberRequest,
     AssignResourceRequest, AttributeValue, CreateAccountGroupRequest, CreateAccountRequest,
-    CreateResourceRequest, InviteMemberRequest, NewAssignment, RemoveAccountGroupUserRequest,
-    RemoveMemberRequest, ResourceRef, UnassignResourceRequest, UpdateAccountRequest, UpdateMemberRequest,
-    account_origin, attribute_value,
+    CreateResourceRequest, InviteMemberRequest, ListPeopleRequest, NewAssignment, Person,
+    RemoveAccountGroupUserRequest, RemoveMemberRequest, ResourceRef, UnassignResourceRequest,
+    UpdateAccountRequest, UpdateMemberRequest, account_origin, attribute_value,
 };
 use prost_types::FieldMask;
 use tonic::Status;
@@ -42,6 +42,7 @@ impl Scene<'_> {
             Act::Invite(newcomer) => self.invite(newcomer).await?,
             Act::Contact { name } => self.contact(name).await?,
             Act::Activate(newcomer) => self.activate(newcomer).await?,
+            Act::Find { search, finds } => self.find(search, finds).await?,
             Act::Roles { of, roles } => self.update(of, roles, &[], "roles").await?,
             Act::Grants { of, grants } => self.update(of, &[], grants, "grants").await?,
             Act::Remove { .. } | Act::Assign { .. } | Act::Unassign { .. } => self.on_member(act).await?,
@@ -189,6 +190,27 @@ impl Scene<'_> {
         Ok(self.client.members().accept_invitation(request).await.map(|_| None))
     }
 
+    async fn find(&self, search: &str, finds: &[&str]) -> anyhow::Result<Outcome> {
+        let request = ListPeopleRequest {
+            account: self.cast.id_of(self.at)?,
+            search: search.to_owned(),
+            ..ListPeopleRequest::default()
+        };
+        let people = match self.client.members().list_people(with(self.token, request)?).await {
+            Ok(answer) => answer.into_inner().people,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let name = |Person { contact, member }: Person| {
+            let contact = contact.map(|contact| contact.display_name);
+            contact.or(member.map(|member| member.display_name)).unwrap_or_default()
+        };
+        let found: Vec<String> = people.into_iter().map(name).collect();
+        match found == finds {
+            true => Ok(Ok(None)),
+            false => anyhow::bail!("\"{search}\" finds {found:?}, not {finds:?}"),
+        }
+    }
+
     async fn update(&self, of: &str, roles: &[&str], grants: &[&str], path: &str) -> anyhow::Result<Outcome> {
         let request = UpdateMemberRequest {
             account: self.cast.id_of(self.at)?,
@@ -226,6 +248,7 @@ pub(super) fn told(act: Act) -> String {
         }
         Act::Roles { of, roles } => format!("make {of} {}", roles.join(" + ")),
         Act::Grants { of, grants } => format!("let {of} have {}", grants.join(" + ")),
+        Act::Find { search, .. } => format!("search for {search}"),
         Act::Remove { whom } => format!("remove {whom}"),
         Act::Register((kind, id)) => format!("create {kind} {id}"),
         Act::Assign { to, thing: (kind, id), .. } => format!("assign {kind} {id} to {to}"),
