@@ -170,7 +170,7 @@ on_both_engines! {
                 account: acme.id.clone(),
                 role: role.to_owned(),
                 search: search.to_owned(),
-                last_active_before: Some(before.clone()),
+                last_active_before: Some(*before),
                 page_size: 1,
                 ..ListMembersRequest::default()
             };
