@@ -95,7 +95,7 @@ on_every_engine! {
             return;
         }
         let store = database.open().await;
-        fill(&database).await;
+        fill(database).await;
         if database.engine == Engine::Postgres {
             database.execute("SELECT pg_stat_reset()").await;
         }
