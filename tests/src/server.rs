@@ -149,6 +149,15 @@ impl Server {
         self.mint(&["--subject".to_owned(), subject.to_owned(), "--ttl".to_owned(), ttl])
     }
 
+    /// A command of the real binary for this server, to be completed and run, without what a developer has set for
+    /// servers of their own.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(binary::path());
+        command.arg(name);
+        own_environment(&mut command);
+        command
+    }
+
     /// Ends it gracefully (SIGTERM) and returns how it ended. Panics when it takes too long, or is stopped already.
     pub async fn stop(&mut self) -> ExitStatus {
         self.running.take().expect("a server that runs").process.stop().await
@@ -183,12 +192,7 @@ impl Server {
             .arg("--ready-file")
             .arg(&ready)
             .args(&self.arguments);
-        // What a developer has set for a server of their own is none of this one's business.
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MANDATE_"))
-        {
-            command.env_remove(name);
-        }
+        own_environment(&mut command);
         let (process, address) = Process::start(&mut command, &ready, &self.log_file()).await?;
         self.running = Some(Running { process, address, channel: connect(address) });
         Ok(())
@@ -215,6 +219,13 @@ impl Drop for Server {
         if std::thread::panicking() {
             eprintln!("{}", process::tail(&self.log_file()));
         }
+    }
+}
+
+/// What a developer has set for a server of their own is none of this one's business.
+fn own_environment(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MANDATE_")) {
+        command.env_remove(name);
     }
 }
 

@@ -5,7 +5,7 @@ use mandate_proto::v1::{
     ListAccountsRequest, User, account_origin,
 };
 use mandate_tests::expect::{assert_invalid, assert_refused, metadata, reason};
-use mandate_tests::world::{adding, names};
+use mandate_tests::world::{adding, names, resource};
 use mandate_tests::{Engine, Fixture, World, on_both_engines};
 use tonic::{Code, Status};
 
@@ -95,6 +95,55 @@ on_both_engines! {
             GIVEN.iter().all(|given| held.iter().any(|held| held == given)) && held.len() == GIVEN.len(),
             "{held:?}"
         );
+    }
+
+    /// "In der Regel schließt ein Client Account Produkte und Dienstleistungen ein": the account owns them, not who ordered.
+    async fn gw_01_an_account_owns_its_products_and_is_billed(area: ClientArea) {
+        let ClientArea { world, shop, olga, bob } = &area;
+        let server = resource("product", "server-1");
+        world.by(olga).set_grants(shop, bob, &["products.order"]).await.expect("a grant");
+        let ordered = world.by(bob).register(shop, server.clone(), None).await.expect("ordered");
+        assert_eq!(ordered.account, shop.id, "the account's, on whose behalf Bob ordered");
+        // Who ordered it holds nothing of it, and the bill is the account's.
+        for permission in ["products.view", "products.manage", "products.cancel"] {
+            world.may(bob, shop, permission).on("product", "server-1").await.denied_for(Reason::NotGranted);
+            world.may(olga, shop, permission).on("product", "server-1").await.allowed_by(Reason::Role);
+        }
+        world.may(bob, shop, "invoices.pay").await.denied_for(Reason::NotGranted);
+        world.may(olga, shop, "invoices.pay").await.allowed_by(Reason::Role);
+        // It is the one that was ordered, in this account alone.
+        world.may(olga, shop, "products.manage").on("product", "server-2").await.denied_for(Reason::UnknownResource);
+        let studio = world.account("client-area", bob).await;
+        world.may(bob, &studio, "products.manage").on("product", "server-1").await.denied_for(Reason::UnknownResource);
+        // It stays whoever goes, and goes with the account to its next owner.
+        world.by(olga).remove(shop, bob).await.expect("removed");
+        world.may(olga, shop, "products.manage").on("product", "server-1").await.allowed_by(Reason::Role);
+        let heir = world.person("Heir").await;
+        world.by(olga).add(shop, &heir, &["user"]).await.expect("a user");
+        world.by(olga).hand_over(shop, &heir).await.expect("handed over");
+        world.may(&heir, shop, "products.cancel").on("product", "server-1").await.allowed_by(Reason::Role);
+        world.may(&heir, shop, "invoices.pay").await.allowed_by(Reason::Role);
+        world.may(olga, shop, "products.view").on("product", "server-1").await.denied_for(Reason::NotGranted);
+    }
+
+    /// Bookkeeping sees invoices, the designer the domains, the IT admin the products: single modules, and no other.
+    async fn gw_04_the_owner_gives_each_the_permissions_of_single_modules(area: ClientArea) {
+        let ClientArea { world, shop, olga, .. } = &area;
+        let modules: Vec<String> = world.access(olga, shop).await.into_keys().collect();
+        for module in ["invoices", "bookkeeping", "products", "domains", "tickets", "activity"] {
+            let user = world.person(&format!("For {module}")).await;
+            let of_module = |permission: &&str| permission.starts_with(&format!("{module}."));
+            let given: Vec<&str> = GIVEN.into_iter().filter(of_module).collect();
+            let grants = names(&given);
+            let added = AddMemberRequest { grants, ..adding(shop, &user, &["user"]) };
+            world.by(olga).add_with(added).await.expect("added with the module's permissions");
+            assert_eq!(world.permissions(&user, shop).await, given);
+            let access = world.access(&user, shop).await;
+            for other in &modules {
+                let expected = if other == module { AccessLevel::Full } else { AccessLevel::None };
+                assert_eq!(access[other], expected, "{module}: {other}");
+            }
+        }
     }
 
     /// An account comes with an order, or with a registration ahead of any; either is recorded.

@@ -115,6 +115,33 @@ on_both_engines! {
         mandate_tests::expect::assert_invalid(world.by(&ada).invite_with(english).await, &["language"]);
     }
 
+    /// People are written to in their own language where it is known, whatever the account's is.
+    async fn x_05_mail_is_written_in_the_recipients_own_language(engine: Engine) {
+        let world = World::on(Server::start(engine).await);
+        let (acme, ada) = organization(&world).await;
+        let [mia, kim] = world.people(["Mia", "Kim"]).await;
+        world.by(&mia).prefer("de-CH").await.expect("preferred");
+        // A language that mail is not written in is as good as none.
+        world.by(&kim).prefer("fr").await.expect("preferred");
+        for person in [&mia, &kim] {
+            let invited = world.by(&ada).invite(&acme, &person.email, &["member"]).await.expect("invited");
+            assert_eq!(invited.language, "en", "whether the address is known, the invitation does not tell");
+            world.by(&ada).resend(&invited).await.expect("sent anew");
+            let token = world.letter(&person.email, 2).await.token();
+            world.accept(&token, "").await.expect("accepted");
+            world.by(&ada).set_roles(&acme, person, &["billing_admin"]).await.expect("changed");
+            world.by(&ada).remove(&acme, person).await.expect("removed");
+            world.letter(&person.email, 4).await;
+        }
+        let said = |email: &str, words: [&str; 4]| {
+            for (letter, words) in world.letters(email).iter().zip(words) {
+                assert!(letter.text.contains(words), "{words}: {letter:?}");
+            }
+        };
+        said(&mia.email, ["Ada lädt Sie zu", "Ada lädt Sie zu", "Ihre Rollen in", "Ihr Zugang zu"]);
+        said(&kim.email, ["Ada invites you", "Ada invites you", "your roles in", "your access to"]);
+    }
+
     /// A mail server that is away, refuses, hangs up, and then recovers: the mail arrives, once.
     async fn x_05_mail_survives_a_mail_server_that_refuses(engine: Engine) {
         for mood in [Mood::Refuses("451 4.7.1 come back later"), Mood::Refuses("550 5.1.1 no such mailbox"), Mood::HangsUp] {

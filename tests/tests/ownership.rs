@@ -1,7 +1,7 @@
 //! Ownership: that it moves in one step (GW-09, GW-02), where it does not (IX-13), what rests on it (PE-08), and
 //! when one holder alone is worth a word (RE-03).
 
-use mandate_proto::v1::{Account, DecisionReason as Reason, User, advisory};
+use mandate_proto::v1::{Account, AccountState, DecisionReason as Reason, User, advisory};
 use mandate_tests::expect::assert_refused;
 use mandate_tests::{World, on_both_engines};
 use tokio::task::JoinSet;
@@ -180,5 +180,22 @@ on_both_engines! {
         world.may(&olga, &shop, "account.edit").await.allowed_by(Reason::Role);
         assert_eq!(owners(&world, &shop).await, [olga.id.as_str()]);
         assert_eq!(world.roles(&bob, &shop).await, ["user"]);
+    }
+
+    /// Deleting an account and taking that back is no way around its suspension.
+    async fn x_06_an_undeleted_account_is_as_suspended_as_it_was(world: World) {
+        let olga = world.person("Olga").await;
+        let shop = world.account("client-area", &olga).await;
+        let operator = world.operator();
+        operator.suspend_account(&shop).await.expect("suspended");
+        operator.delete_account(&shop).await.expect("deleted");
+        let refused = world.by(&olga).undelete_account(&shop).await;
+        assert_refused(refused, Code::PermissionDenied, "NOT_A_MEMBER");
+        let back = operator.undelete_account(&shop).await.expect("taken back");
+        assert_eq!((back.state(), back.delete_time), (AccountState::Suspended, None));
+        world.may(&olga, &shop, "account.edit").await.denied_for(Reason::AccountSuspended);
+        let back = operator.reinstate_account(&shop).await.expect("reinstated");
+        assert_eq!(back.state(), AccountState::Active);
+        world.may(&olga, &shop, "account.edit").await.allowed_by(Reason::Role);
     }
 }

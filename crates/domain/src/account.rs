@@ -29,6 +29,10 @@ pub struct Account {
     pub updated_at: i64,
     /// When it was deleted, if it was: microseconds since the Unix epoch.
     pub deleted_at: Option<i64>,
+    /// Which state an undelete takes it back to: what it was deleted in. Rows of versions that did not keep it
+    /// were in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_in: Option<AccountState>,
 }
 
 /// Whether an account is in use.

@@ -2,8 +2,8 @@
 
 use crate::decide::{Question, Reason, decide};
 use crate::facts::AssignmentFact;
-use crate::policy::model::Permission;
 use crate::policy::set::{PermissionId, PermissionSet};
+use crate::somewhere::held_somewhere;
 
 /// What a subject may do in an account, or on the resource of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,37 +20,14 @@ pub struct Effective {
 pub fn effective(question: &Question<'_>, assigned: &[AssignmentFact]) -> Effective {
     let mut effective = Effective::default();
     let Some(policy) = question.policy else { return effective };
-    for (id, permission) in (0_u16..).map(PermissionId).zip(&policy.permissions) {
-        let decision = decide(&Question { permission: Some(id), ..*question });
+    for (id, _) in (0_u16..).map(PermissionId).zip(&policy.permissions) {
+        let question = Question { permission: Some(id), ..*question };
+        let decision = decide(&question);
         if decision.allowed() {
             effective.held.insert(id);
-        } else if decision.reason == Reason::ResourceRequired
-            && is_held_on_some(question, id, permission, assigned)
-        {
+        } else if decision.reason == Reason::ResourceRequired && held_somewhere(&question, assigned) {
             effective.limited.insert(id);
         }
     }
     effective
-}
-
-/// Whether a role of the member holds it on assigned resources or on their own, or an assignment carries it.
-fn is_held_on_some(
-    question: &Question<'_>,
-    id: PermissionId,
-    permission: &Permission,
-    assigned: &[AssignmentFact],
-) -> bool {
-    let (Some(account), Some(member)) = (question.account, question.member) else { return false };
-    let taken = !permission.requires.intersection(account.unmet).is_empty()
-        || !member.restrictions.intersection(permission.by_restriction).is_empty();
-    let by_role = permission.by_role_assigned.union(permission.by_role_own);
-    let roles = member.roles.difference(account.idle_roles);
-    let carries = |assignment: &AssignmentFact| {
-        let kind = usize::from(assignment.resource_type.0);
-        let idle = account.idle_resource_roles.get(kind).copied().unwrap_or_default();
-        let by_role = permission.by_resource_role.get(kind).copied().unwrap_or_default();
-        assignment.permissions.contains(id)
-            || !by_role.intersection(assignment.roles.difference(idle)).is_empty()
-    };
-    !taken && (!roles.intersection(by_role).is_empty() || assigned.iter().any(carries))
 }

@@ -135,16 +135,18 @@ impl AssignmentFact {
     /// Resolves the names an assignment stores; `None`: the policy has no such resource type.
     #[must_use]
     pub fn new(policy: &Policy, assignment: &Assignment) -> Option<Self> {
-        let resource_type = policy.resource_type_id(&assignment.resource.kind)?;
+        Self::named(policy, &assignment.resource.kind, &assignment.roles, &assignment.permissions)
+    }
+
+    /// The same for names of whatever origin.
+    #[must_use]
+    pub fn named(policy: &Policy, kind: &str, roles: &[String], permissions: &[String]) -> Option<Self> {
+        let resource_type = policy.resource_type_id(kind)?;
         let kind = policy.resource_type(resource_type)?;
         Some(Self {
             resource_type,
-            roles: assignment.roles.iter().filter_map(|name| kind.role_id(name)).map(|id| id.0).collect(),
-            permissions: assignment
-                .permissions
-                .iter()
-                .filter_map(|name| policy.permission_id(name))
-                .collect(),
+            roles: roles.iter().filter_map(|name| kind.role_id(name)).map(|id| id.0).collect(),
+            permissions: permissions.iter().filter_map(|name| policy.permission_id(name)).collect(),
         })
     }
 }

@@ -47,6 +47,10 @@ pub struct Invitation {
     pub updated_at: i64,
 }
 
+/// How long after its link the place that an invitation keeps is free: a minute, in microseconds. Writes are ordered
+/// by locks and not by their clocks, so one that gives the place away may come before an acceptance that was in time.
+const PLACE_OUTLASTS_LINK: i64 = 60 * 1_000_000;
+
 /// Who invited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,11 +117,21 @@ impl Invitation {
         self.state == InvitationState::Pending && now < self.expires_at
     }
 
-    /// Whether it counts towards the most holders of its roles: one that replaces a holder adds none.
+    /// Until when it counts towards the most holders of its roles: microseconds since the Unix epoch. One that
+    /// replaces a holder adds none, and counts at no time; neither does one that was answered.
     #[must_use]
-    pub fn counts(&self) -> bool {
+    pub fn counts_until(&self) -> i64 {
         let replaces = self.replaces.is_some_and(|replaced| replaced.then == Then::Remove);
-        self.state == InvitationState::Pending && !replaces
+        if self.state != InvitationState::Pending || replaces {
+            return 0;
+        }
+        self.expires_at.saturating_add(PLACE_OUTLASTS_LINK)
+    }
+
+    /// Whether it counts towards the most holders of its roles at that time.
+    #[must_use]
+    pub fn counts(&self, now: i64) -> bool {
+        now < self.counts_until()
     }
 }
 

@@ -31,5 +31,6 @@ pub mod refusal;
 pub mod resource;
 pub mod search;
 pub mod session;
+pub mod somewhere;
 pub mod terms;
 pub mod user;

@@ -1,7 +1,7 @@
 //! Least and most holders of a role: in an account, on one resource, in a group. One judge for every
 //! plan: it compares holders before and after all changes together, and refuses only what gets worse.
 //! Active holders alone count towards a least: their membership is active, and so are they themselves. Pending
-//! and suspended ones count towards a most.
+//! and suspended ones count towards a most, and those who are invited while their link is good.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +39,13 @@ type Deltas<'a> = BTreeMap<(Scope, &'a str), Delta>;
 /// # Errors
 /// [`Refusal::LimitLeast`] or [`Refusal::LimitMost`] naming role, limit and current holders; [`Stop::Read`]
 /// for what must be read first.
-pub(crate) fn judge(policies: &Policies, records: &Records, changes: &[Change]) -> Result<(), Stop> {
-    let judge = Judge { policies, records, changes };
+pub(crate) fn judge(
+    policies: &Policies,
+    records: &Records,
+    changes: &[Change],
+    now: i64,
+) -> Result<(), Stop> {
+    let judge = Judge { policies, records, changes, now };
     let mut deltas = Deltas::new();
     judge.born(&mut deltas)?;
     judge.members(&mut deltas)?;
@@ -65,6 +70,7 @@ struct Judge<'a> {
     policies: &'a Policies,
     records: &'a Records,
     changes: &'a [Change],
+    now: i64,
 }
 
 impl<'a> Judge<'a> {
@@ -115,7 +121,7 @@ impl<'a> Judge<'a> {
                 if self.records.has(&key) { self.records.invitation(after.account, after.id)? } else { None };
             let scope = Scope::Account(after.account);
             for role in limited(self.roles(&scope)?) {
-                let offers = |i: &Invitation| i.counts() && i.roles.contains(&role.name);
+                let offers = |i: &Invitation| i.counts(self.now) && i.roles.contains(&role.name);
                 let step = (before.is_some_and(offers), offers(after));
                 add(deltas, (scope.clone(), &role.name), (step.0, false), (step.1, false));
             }
@@ -278,7 +284,7 @@ impl<'a> Judge<'a> {
 
     fn count(&self, scope: &Scope, role: &str) -> Result<HolderCount, Stop> {
         match scope {
-            Scope::Account(account) => self.records.holders(*account, role),
+            Scope::Account(account) => self.records.holders(*account, role, self.now),
             Scope::Resource(account, resource) => self.records.resource_holders(*account, resource, role),
             Scope::Group(group) => self.records.group_holders(*group, role),
         }

@@ -43,8 +43,8 @@ pub enum Key {
     AssignmentsOf(AccountId, UserId),
     /// Every assignment of one resource.
     AssignmentsOn(AccountId, ResourceRef),
-    /// How many members hold an account role.
-    Holders(AccountId, String),
+    /// How many members hold an account role, and are invited to it at that time: microseconds since the Unix epoch.
+    Holders(AccountId, String, i64),
     /// How many members hold a role of one resource.
     ResourceHolders(AccountId, ResourceRef, String),
     /// How many users hold a role of one group.
@@ -233,8 +233,8 @@ impl Records {
         /// Every assignment of the resource.
         assignments_on(account: AccountId, resource: &ResourceRef) -> &[Assignment], Key::AssignmentsOn(account, resource.clone()), Record::Assignments(all) => all.as_slice());
     lookup!(
-        /// How many members hold the account role.
-        holders(account: AccountId, role: &str) -> HolderCount, Key::Holders(account, role.to_owned()), Record::Count(count) => *count);
+        /// How many members hold the account role, and are invited to it at that time.
+        holders(account: AccountId, role: &str, now: i64) -> HolderCount, Key::Holders(account, role.to_owned(), now), Record::Count(count) => *count);
     lookup!(
         /// How many members hold the role on the resource.
         resource_holders(account: AccountId, resource: &ResourceRef, role: &str) -> HolderCount, Key::ResourceHolders(account, resource.clone(), role.to_owned()), Record::Count(count) => *count);

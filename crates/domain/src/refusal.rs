@@ -2,7 +2,7 @@
 //! to one status, one machine-readable reason and its details.
 
 use crate::decide::Reason;
-use crate::id::AccountId;
+use crate::id::{AccountId, UserId};
 
 /// One field of a command that cannot be as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,20 @@ pub enum Refusal {
         what: &'static str,
         /// Its id.
         id: String,
+    },
+    /// An import says something else of a member than they hold (GW-08).
+    #[error(
+        "member {user} is there already and holds something else{}; send the row so that it replaces what they hold, \
+         if that is meant",
+        differences(holds, lacks)
+    )]
+    MemberDiffers {
+        /// The member.
+        user: UserId,
+        /// What they hold beyond the row, as phrases; empty for those who may not see members.
+        holds: Vec<String>,
+        /// What the row says beyond what they hold, as phrases; likewise.
+        lacks: Vec<String>,
     },
     /// The actor may not do this here.
     #[error("{}", denied_text(operation, permission.as_deref(), *reason))]
@@ -135,6 +149,14 @@ pub enum Refusal {
     /// What the command is about is in a state in which it cannot be done.
     #[error("{0}")]
     WrongState(String),
+}
+
+fn differences(holds: &[String], lacks: &[String]) -> String {
+    let told =
+        |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+    let told: Vec<String> =
+        [told("beyond the row: ", holds), told("not yet: ", lacks)].into_iter().flatten().collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) }
 }
 
 fn denied_text(operation: &str, permission: Option<&str>, reason: Reason) -> String {

@@ -13,7 +13,7 @@ mod render;
 mod smtp;
 mod transport;
 
-pub use key::{MAIL_KEY_FILE, MailKey, MailKeyError};
+pub use key::{MAIL_KEY_BYTES, MailKey};
 pub use message::Envelope;
 pub use render::{Pages, RenderError, Rendered, Renderer};
 pub use smtp::{Smtp, SmtpConfigError};

@@ -154,12 +154,11 @@ mod tests {
     use super::*;
 
     fn renderer(link: Option<&str>) -> Renderer {
-        let folder = tempfile::tempdir().unwrap();
         let pages = Pages {
             accept: link.map(str::to_owned),
             sign_in: link.map(|_| "https://app.example.com/sign-in".to_owned()),
         };
-        Renderer::new(MailKey::load_or_create(folder.path()).unwrap(), pages).unwrap()
+        Renderer::new(MailKey::new(&[7; 32]), pages).unwrap()
     }
 
     fn mail(locale: Locale, content: MailContent) -> Mail {

@@ -138,6 +138,7 @@ rules! {
     RESEND_INVITATION = "/mandate.v1.MembershipService/ResendInvitation", &[], Needs(Op::MemberInvite);
     REVOKE_INVITATION = "/mandate.v1.MembershipService/RevokeInvitation", &[], Needs(Op::MemberInvite);
     ACCEPT_INVITATION = "/mandate.v1.MembershipService/AcceptInvitation", &[], Public;
+    IMPORT_MEMBERS = "/mandate.v1.MembershipService/ImportMembers", &[], Needs(Op::MemberImport);
     DECLINE_INVITATION = "/mandate.v1.MembershipService/DeclineInvitation", &[], Public;
 
     SEND_BILLING_MAIL = "/mandate.v1.MailService/SendBillingMail", &[Scope::MailSend], Nobody;
@@ -165,6 +166,9 @@ rules! {
 pub fn rule(path: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.path == path)
 }
+
+/// The RPCs whose caller goes on sending after the call was admitted, and is looked at again and again.
+pub static STREAMS: &[&Rule] = &[&IMPORT_MEMBERS];
 
 /// Why a caller may not call an RPC, whatever its message says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -21,6 +21,7 @@ use crate::convert;
 use crate::convert::activation::Reset;
 use crate::convert::invitation::InvitationOf;
 use crate::error::Error;
+use crate::facts::Offered;
 use crate::membership::Memberships;
 use crate::passwords::Password;
 use crate::reads::{About, may_read};
@@ -63,12 +64,13 @@ impl Memberships {
 
     /// IX-08: the summary of what was offered.
     async fn offered(&self, offer: &Invitation) -> Result<v1::OfferedPermissions, Error> {
-        let (ask, known) = self.facts().of_offer(offer, None).await?;
-        let everywhere = everything(&known, ask);
+        let Offered { ask, known, carried } = self.facts().of_offer(offer, None).await?;
+        let everywhere = everything(&known, ask, &carried);
         let mut resources = Vec::with_capacity(offer.assignments.len());
         for assignment in &offer.assignments {
-            let (ask, known) = self.facts().of_offer(offer, Some(&assignment.resource)).await?;
-            resources.push((assignment.resource.clone(), everything(&known, ask)));
+            let Offered { ask, known, carried } =
+                self.facts().of_offer(offer, Some(&assignment.resource)).await?;
+            resources.push((assignment.resource.clone(), everything(&known, ask, &carried)));
         }
         Ok(convert::activation::to_permissions(everywhere, resources))
     }

@@ -5,6 +5,7 @@ use mandate_domain::advisory::{Advisory, advised_roles, advisory};
 use mandate_domain::records::{Key, Record};
 use mandate_proto::v1;
 
+use crate::clock::now_micros;
 use crate::convert;
 use crate::error::Error;
 use crate::facts::Facts;
@@ -23,15 +24,16 @@ pub(crate) async fn advised(facts: &Facts, account: Account) -> Result<v1::Accou
 async fn advisories(facts: &Facts, account: &Account) -> Result<Vec<Advisory>, Error> {
     let policies = facts.policies();
     let Some(policy) = policies.get(&account.policy) else { return Ok(Vec::new()) };
+    let now = now_micros();
     let keys: Vec<Key> =
-        advised_roles(policy).map(|role| Key::Holders(account.id, role.name.clone())).collect();
+        advised_roles(policy).map(|role| Key::Holders(account.id, role.name.clone(), now)).collect();
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let counts = facts.store().read(&keys).await?;
     let count_of = |name: &str| {
         counts.iter().find_map(|(key, record)| match (key, record) {
-            (Key::Holders(_, role), Record::Count(count)) if role == name => Some(*count),
+            (Key::Holders(_, role, _), Record::Count(count)) if role == name => Some(*count),
             _ => None,
         })
     };

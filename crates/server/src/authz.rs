@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use mandate_domain::decide::{Reason, belongs, decide};
+use mandate_domain::effective::{Effective, effective};
+use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, UserId};
-use mandate_domain::policy::model::{Permission, Policy};
-use mandate_domain::policy::set::{PermissionId, PermissionSet};
+use mandate_domain::policy::model::Policy;
+use mandate_domain::policy::set::PermissionSet;
 use mandate_domain::policy::{AccessLevel, access_level};
 use mandate_domain::resource::ResourceRef;
 use mandate_proto::v1;
 use mandate_proto::v1::authz_service_server::AuthzService;
+use mandate_storage::Carried;
 use tonic::{Request, Response, Status};
 
 use crate::access::{self, AccessError};
@@ -95,7 +98,27 @@ impl Authz {
         if party.person() == Some(ask.user) {
             self.facts.note(account, ask.user, known.member.as_ref());
         }
-        Ok(everything(&known, ask))
+        let carried = match who {
+            Who::User(user) if resource.is_none() => self.carried(&known, account, user).await?,
+            Who::User(_) | Who::Contact(_) => Vec::new(),
+        };
+        Ok(everything(&known, ask, &carried))
+    }
+
+    /// What the subject's assignments carry. It is read by itself, perhaps a moment after the facts: it says what is
+    /// limited, and allows nothing.
+    async fn carried(
+        &self,
+        known: &Known,
+        account: AccountId,
+        user: UserId,
+    ) -> Result<Vec<AssignmentFact>, Error> {
+        let (Some(policy), Some(_)) = (known.policy(), &known.member) else { return Ok(Vec::new()) };
+        let carried = self.facts.store().carried_by(account, user).await?;
+        let facts = carried.iter().filter_map(|(kind, Carried { roles, permissions })| {
+            AssignmentFact::named(policy, kind, roles, permissions)
+        });
+        Ok(facts.collect())
     }
 
     /// A person may always ask about themself, and is told by the answer if they belong to the account.
@@ -123,34 +146,23 @@ fn is_invisible(party: Party, known: &Known) -> bool {
 }
 
 /// What a subject may do, and how much of each module that is.
-pub(crate) fn everything(known: &Known, ask: Ask<'_>) -> v1::LookupPermissionsResponse {
+pub(crate) fn everything(
+    known: &Known,
+    ask: Ask<'_>,
+    carried: &[AssignmentFact],
+) -> v1::LookupPermissionsResponse {
     let reason = belongs(&known.question(ask, None)).err();
     let Some(policy) = known.policy() else {
         let reason = reason.unwrap_or(Reason::PolicyUnavailable);
         let reason = convert::to_reason(reason).into();
         return v1::LookupPermissionsResponse { reason, ..Default::default() };
     };
-    let (mut held, mut partly) = (PermissionSet::EMPTY, PermissionSet::EMPTY);
-    for (id, permission) in (0_u16..).map(PermissionId).zip(&policy.permissions) {
-        let decision = decide(&known.question(ask, Some(id)));
-        if decision.allowed() {
-            held.insert(id);
-        } else if decision.reason == Reason::ResourceRequired && is_held_on_some(known, permission) {
-            partly.insert(id);
-        }
-    }
+    let Effective { held, limited } = effective(&known.question(ask, None), carried);
     v1::LookupPermissionsResponse {
         permissions: policy.permission_names(&held).map(str::to_owned).collect(),
-        modules: modules(policy, &held, &partly),
+        modules: modules(policy, &held, &limited),
         reason: reason.map_or(v1::DecisionReason::Unspecified, convert::to_reason).into(),
     }
-}
-
-/// Whether a role of the member holds it on assigned resources, or on their own.
-fn is_held_on_some(known: &Known, permission: &Permission) -> bool {
-    let (Some(account), Some(member)) = (&known.account, &known.member) else { return false };
-    let counting = member.fact.roles.difference(account.fact.idle_roles);
-    !counting.intersection(permission.by_role_assigned.union(permission.by_role_own)).is_empty()
 }
 
 fn modules(policy: &Policy, held: &PermissionSet, partly: &PermissionSet) -> Vec<v1::ModuleAccess> {

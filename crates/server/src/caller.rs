@@ -54,7 +54,14 @@ impl Call {
     /// while looking.
     pub async fn of(extensions: &Extensions, facts: &Facts) -> Result<Self, Error> {
         let unguarded = || Error::Defect("a call came past the guard".to_owned());
-        let admitted = extensions.get::<Admitted>().ok_or_else(unguarded)?.clone();
+        Self::by(extensions.get::<Admitted>().ok_or_else(unguarded)?.clone(), facts).await
+    }
+
+    /// The call of an admitted caller.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub async fn by(admitted: Admitted, facts: &Facts) -> Result<Self, Error> {
         let party = match (admitted.caller.kind, admitted.acting_for) {
             (CallerKind::Service, None) => Party::Service,
             (CallerKind::Operator, None) => Party::Operator,
@@ -92,6 +99,12 @@ impl Call {
             Some(UserState::Suspended) => Err(AccessError::CallerSuspended.into()),
             None => Err(AccessError::CallerUnknown.into()),
         }
+    }
+
+    /// The actor of what the call writes, as the activity log keeps them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        actor(&self.admitted, self.party)
     }
 
     /// The session that the call's token is of, if it is of one.

@@ -31,6 +31,33 @@ pub struct Admitted {
     pub acting_for: Option<UserId>,
 }
 
+/// What a caller was admitted by, for calls that last longer than a token does.
+#[derive(Clone)]
+pub struct Standing {
+    verifier: Arc<Verifier>,
+    path: String,
+    headers: HeaderMap,
+}
+
+impl Standing {
+    /// That of a call in [`access::STREAMS`].
+    ///
+    /// # Errors
+    /// [`Error::Defect`] for any other call.
+    pub fn of(extensions: &tonic::Extensions) -> Result<Self, Error> {
+        let unlisted = || Error::Defect("a stream is not among those of the access list".to_owned());
+        extensions.get::<Self>().cloned().ok_or_else(unlisted)
+    }
+
+    /// Admits the caller again, as if the call began now.
+    ///
+    /// # Errors
+    /// What is wrong with the token by now.
+    pub fn again(&self) -> Result<Admitted, Error> {
+        admit(&self.verifier, &self.path, &self.headers)
+    }
+}
+
 /// Wraps every service in a [`Guard`].
 #[derive(Debug, Clone)]
 pub struct GuardLayer {
@@ -87,6 +114,14 @@ where
                 return Box::pin(std::future::ready(Ok(refused)));
             }
         };
+        if access::STREAMS.iter().any(|rule| rule.path == request.uri().path()) {
+            let standing = Standing {
+                verifier: Arc::clone(&self.verifier),
+                path: request.uri().path().to_owned(),
+                headers: request.headers().clone(),
+            };
+            request.extensions_mut().insert(standing);
+        }
         guarded(self.inner.call(request))
     }
 }
@@ -135,14 +170,26 @@ fn explained(response: Response<Body>) -> Response<Body> {
         return response;
     }
     let Some(status) = Status::from_header_map(headers) else { return response };
-    let error = match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge,
+    match reason_of(&status) {
+        Some(error) => Status::from(error).into_http(),
+        None => response,
+    }
+}
+
+/// The same for what the transport says of a message in the middle of a stream.
+pub(crate) fn explain(status: Status) -> Status {
+    reason_of(&status).map_or(status, Status::from)
+}
+
+fn reason_of(status: &Status) -> Option<Error> {
+    match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => Some(Error::MessageTooLarge),
         Code::Internal => {
-            Error::field("", format!("the bytes sent are not the message of this call: {}", status.message()))
+            let message = format!("the bytes sent are not the message of this call: {}", status.message());
+            Some(Error::field("", message))
         }
-        _ => return response,
-    };
-    Status::from(error).into_http()
+        _ => None,
+    }
 }
 
 #[cfg(test)]

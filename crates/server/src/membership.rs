@@ -11,7 +11,7 @@ use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
 use mandate_storage::{Member, MemberFilter};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{self, PersonRule};
 use crate::account::exists;
@@ -21,6 +21,7 @@ use crate::convert;
 use crate::convert::resource::ListAssignments;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::import;
 use crate::passwords::Passwords;
 use crate::reads::{About, may_read};
 use crate::writer::write;
@@ -160,6 +161,15 @@ impl Memberships {
 
 #[tonic::async_trait]
 impl MembershipService for Memberships {
+    type ImportMembersStream = import::Results;
+
+    async fn import_members(
+        &self,
+        request: Request<Streaming<v1::ImportMembersRequest>>,
+    ) -> Result<Response<Self::ImportMembersStream>, Status> {
+        Ok(import::import(&self.facts, request).await?)
+    }
+
     async fn add_member(
         &self,
         request: Request<v1::AddMemberRequest>,

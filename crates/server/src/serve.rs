@@ -32,6 +32,7 @@ use crate::guard::GuardLayer;
 use crate::identity::Identities;
 use crate::last_active::Recorder;
 use crate::mail::Mails;
+use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
 use crate::passwords::Passwords;
@@ -113,7 +114,7 @@ impl Running {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
         let key = SigningKey::load_or_create(&settings.data_dir)?;
-        let mail_key = MailKey::load_or_create(&settings.data_dir)?;
+        let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
         let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;

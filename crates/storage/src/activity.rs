@@ -6,13 +6,14 @@ use mandate_domain::change::Change;
 use mandate_domain::command::Actor;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Plan;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::json::{decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
-use crate::tx::{Pools, Tx, on_readers, on_tx};
+use crate::tx::{Pools, Tx, json_rows, on_readers, on_tx};
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,33 +54,38 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
     if entries.is_empty() {
         entries.insert(plan.account, Vec::new());
     }
-    for (account, changes) in entries {
-        append_one(tx, actor, plan, now, account, encode(&changes)?).await?;
-    }
-    Ok(())
-}
-
-async fn append_one(
-    tx: &mut Tx,
-    actor: &Actor,
-    plan: &Plan,
-    now: i64,
-    account: Option<AccountId>,
-    changes: String,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
-               override_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
+         override_reason) SELECT $1, value ->> 'account', $2, $3, $4, $5, $6, value ->> 'changes', $7 FROM",
+        "$8",
+        "ORDER BY CAST(value ->> 'n' AS BIGINT)"
+    );
     let (kind, name, through) = match actor {
         Actor::Operator { name } => ("operator", name.clone(), None),
         Actor::Person { user, through } => ("person", user.to_string(), through.as_deref()),
         Actor::Service { name } => ("service", name.clone(), None),
         Actor::Link { invitation } => ("link", invitation.to_string(), None),
     };
+    let mut rows = Vec::with_capacity(entries.len());
+    for (n, (account, changes)) in entries.iter().enumerate() {
+        let account = account.map(|id| id.to_string());
+        rows.push(EntryRow { n, account, changes: encode(changes)? });
+    }
+    let rows = encode(&rows)?;
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(now).bind(account.map(|id| id.to_string())).bind(kind).bind(name).bind(through)
-            .bind(plan.operation).bind(&plan.subject).bind(changes).bind(&plan.override_reason).execute(c).await.map(drop)
+        sqlx::query(sql).bind(now).bind(kind).bind(name).bind(through).bind(plan.operation).bind(&plan.subject)
+            .bind(&plan.override_reason).bind(rows).execute(c).await.map(drop)
     })?;
     Ok(())
+}
+
+/// One row of `activity` beside what all rows of a plan share.
+#[derive(Serialize)]
+struct EntryRow {
+    n: usize,
+    account: Option<String>,
+    changes: String,
 }
 
 /// The change without what identifies a person to anybody who does not know their id.

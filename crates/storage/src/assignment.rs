@@ -1,5 +1,7 @@
 //! Assignments: resources given to members, and the roles and permissions that come with them.
 
+use std::collections::BTreeMap;
+
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::records::Records;
 use mandate_domain::resource::{Assignment, ResourceRef};
@@ -129,6 +131,15 @@ pub(crate) async fn end(
     Ok(())
 }
 
+/// What a member's assignments of one resource type carry, all of them together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Names of resource roles.
+    pub roles: Vec<String>,
+    /// Names of permissions.
+    pub permissions: Vec<String>,
+}
+
 const OF_USER: &str = "SELECT user_id, kind, id, body FROM assignments \
      WHERE account = $1 AND user_id = $2 AND (kind, id) > ($3, $4) ORDER BY kind, id LIMIT $5";
 const ON_RESOURCE: &str = "SELECT user_id, kind, id, body FROM assignments \
@@ -169,6 +180,28 @@ impl Store {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let keys = [account.to_string(), resource.kind.clone(), resource.id.clone(), after];
         self.list_assignments(ON_RESOURCE, account, keys, limit).await
+    }
+
+    /// What a member's assignments carry, by resource type. It looks at all of them, so it is nothing for a Check.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn carried_by(
+        &self,
+        account: AccountId,
+        user: UserId,
+    ) -> Result<BTreeMap<String, Carried>, StoreError> {
+        let sql =
+            "SELECT DISTINCT kind, what, name FROM assignment_names WHERE account = $1 AND user_id = $2";
+        let rows: Vec<(String, String, String)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(account.to_string()).bind(user.to_string()).fetch_all(c).await
+        })?;
+        let mut all = BTreeMap::<String, Carried>::new();
+        for (kind, what, name) in rows {
+            let carried = all.entry(kind).or_default();
+            if what == "role" { carried.roles.push(name) } else { carried.permissions.push(name) }
+        }
+        Ok(all)
     }
 
     async fn list_assignments(

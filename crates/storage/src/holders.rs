@@ -9,18 +9,21 @@ use crate::error::StoreError;
 use crate::json::{decode, decode_column, encode};
 use crate::tx::{Tx, on_tx};
 
-/// Members who hold an account role, and in the total those who are invited to it. Suspended users hold nothing
-/// actively.
+/// Members who hold an account role, and in the total those who are invited to it at that time. Suspended users hold
+/// nothing actively.
 pub(crate) async fn in_account(
     tx: &mut Tx,
     account: AccountId,
     role: &str,
+    now: i64,
 ) -> Result<HolderCount, StoreError> {
     let sql = "SELECT COUNT(*) FILTER (WHERE n.state = 'active' AND u.state = 'active'), COUNT(*) + (\
-               SELECT COUNT(*) FROM invitation_roles WHERE account = $1 AND name = $2 AND counts = 1) \
+               SELECT COUNT(*) FROM invitation_roles WHERE account = $1 AND name = $2 AND counts_until > $3) \
                FROM member_names n JOIN users u ON u.id = n.user_id \
                WHERE n.account = $1 AND n.kind = 'role' AND n.name = $2";
-    let row = on_tx!(tx, c => sqlx::query_as(sql).bind(account.to_string()).bind(role).fetch_one(c).await)?;
+    let row = on_tx!(tx, c => {
+        sqlx::query_as(sql).bind(account.to_string()).bind(role).bind(now).fetch_one(c).await
+    })?;
     Ok(count(row))
 }
 

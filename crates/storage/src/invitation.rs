@@ -70,13 +70,13 @@ pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> R
     }
     let sql = json_rows!(
         tx,
-        "INSERT INTO invitation_roles (account, invitation, counts, name) SELECT $1, $2, $3, value ->> 'name' FROM",
+        "INSERT INTO invitation_roles (account, invitation, counts_until, name) SELECT $1, $2, $3, value ->> 'name' FROM",
         "$4",
         ""
     );
     let rows: Vec<_> = invitation.roles.iter().map(|name| serde_json::json!({ "name": name })).collect();
-    let (rows, counts) = (encode(&rows)?, i64::from(invitation.counts()));
-    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&id).bind(counts).bind(rows).execute(c).await.map(drop))?;
+    let (rows, until) = (encode(&rows)?, invitation.counts_until());
+    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&id).bind(until).bind(rows).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -78,7 +78,9 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::AssignmentsOn(account, resource) => {
             Record::Assignments(assignment::on(tx, *account, resource).await?)
         }
-        Key::Holders(account, role) => Record::Count(holders::in_account(tx, *account, role).await?),
+        Key::Holders(account, role, now) => {
+            Record::Count(holders::in_account(tx, *account, role, *now).await?)
+        }
         Key::ResourceHolders(account, resource, role) => {
             Record::Count(holders::on_resource(tx, *account, resource, role).await?)
         }

@@ -15,6 +15,7 @@ mod account;
 mod activity;
 mod apply;
 mod assignment;
+mod batch;
 mod contact;
 mod credential;
 mod error;
@@ -50,6 +51,8 @@ mod write;
 
 pub use account::AccountsOf;
 pub use activity::Activity;
+pub use assignment::Carried;
+pub use batch::{BatchItem, Judged, PreparedBatch, Then};
 pub use contact::ContactRecords;
 pub use error::{StoreError, WriteError};
 pub use export::UserExport;

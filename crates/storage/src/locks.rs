@@ -54,6 +54,11 @@ impl Needs {
         match command {
             Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
             Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
+            // Whoever is made by one row may be meant by the next ones of its batch.
+            Command::ImportMember { newcomer, email, .. } => {
+                needs.read(Key::User(*newcomer));
+                needs.read(Key::UserByEmail(email.clone()));
+            }
             Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
             Command::ActivateContact { account, contact, initial, .. } => {
                 needs.hold(Key::User(initial.newcomer));
@@ -147,6 +152,17 @@ impl Needs {
         firm && new.all(|key| !planned && last.is_none_or(|last| key > last))
     }
 
+    /// Whether every row that the other locks is locked by these, at least as firmly.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| !locks(key) || self.keys.contains(key))
+            && other.exclusive.iter().all(|key| self.lock(key) == Lock::Exclusive)
+    }
+
+    /// What is locked and how, in the order in which it has to be.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (&Key, Lock)> {
+        self.keys.iter().take_while(|key| locks(key)).map(|key| (key, self.lock(key)))
+    }
+
     /// Takes over what the other needs.
     pub(crate) fn extend(&mut self, other: Self) {
         self.keys.extend(other.keys);
@@ -168,7 +184,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
         | Key::Assignment(account, ..)
         | Key::AssignmentsOf(account, _)
         | Key::AssignmentsOn(account, _)
-        | Key::Holders(account, _)
+        | Key::Holders(account, ..)
         | Key::ResourceHolders(account, ..)
         | Key::Contact(account, _)
         | Key::ContactByEmail(account, _)

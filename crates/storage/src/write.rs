@@ -19,10 +19,10 @@ use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
 /// follows a deadlock that the database resolved.
-const ATTEMPTS: u32 = 16;
+pub(crate) const ATTEMPTS: u32 = 16;
 
 /// How often a plan may ask for something more: far beyond what any command has use for.
-const READS: u32 = 100_000;
+pub(crate) const READS: u32 = 100_000;
 
 /// Said of a write that is neither a retry nor a question and is answered like one.
 const NEITHER: &str = "a retry or a preview where neither was asked for";
@@ -272,7 +272,7 @@ impl Store {
 }
 
 /// Reads the keys, and says what has to be held besides, for what was read to stay true.
-async fn read(
+pub(crate) async fn read(
     tx: &mut Tx,
     unread: &[Key],
     needs: &Needs,
@@ -328,26 +328,37 @@ impl Draft<'_> {
         Ok(Previewed { plan: self.plan, effects })
     }
 
-    /// Writes changes, feed, log and mail; the versions of the changes, and the feed's last place.
+    /// The versions of the changes, and the feed's last place.
     async fn write(&self, tx: &mut Tx) -> Result<(Vec<i64>, i64), WriteError> {
-        let Self { actor, plan, records, now, .. } = self;
-        if plan.changes.is_empty() {
-            if !plan.mail.is_empty() {
-                outbox::append(tx, &plan.mail, *now).await?;
-                activity::append(tx, actor, plan, *now).await?;
-            }
-            return Ok((Vec::new(), feed::position(tx).await?));
-        }
-        each_fact_once(&plan.changes)?;
-        let versions = feed::append(tx, &plan.changes, *now).await?;
-        for (change, version) in plan.changes.iter().zip(&versions) {
-            apply::apply(tx, change, *version, records).await?;
-        }
-        activity::append(tx, actor, plan, *now).await?;
-        outbox::append(tx, &plan.mail, *now).await?;
-        let position = versions.last().copied().unwrap_or_default();
+        let versions = put(tx, self.actor, &self.plan, self.records, self.now).await?;
+        let position = match versions.last() {
+            Some(last) => *last,
+            None => feed::position(tx).await?,
+        };
         Ok((versions, position))
     }
+}
+
+/// Writes changes, feed, log and mail of a plan, and gives each change's place in the feed.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    plan: &Plan,
+    records: &Records,
+    now: i64,
+) -> Result<Vec<i64>, WriteError> {
+    if plan.changes.is_empty() && plan.mail.is_empty() {
+        return Ok(Vec::new());
+    }
+    each_fact_once(&plan.changes)?;
+    let versions =
+        if plan.changes.is_empty() { Vec::new() } else { feed::append(tx, &plan.changes, now).await? };
+    for (change, version) in plan.changes.iter().zip(&versions) {
+        apply::apply(tx, change, *version, records).await?;
+    }
+    activity::append(tx, actor, plan, now).await?;
+    outbox::append(tx, &plan.mail, now).await?;
+    Ok(versions)
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.

@@ -76,6 +76,11 @@ impl Case {
         self
     }
 
+    pub(super) const fn inside(mut self, inside: fn(Outcome) -> Outcome) -> Self {
+        self.inside = inside;
+        self
+    }
+
     pub(super) const fn elsewhere(mut self) -> Self {
         self.success = Success::Elsewhere;
         self

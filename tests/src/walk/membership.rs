@@ -2,15 +2,18 @@
 
 use mandate_proto::v1::{
     AddMemberRequest, AssignResourceRequest, CreateContactRequest, DeleteContactRequest, GetContactRequest,
-    GetMemberRequest, ListAssignmentsRequest, ListContactsRequest, ListMembersRequest, ListPeopleRequest,
-    ReinstateMemberRequest, RemoveMemberRequest, SuspendMemberRequest, UnassignResourceRequest,
-    UpdateContactRequest, UpdateMemberRequest, list_assignments_request,
+    GetMemberRequest, ImportMembersRequest, ImportMembersResponse, ListAssignmentsRequest,
+    ListContactsRequest, ListMembersRequest, ListPeopleRequest, ReinstateMemberRequest, RemoveMemberRequest,
+    SuspendMemberRequest, UnassignResourceRequest, UpdateContactRequest, UpdateMemberRequest,
+    list_assignments_request,
 };
 use prost::Message as _;
 use prost_types::FieldMask;
 
+use super::call::Outcome;
 use super::case::{Case, Needs};
 use super::stage::Scene;
+use crate::world::as_call;
 
 const READ: &[&str] = &["accounts.read"];
 
@@ -24,6 +27,23 @@ pub(super) const CASES: &[Case] = &[
         }
         .encode_to_vec()
     }),
+    // No policy that comes with the program gives it to a person; tests/import.rs has one that does.
+    Case::new(
+        "/mandate.v1.MembershipService/ImportMembers",
+        Needs::Operation("member.import"),
+        &[],
+        |scene| {
+            ImportMembersRequest {
+                account: scene.account.clone(),
+                email: "imported@example.com".into(),
+                roles: vec![scene.low_role.clone()],
+                ..Default::default()
+            }
+            .encode_to_vec()
+        },
+    )
+    .inside(refused_row)
+    .elsewhere(),
     Case::new("/mandate.v1.MembershipService/GetMember", Needs::Operation("member.get"), READ, |scene| {
         get(scene, &scene.target)
     }),
@@ -190,6 +210,16 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
 ];
+
+/// The refusal of the one row that was sent.
+fn refused_row(outcome: Outcome) -> Outcome {
+    let Outcome::Answered(bytes) = &outcome else { return outcome };
+    let result = ImportMembersResponse::decode(bytes.as_slice()).expect("a result");
+    match as_call(&result) {
+        Ok(_) => outcome,
+        Err(status) => Outcome::Refused(Box::new(status)),
+    }
+}
 
 fn get(scene: &Scene, user: &str) -> Vec<u8> {
     GetMemberRequest { account: scene.account.clone(), user: user.into() }.encode_to_vec()

@@ -2,9 +2,9 @@
 
 use mandate_proto::v1::{
     Account, Contact, CreateContactRequest, CreateResourceRequest, DeleteAccountRequest,
-    DeleteContactRequest, GetContactRequest, ListContactsRequest, Member, Resource, ResourceRef,
-    SuspendAccountRequest, TransferOwnershipRequest, UndeleteAccountRequest, UpdateContactRequest,
-    UpdateResourceRequest, User,
+    DeleteContactRequest, GetContactRequest, ListContactsRequest, Member, ReinstateAccountRequest, Resource,
+    ResourceRef, SuspendAccountRequest, TransferOwnershipRequest, UndeleteAccountRequest,
+    UpdateContactRequest, UpdateResourceRequest, User,
 };
 use prost_types::FieldMask;
 use tonic::Status;
@@ -149,6 +149,13 @@ impl Party {
     pub async fn suspend_account(&self, account: &Account) -> Result<Account, Status> {
         let request = SuspendAccountRequest { account: account.id.clone(), ..Default::default() };
         let answer = self.accounts().suspend_account(request).await?.into_inner();
+        Ok(answer.account.expect("the account"))
+    }
+
+    /// Ends an account's suspension.
+    pub async fn reinstate_account(&self, account: &Account) -> Result<Account, Status> {
+        let request = ReinstateAccountRequest { account: account.id.clone(), ..Default::default() };
+        let answer = self.accounts().reinstate_account(request).await?.into_inner();
         Ok(answer.account.expect("the account"))
     }
 

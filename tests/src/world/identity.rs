@@ -4,9 +4,9 @@ use mandate_proto::v1::identity_service_client::IdentityServiceClient;
 use mandate_proto::v1::{
     EraseUserRequest, ExportUserRequest, RefreshTokenRequest, ReinstateUserRequest,
     SetInitialPasswordRequest, SetPasswordRequest, SetPasswordResponse, SignInRequest, SignOutRequest,
-    SignOutScope, SuspendUserRequest, Tokens, User,
+    SignOutScope, SuspendUserRequest, Tokens, UpdateUserRequest, User,
 };
-use prost_types::Struct;
+use prost_types::{FieldMask, Struct};
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -57,6 +57,15 @@ impl World {
 
 /// Users.
 impl Party {
+    /// Says which language and region the caller prefers, as a BCP 47 tag.
+    pub async fn prefer(&self, locale: &str) -> Result<User, Status> {
+        let update_mask = Some(FieldMask { paths: vec!["locale".to_owned()] });
+        let request =
+            UpdateUserRequest { locale: locale.to_owned(), update_mask, ..UpdateUserRequest::default() };
+        let answer = self.identity().update_user(request).await?.into_inner();
+        Ok(answer.user.expect("the user"))
+    }
+
     /// Suspends a user everywhere.
     pub async fn suspend_user(&self, user: &User) -> Result<User, Status> {
         let request = SuspendUserRequest { user: user.id.clone(), ..Default::default() };

@@ -1,6 +1,6 @@
 //! any policy, and every caller judged by it.
 
-use mandate_proto::v1::DecisionReason as Reason;
+use mandate_proto::v1::{AccessLevel, DecisionReason as Reason};
 use mandate_tests::expect::{assert_refused, metadata};
 use mandate_tests::on_both_engines;
 use mandate_tests::world::{assignment, resource};
@@ -99,5 +99,20 @@ on_both_engines! {
         by.add(shop, &two, &["apprentice"]).await.expect("hires again");
         world.by(master).suspend(shop, jon).await.expect("suspended");
         assert_refused(by.add(shop, &three, &["apprentice"]).await, Code::PermissionDenied, "NOT_A_MEMBER");
+    }
+
+    /// What single assignments carry shows in the access matrix for as long as there is one.
+    async fn x_02_the_access_matrix_shows_what_assignments_carry(bakery: Bakery) {
+        let Bakery { world, shop, jon, ann, master, .. } = &bakery;
+        let stall = resource("stall", "s-1");
+        world.by(jon).register(shop, stall.clone(), None).await.expect("opened");
+        let of_ann = async || world.access(ann, shop).await["stalls"];
+        assert_eq!(of_ann().await, AccessLevel::None);
+        let helper = assignment(&stall, &["helper"], &[]);
+        world.by(master).assign(shop, ann, helper).await.expect("assigned");
+        assert_eq!(of_ann().await, AccessLevel::Limited);
+        assert!(!world.permissions(ann, shop).await.iter().any(|name| name.starts_with("stalls.")));
+        world.by(master).unassign(shop, ann, &stall).await.expect("unassigned");
+        assert_eq!(of_ann().await, AccessLevel::None);
     }
 }

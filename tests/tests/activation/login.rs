@@ -204,6 +204,43 @@ on_both_engines! {
         assert_eq!(world.by(toni).member(acme, &user).await.expect("seen").display_name, "Kai Berger");
     }
 
+    /// The last page of the wizard: the same call, only asked what it would do; then confirmed, once.
+    async fn ix_08_the_wizard_asks_first_and_then_confirms(desk: Desk) {
+        let Desk { world, acme, toni, uwe, kai, .. } = &desk;
+        let request = ActivateContactRequest {
+            grants: names(&["servers.view"]),
+            display_name: "Kai Berger".to_owned(),
+            ..activating(acme, kai, &["terminal_user"])
+        };
+        let asked = ActivateContactRequest { validate_only: true, ..request.clone() };
+        let preview = world.by(toni).activate_with(asked.clone()).await.expect("the summary");
+        assert_eq!(preview.effects, [], "nobody holds anything before they come in");
+        let shown = preview.contact.expect("the contact");
+        assert_eq!((shown.login(), shown.display_name.as_str()), (ContactLogin::Pending, "Kai Berger"));
+        assert_eq!(desk.contact().await, *kai, "nothing has changed");
+        assert_eq!(world.outbox().await, []);
+        assert_eq!(world.user_of(&kai.email).await, None);
+        assert_refused(world.by(uwe).activate_with(asked).await, Code::PermissionDenied, "PERMISSION_MISSING");
+
+        let confirmed = ActivateContactRequest {
+            request_id: "confirm".to_owned(),
+            etag: kai.etag.clone(),
+            ..request.clone()
+        };
+        let first = world.by(toni).activate_with(confirmed.clone()).await.expect("activated");
+        assert_eq!(first.permissions, preview.permissions, "the summary was the truth");
+        let again = world.by(toni).activate_with(confirmed).await.expect("answered again");
+        assert_eq!(again, first);
+        world.comes_in(kai, 1).await;
+        assert_eq!(world.outbox().await.len(), 1, "one mail");
+
+        // Whoever confirms what somebody else has changed meanwhile is told so.
+        let lea = world.by(toni).create_contact(acme, "Lea").await.expect("a contact");
+        world.by(toni).permit_contact(acme, &lea, &[]).await.expect("changed");
+        let stale = ActivateContactRequest { etag: lea.etag.clone(), ..activating(acme, &lea, &["terminal_user"]) };
+        assert_refused(world.by(toni).activate_with(stale).await, Code::Aborted, "ETAG_MISMATCH");
+    }
+
     /// What a requirement of the account keeps idle is no part of the summary.
     async fn ix_08_the_summary_is_of_the_account_as_it_is(desk: Desk) {
         let Desk { world, acme, olga, kai, .. } = &desk;

@@ -130,7 +130,7 @@ on_both_engines! {
             let same = |text: &str| text.replace(&contact.email, "…").replace(&contact.display_name, "…");
             if let Some(contact) = &mut answer.contact {
                 (contact.email, contact.display_name) = (same(&contact.email), same(&contact.display_name));
-                (contact.id, contact.invitation) = (String::new(), String::new());
+                (contact.id, contact.invitation, contact.etag) = (String::new(), String::new(), String::new());
                 (contact.create_time, contact.update_time) = (None, None);
             }
             if let Some(invitation) = &mut answer.invitation {

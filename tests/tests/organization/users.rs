@@ -208,4 +208,32 @@ on_both_engines! {
             .await
             .denied_for(Reason::NotAssigned);
     }
+
+    /// "Die Benutzerliste": for admin, billing_admin and user_admin only; who is in it, by what name, in what role.
+    async fn re_04_the_user_list_is_for_those_who_administer(org: Organization) {
+        let Organization { world, acme, ada, bill, uma, mia } = &org;
+        for by in [ada, bill, uma] {
+            let mut listed = world.by(by).members(acme, "").await.expect("listed");
+            listed.sort_by(|a, b| a.display_name.cmp(&b.display_name));
+            let shown: Vec<_> = listed
+                .iter()
+                .map(|row| (row.display_name.as_str(), row.email.as_str(), row.roles.join(" "), row.state()))
+                .collect();
+            let expected = [(ada, "admin"), (bill, "billing_admin"), (mia, "member"), (uma, "user_admin")]
+                .map(|(user, role)| {
+                    (user.display_name.as_str(), user.email.as_str(), role.to_owned(), MemberState::Active)
+                });
+            assert_eq!(shown, expected, "to {}", by.display_name);
+        }
+        for refused in [
+            world.by(mia).members(acme, "").await.map(|_| ()),
+            world.by(mia).member(acme, ada).await.map(|_| ()),
+        ] {
+            let status = assert_refused(refused, Code::PermissionDenied, "PERMISSION_MISSING");
+            assert_eq!(metadata(&status, "permission").as_deref(), Some("users.view"));
+        }
+        let stranger = world.person("Stranger").await;
+        let refused = world.by(&stranger).members(acme, "").await;
+        assert_refused(refused, Code::PermissionDenied, "NOT_A_MEMBER");
+    }
 }

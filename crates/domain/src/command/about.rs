@@ -54,6 +54,7 @@ impl Command {
             | Self::DeclineInvitation { account, .. }
             | Self::ActivateContact { account, .. }
             | Self::ResetInitialPassword { account, .. }
+            | Self::ImportMember { account, .. }
             | Self::SendBillingMail { account, .. } => Some(*account),
             Self::CreateAccount { .. }
             | Self::CreateUser { .. }
@@ -120,6 +121,7 @@ impl Command {
             | Self::DeclineInvitation { .. }
             | Self::ActivateContact { .. }
             | Self::ResetInitialPassword { of: ResetOf::Contact(_), .. }
+            | Self::ImportMember { .. }
             | Self::SendBillingMail { .. }
             | Self::CreateUser { .. } => None,
         }
@@ -211,6 +213,7 @@ impl Command {
             Self::DeclineInvitation { .. } => "invitation.decline",
             Self::ActivateContact { .. } => "contact.activate",
             Self::ResetInitialPassword { .. } => "password.reset",
+            Self::ImportMember { .. } => "member.import",
             Self::SendBillingMail { .. } => "mail.billing",
         }
     }

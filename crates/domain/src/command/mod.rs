@@ -477,6 +477,25 @@ pub enum Command {
         /// The password.
         initial: InitialPassword,
     },
+    /// Makes a member of whoever has an e-mail address, and a user of it if it is nobody's (GW-08).
+    ImportMember {
+        /// The id of the user who is made if the address is unknown.
+        newcomer: UserId,
+        /// The account.
+        account: AccountId,
+        /// The address, lower-case.
+        email: String,
+        /// What people call them, if the address is unknown.
+        display_name: String,
+        /// Roles, by name; none: those held already, or the one that the policy names.
+        roles: Vec<String>,
+        /// Single permissions by name, or whole modules.
+        grants: Vec<String>,
+        /// Restrictions, by name.
+        restrictions: Vec<String>,
+        /// What becomes of a member who holds something else.
+        existing: ExistingMember,
+    },
     /// Sends a mail to everybody whose role receives billing mail (SH-04).
     SendBillingMail {
         /// The account.
@@ -519,4 +538,14 @@ pub enum MissingHolders {
     Refuse,
     /// They get that role in the same step; for platform operators alone (PE-10).
     Give,
+}
+
+/// What an import does with a member who is there already and holds something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExistingMember {
+    /// The row is refused: what was changed since stays (GW-05).
+    #[default]
+    Refuse,
+    /// They hold what the row says.
+    Replace,
 }

@@ -80,6 +80,7 @@ fn create(context: Context<'_>, birth: &Birth<'_>) -> Result<Vec<Change>, Stop> 
         created_at: context.now,
         updated_at: context.now,
         deleted_at: None,
+        deleted_in: None,
     };
     let first = Membership {
         account: birth.id,
@@ -187,8 +188,12 @@ fn delete(context: Context<'_>, id: AccountId) -> Result<Vec<Change>, Stop> {
             format!("account {id} is in the account group {group}; take it out of its groups first");
         return Err(Refusal::WrongState(message).into());
     }
-    let after =
-        Account { state: AccountState::Deleted, deleted_at: Some(context.now), ..scene.account.clone() };
+    let after = Account {
+        state: AccountState::Deleted,
+        deleted_at: Some(context.now),
+        deleted_in: Some(scene.account.state),
+        ..scene.account.clone()
+    };
     Ok(changed(context, scene.account, after))
 }
 
@@ -198,9 +203,10 @@ const UNDELETE_FOR: i64 = 30 * 24 * 60 * 60 * 1_000_000;
 fn undelete(context: Context<'_>, id: AccountId) -> Result<Vec<Change>, Stop> {
     let mut scene = Scene::of(context, Operation::AccountUndelete.name(), id)?;
     let deleted_at = scene.account.deleted_at;
+    let before = scene.account.deleted_in.unwrap_or(AccountState::Active);
     // The deletion itself denies everybody everything, so the actor is judged as if it had not happened.
     if scene.fact.state == AccountState::Deleted {
-        scene.fact.state = AccountState::Active;
+        scene.fact.state = before;
     }
     scene.authorize(Operation::AccountUndelete)?;
     let Some(deleted_at) = deleted_at else {
@@ -209,7 +215,7 @@ fn undelete(context: Context<'_>, id: AccountId) -> Result<Vec<Change>, Stop> {
     if context.now.saturating_sub(deleted_at) > UNDELETE_FOR {
         return Err(Refusal::WrongState(format!("account {id} was deleted more than 30 days ago")).into());
     }
-    let after = Account { state: AccountState::Active, deleted_at: None, ..scene.account.clone() };
+    let after = Account { state: before, deleted_at: None, deleted_in: None, ..scene.account.clone() };
     Ok(changed(context, scene.account, after))
 }
 

@@ -104,7 +104,12 @@ fn invited(context: Context<'_>, invitation: &Invitation) -> Result<Option<Mail>
         account_name: account.display_name.clone(),
         recipient: invitation.email.clone(),
         recipient_name: None,
-        locale: invitation.locale,
+        // Whoever is known gets their own language. The invitation does not say so: it would tell that they are known.
+        locale: context
+            .records
+            .user_by_email(&invitation.email)?
+            .and_then(|user| Locale::from_tag(&user.locale))
+            .unwrap_or(invitation.locale),
         content: match invitation.proof {
             Proof::Link => MailContent::Invitation {
                 invitation: invitation.id,
@@ -150,7 +155,7 @@ fn to_member(
         account_name: account.display_name.clone(),
         recipient: user.email.clone(),
         recipient_name: Some(user.display_name.clone()),
-        locale: Locale::of(policy, account),
+        locale: Locale::from_tag(&user.locale).unwrap_or_else(|| Locale::of(policy, account)),
         content,
     }))
 }
@@ -192,6 +197,7 @@ fn billing(context: Context<'_>, id: AccountId, subject: &str, text: &str) -> Re
         account_name: account.display_name.clone(),
         recipient: user.email.clone(),
         recipient_name: Some(user.display_name.clone()),
+        // The account's: the text within was written for it.
         locale: Locale::of(policy, account),
         content: MailContent::Billing { subject: subject.to_owned(), text: text.to_owned() },
     };

@@ -70,16 +70,23 @@ fn add(
     let scene = Scene::of(context, Operation::MemberAdd.name(), account)?;
     let rule = scene.authorize(Operation::MemberAdd)?;
     cap_assignments(scene.policy, rule, assignments)?;
-    if context.actor.user().is_some() && !scene.policy.boarding.ways.contains(&BoardingWay::Direct) {
-        let message = "under this account's policy people come aboard by accepting; invite them instead";
-        return Err(Refusal::WrongState(message.to_owned()).into());
-    }
+    at_once(&scene)?;
     active_user(context, user)?;
     if context.records.membership(account, user)?.is_some() {
         return Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into());
     }
     let Offer { membership, assignments } = offer(&scene, user, names, assignments)?;
     Ok(std::iter::once(Change::Membership(membership)).chain(assignments).collect())
+}
+
+/// Persons bring nobody aboard who has not agreed, unless the policy says that they do.
+pub(super) fn at_once(scene: &Scene<'_>) -> Result<(), Refusal> {
+    let by_a_person = scene.context.actor.user().is_some();
+    if by_a_person && !scene.policy.boarding.ways.contains(&BoardingWay::Direct) {
+        let message = "under this account's policy people come aboard by accepting; invite them instead";
+        return Err(Refusal::WrongState(message.to_owned()));
+    }
+    Ok(())
 }
 
 /// What the actor may give somebody who is no member yet, added or invited.
@@ -143,8 +150,18 @@ fn update(
         grants: names.1.unwrap_or(&before.grants),
         restrictions: names.2.unwrap_or(&before.restrictions),
     };
+    rewritten(&scene, before, &names)
+}
+
+/// A member who is to hold this from now on, as far as the actor may give and take the difference.
+pub(super) fn rewritten(
+    scene: &Scene<'_>,
+    before: &Membership,
+    names: &Names<'_>,
+) -> Result<Vec<Change>, Stop> {
+    let user = before.user;
     let now = MemberFact::new(scene.policy, before);
-    let held = resolve(scene.policy, &names, scene.fact.unmet)?;
+    let held = resolve(scene.policy, names, scene.fact.unmet)?;
     let wish = Wish {
         give: held.roles.difference(now.roles),
         take: now.roles.difference(held.roles),
@@ -153,8 +170,8 @@ fn update(
         restrict: held.restrictions.difference(now.restrictions),
         lift: now.restrictions.difference(held.restrictions),
     };
-    delegate(&scene, scene.towards(user, Some(before)), &wish)?;
-    Ok(changed(context, before, membership(&scene, user, held, Some(before))))
+    delegate(scene, scene.towards(user, Some(before)), &wish)?;
+    Ok(changed(scene.context, before, membership(scene, user, held, Some(before))))
 }
 
 fn set_state(

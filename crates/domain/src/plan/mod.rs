@@ -13,6 +13,7 @@ mod group_accounts;
 mod group_guard;
 mod holder;
 mod identity;
+mod import;
 mod invitation;
 mod login;
 mod mail;
@@ -106,7 +107,7 @@ pub fn plan(
     let changes = login::follow(context, changes)?;
     // INVARIANT: no changes leave here unjudged, whichever command made them, unless an operator answers for it.
     match limits {
-        Limits::Hold => limits::judge(policies, records, &changes)?,
+        Limits::Hold => limits::judge(policies, records, &changes, now)?,
         Limits::PassedOver => {}
     }
     group_guard::guard(context, &changes)?;
@@ -166,6 +167,8 @@ fn draft(context: Context<'_>, command: &Command) -> Result<Draft, Stop> {
         Command::ActivateContact { .. } | Command::ResetInitialPassword { .. } => {
             activation::draft(context, command)?
         }
+        // Only the plan knows whose the address is.
+        Command::ImportMember { .. } => return import::draft(context, command),
         // It changes nothing; its mail is made below like all other.
         Command::SendBillingMail { .. } => Vec::new(),
     };

@@ -136,6 +136,8 @@ pub struct Boarding {
     pub link_days: u32,
     /// Days an initial password is good for.
     pub password_days: u32,
+    /// The role of whoever comes aboard by an import that names none (GW-08); `None`: it must name one.
+    pub role: Option<RoleId>,
 }
 
 /// One way to come aboard.

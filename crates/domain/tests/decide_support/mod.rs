@@ -61,6 +61,7 @@ impl Asked {
             created_at: 0,
             updated_at: 0,
             deleted_at: None,
+            deleted_in: None,
         };
         let user = User {
             id: USER,

@@ -1,9 +1,6 @@
 //! The embedded issuer: the key that this service makes for itself, and the tokens it mints with it.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +18,7 @@ use super::keys::VerificationKey;
 use super::scope::ScopeSet;
 use super::unverified::MICROS;
 use super::verifier::is_subject;
+use crate::secret_file::{self, SecretFileError};
 
 /// The private key's file in the data folder: Ed25519, PKCS#8 (RFC 8410) in PEM.
 pub const SIGNING_KEY_FILE: &str = "signing-key.pem";
@@ -28,32 +26,20 @@ pub const SIGNING_KEY_FILE: &str = "signing-key.pem";
 /// The PEM label of a PKCS#8 private key (RFC 7468 §10).
 const PEM_LABEL: &str = "PRIVATE KEY";
 
-/// More than any such file has, in bytes.
-const MAX_FILE_BYTES: u64 = 16 * 1024;
-
 /// Why the signing key can be neither read nor made.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
-    /// The file or its folder cannot be read or written.
-    #[error("{path}: {action} failed; give the server a data folder that its user may write to")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was attempted.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others than its owner may read or change the file.
+    /// Its file cannot be used.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
+    /// There is none, and a new one would be nobody's.
     #[error(
-        "{path}: its mode is {mode:03o}, so that others than its owner may use the key; run `chmod 600 {path}`, \
-         and if others may have read it, delete it to have a new one made (tokens of the old one end with it)"
+        "{path}: there is no such file; name the data folder of the server that is to accept the token, or start the \
+         server first: it makes the key"
     )]
-    Exposed {
+    Missing {
         /// The file.
         path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
     },
     /// The file is no Ed25519 key.
     #[error(
@@ -107,34 +93,30 @@ impl SigningKey {
     /// See [`SigningKeyError`]; an existing file is never replaced.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SigningKeyError> {
         let path = data_dir.join(SIGNING_KEY_FILE);
-        if let Some(key) = Self::load(&path)? {
+        if let Some(key) = Self::read(&path)? {
             return Ok(key);
         }
-        create(data_dir, &path)?;
-        Self::load(&path)?.ok_or(SigningKeyError::NotAKey { path })
+        secret_file::create(&path, generated()?.as_bytes())?;
+        Self::read(&path)?.ok_or(SigningKeyError::NotAKey { path })
+    }
+
+    /// The key in `data_dir`, where a server has made one.
+    ///
+    /// # Errors
+    /// See [`SigningKeyError`].
+    pub fn load(data_dir: &Path) -> Result<Self, SigningKeyError> {
+        let path = data_dir.join(SIGNING_KEY_FILE);
+        Self::read(&path)?.ok_or(SigningKeyError::Missing { path })
     }
 
     /// The key in that file, or `None` when there is no such file.
-    fn load(path: &Path) -> Result<Option<Self>, SigningKeyError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("opening it", path)(error)),
-        };
-        // Asked of the open file: what is checked is what is read.
-        let metadata = file.metadata().map_err(failed("reading it", path))?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(SigningKeyError::Exposed { path, mode });
-        }
-        let mut text = String::new();
-        file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(failed("reading it", path))?;
+    fn read(path: &Path) -> Result<Option<Self>, SigningKeyError> {
+        let Some(text) = secret_file::load(path)? else { return Ok(None) };
         let path = path.to_owned();
         Self::from_pem(&text).map(Some).ok_or(SigningKeyError::NotAKey { path })
     }
 
-    fn from_pem(text: &str) -> Option<Self> {
+    fn from_pem(text: &[u8]) -> Option<Self> {
         let block = pem::parse(text).ok().filter(|block| block.tag() == PEM_LABEL)?;
         // `jsonwebtoken` wants the 48 bytes of PKCS#8 version 1; other tools write version 2.
         let pair = Ed25519KeyPair::from_pkcs8(block.contents()).ok()?;
@@ -252,35 +234,9 @@ fn token_id() -> Result<String, MintError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Makes a key and puts it at `path`, unless somebody else was faster.
-fn create(data_dir: &Path, path: &Path) -> Result<(), SigningKeyError> {
+/// The file of a new key.
+fn generated() -> Result<String, SigningKeyError> {
     let pair = Ed25519KeyPair::generate().map_err(|_| SigningKeyError::NoRandomness)?;
     let document = pair.to_pkcs8v1().map_err(|_| SigningKeyError::NoRandomness)?;
-    let text = pem::encode(&pem::Pem::new(PEM_LABEL, document.as_ref()));
-
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(failed("making the folder", data_dir))?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".signing-key-")
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(data_dir)
-        .map_err(failed("making a file in it", data_dir))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failed("writing a file in it", data_dir))?;
-    match file.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(lost) => return Err(failed("making it", path)(lost.error)),
-    }
-    // The name too must survive a power cut, or the next start makes another key.
-    File::open(data_dir).and_then(|folder| folder.sync_all()).map_err(failed("flushing the folder", data_dir))
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SigningKeyError {
-    let path = path.to_owned();
-    move |source| SigningKeyError::Io { path, action, source }
+    Ok(pem::encode(&pem::Pem::new(PEM_LABEL, document.as_ref())))
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod import;
 mod policy;
 mod serve;
 mod token;
@@ -32,6 +33,11 @@ enum Command {
     /// Without a scope it is a person's, whose user id is the subject; with platform.operator it is an operator's;
     /// with other scopes a service's.
     Token(token::Token),
+    /// Makes members of the rows of a CSV file, and users of them where they are not known yet.
+    ///
+    /// Rows that were done before are recognised, so a file that broke off is imported again whole. Refused rows are
+    /// told with their line and stop nothing. Fails if any row was refused.
+    Import(import::Import),
     /// Checks and shows policies.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -46,6 +52,7 @@ impl Cli {
         let result = match self.command {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
+            Command::Import(import) => import.run().await,
             Command::Policy(command) => command.run(),
             Command::Demo(options) => demo::run(&options).await,
         };

@@ -10,7 +10,7 @@ use crate::clock::now_micros;
 /// What to mint.
 #[derive(Debug, clap::Args)]
 pub(super) struct Token {
-    /// The data folder of the server that is to accept the token.
+    /// The data folder of the server that is to accept the token. The server makes the key when it first starts.
     #[arg(long, value_name = "FOLDER", default_value = "./mandate-data", env = "MANDATE_DATA_DIR")]
     data_dir: PathBuf,
     /// Whom it is of: a user's id (usr_…) for a person, any name for a service or an operator.
@@ -33,7 +33,23 @@ impl Token {
                 Err(error) => tell(&format!("mandate: warning: {error}; the token goes without it")),
             }
         }
-        let key = SigningKey::load_or_create(&self.data_dir)?;
+        let key = SigningKey::load(&self.data_dir)?;
         print(&key.mint(&self.subject, scopes, Duration::from_secs(self.ttl), now_micros())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_folder_gets_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path().join("mistyped");
+        let token =
+            Token { data_dir: data_dir.clone(), subject: "ops".into(), scope: String::new(), ttl: 60 };
+        let error = token.run().unwrap_err().to_string();
+        assert!(error.contains("start the server first"), "{error}");
+        assert!(!data_dir.exists());
     }
 }

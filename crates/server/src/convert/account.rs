@@ -252,6 +252,7 @@ pub fn to_message(account: Account) -> v1::Account {
         created_at,
         updated_at,
         deleted_at,
+        deleted_in: _,
     } = account;
     v1::Account {
         id: id.to_string(),

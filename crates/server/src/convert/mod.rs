@@ -17,6 +17,7 @@ mod fields;
 pub mod group;
 pub mod group_list;
 pub mod identity;
+pub mod import;
 pub mod invitation;
 pub mod mail;
 pub mod membership;

@@ -6,12 +6,13 @@ use anyhow::Context as _;
 use mandate_proto::v1::{
     AcceptInvitationRequest, AccountOrigin, AddAccountGroupUserRequest, AddMemberRequest,
     AssignResourceRequest, AttributeValue, CreateAccountGroupRequest, CreateAccountRequest,
-    CreateResourceRequest, InviteMemberRequest, ListPeopleRequest, NewAssignment, Person,
+    CreateResourceRequest, ImportMembersRequest, InviteMemberRequest, NewAssignment,
     RemoveAccountGroupUserRequest, RemoveMemberRequest, ResourceRef, UnassignResourceRequest,
     UpdateAccountRequest, UpdateMemberRequest, account_origin, attribute_value,
 };
+use prost::Message as _;
 use prost_types::FieldMask;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::cast::Cast;
 use super::client::{Client, address, with};
@@ -43,6 +44,7 @@ impl Scene<'_> {
             Act::Contact { name } => self.contact(name).await?,
             Act::Activate(newcomer) => self.activate(newcomer).await?,
             Act::Find { search, finds } => self.find(search, finds).await?,
+            Act::Import(newcomer) => self.import(newcomer).await?,
             Act::Roles { of, roles } => self.update(of, roles, &[], "roles").await?,
             Act::Grants { of, grants } => self.update(of, &[], grants, "grants").await?,
             Act::Remove { .. } | Act::Assign { .. } | Act::Unassign { .. } => self.on_member(act).await?,
@@ -190,25 +192,29 @@ impl Scene<'_> {
         Ok(self.client.members().accept_invitation(request).await.map(|_| None))
     }
 
-    async fn find(&self, search: &str, finds: &[&str]) -> anyhow::Result<Outcome> {
-        let request = ListPeopleRequest {
+    /// Sends one row; its refusal is the act's.
+    async fn import(&self, newcomer: Newcomer) -> anyhow::Result<Outcome> {
+        let row = ImportMembersRequest {
             account: self.cast.id_of(self.at)?,
-            search: search.to_owned(),
-            ..ListPeopleRequest::default()
+            email: address(newcomer.name),
+            roles: owned(newcomer.roles),
+            grants: owned(newcomer.grants),
+            ..ImportMembersRequest::default()
         };
-        let people = match self.client.members().list_people(with(self.token, request)?).await {
-            Ok(answer) => answer.into_inner().people,
+        let rows = with(self.token, tokio_stream::once(row))?;
+        let mut results = match self.client.members().import_members(rows).await {
+            Ok(answer) => answer.into_inner(),
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let name = |Person { contact, member }: Person| {
-            let contact = contact.map(|contact| contact.display_name);
-            contact.or(member.map(|member| member.display_name)).unwrap_or_default()
-        };
-        let found: Vec<String> = people.into_iter().map(name).collect();
-        match found == finds {
-            true => Ok(Ok(None)),
-            false => anyhow::bail!("\"{search}\" finds {found:?}, not {finds:?}"),
-        }
+        let result = results.message().await?.context("a row without a result")?;
+        Ok(match result.error {
+            None => Ok(None),
+            Some(error) => Err(Status::with_details(
+                Code::from(error.code),
+                error.message.clone(),
+                error.encode_to_vec().into(),
+            )),
+        })
     }
 
     async fn update(&self, of: &str, roles: &[&str], grants: &[&str], path: &str) -> anyhow::Result<Outcome> {
@@ -246,6 +252,7 @@ pub(super) fn told(act: Act) -> String {
         Act::Activate(Newcomer { name, roles, .. }) => {
             format!("activate {name}'s login as {}", roles.join(" + "))
         }
+        Act::Import(Newcomer { name, grants, .. }) => format!("import {name} with {}", grants.join(" + ")),
         Act::Roles { of, roles } => format!("make {of} {}", roles.join(" + ")),
         Act::Grants { of, grants } => format!("let {of} have {}", grants.join(" + ")),
         Act::Find { search, .. } => format!("search for {search}"),

@@ -40,7 +40,7 @@ impl Client {
     pub(super) async fn connect(address: SocketAddr, data: &Path) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.timeout(CALL_TIMEOUT);
         let channel = endpoint.connect().await.with_context(|| format!("no connection to {address}"))?;
-        let key = SigningKey::load_or_create(data)?;
+        let key = SigningKey::load(data)?;
         let backend = [Scope::AuthzCheck, Scope::AuthzRead, Scope::AccountsRead];
         let backend = mint(&key, "demo-backend", backend.into_iter().collect())?;
         let operator = mint(&key, "demo-operator", ScopeSet::EMPTY.with(Scope::PlatformOperator))?;

@@ -82,6 +82,8 @@ pub(super) enum Act {
     Contact { name: &'static str },
     /// Activates the contact's login. They sign in with the initial password of the mail and set one of their own.
     Activate(Newcomer),
+    /// Makes a member of a row of an import, whose grants may be whole modules.
+    Import(Newcomer),
     /// Replaces a member's roles.
     Roles { of: &'static str, roles: &'static [&'static str] },
     /// Replaces a member's single permissions.

@@ -20,6 +20,13 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
                 .with("what", what)
                 .with("id", id)
         }
+        Refusal::MemberDiffers { user, holds, lacks } => {
+            Answer::new(Code::AlreadyExists, ErrorReason::AlreadyExists, message)
+                .with("what", "member")
+                .with("id", user)
+                .with("holds", holds.join(" "))
+                .with("lacks", lacks.join(" "))
+        }
         Refusal::Denied { operation, permission, reason } => {
             denied(operation, permission.as_deref(), *reason)
         }

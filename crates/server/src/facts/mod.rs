@@ -39,6 +39,7 @@ pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 pub use self::noted::Note;
+pub use self::offer::Offered;
 
 use self::cache::Caches;
 use self::noted::Noted;

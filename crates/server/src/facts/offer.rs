@@ -6,7 +6,7 @@ use mandate_domain::command::NewAssignment;
 use mandate_domain::facts::{AssignmentFact, UserFact};
 use mandate_domain::invitation::Invitation;
 use mandate_domain::membership::{MemberState, Membership};
-use mandate_domain::resource::{Assignment, ResourceRef};
+use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::UserState;
 use mandate_storage::StoreError;
 
@@ -23,24 +23,44 @@ impl Facts {
         &self,
         offer: &Invitation,
         resource: Option<&'a ResourceRef>,
-    ) -> Result<(Ask<'a>, Known), StoreError> {
+    ) -> Result<Offered<'a>, StoreError> {
         let ask = Ask { account: offer.account, user: NOBODY, resource };
         let mut known = self.of(ask).await?;
         let fact = UserFact { state: UserState::Active, seats: Vec::new() };
         known.user = Some(Arc::new(UserEntry { fact, identities: Vec::new() }));
-        let Some(policy) = known.policy().map(Arc::clone) else { return Ok((ask, known)) };
+        let Some(policy) = known.policy().map(Arc::clone) else {
+            return Ok(Offered { ask, known, carried: Vec::new() });
+        };
         known.member = Some(Arc::new(MemberEntry::new(&policy, &membership(offer))));
+        let fact = |offered: &NewAssignment| {
+            let NewAssignment { resource, roles, permissions } = offered;
+            AssignmentFact::named(&policy, &resource.kind, roles, permissions)
+        };
         let chain: Vec<ResourceRef> =
             resource.map(|asked| known.chain(asked).cloned().collect()).unwrap_or_default();
         for (link, place) in chain.iter().enumerate() {
             let offered = offer.assignments.iter().find(|offered| offered.resource == *place);
-            let fact = offered.and_then(|offered| AssignmentFact::new(&policy, &assignment(offer, offered)));
-            if let Some(fact) = fact {
+            if let Some(fact) = offered.and_then(fact) {
                 known.assign(link, fact);
             }
         }
-        Ok((ask, known))
+        let carried = match resource {
+            None => offer.assignments.iter().filter_map(fact).collect(),
+            Some(_) => Vec::new(),
+        };
+        Ok(Offered { ask, known, carried })
     }
+}
+
+/// Somebody who has not come in yet, as decisions would see them.
+#[derive(Debug)]
+pub struct Offered<'a> {
+    /// Whose facts they are.
+    pub ask: Ask<'a>,
+    /// The facts.
+    pub known: Known,
+    /// What is assigned with it carries this, where no resource was asked about.
+    pub carried: Vec<AssignmentFact>,
 }
 
 fn membership(offer: &Invitation) -> Membership {
@@ -53,16 +73,5 @@ fn membership(offer: &Invitation) -> Membership {
         restrictions: offer.restrictions.clone(),
         created_at: offer.created_at,
         updated_at: offer.updated_at,
-    }
-}
-
-fn assignment(offer: &Invitation, offered: &NewAssignment) -> Assignment {
-    Assignment {
-        account: offer.account,
-        user: NOBODY,
-        resource: offered.resource.clone(),
-        roles: offered.roles.clone(),
-        permissions: offered.permissions.clone(),
-        created_at: offer.created_at,
     }
 }

@@ -76,4 +76,30 @@ on_every_engine! {
         assert_eq!((entry.actor_kind.as_str(), &entry.actor, entry.through.as_deref()), ("operator", &name, None));
         assert!(!page.more);
     }
+
+    async fn a_write_leaves_one_entry_in_each_account_it_touches(database: Database) {
+        let world = World::new(database.open().await);
+        let (ada, mia) = (world.user(1).await, world.user(2).await);
+        let mut homes = Vec::new();
+        for n in 1..=3 {
+            let home = world.account(n, "organization", ada).await;
+            world.member(home, mia, &["member"]).await;
+            homes.push(home);
+        }
+        let erased = world.must(Command::EraseUser { user: mia }).await;
+        let mut places = Vec::new();
+        for home in homes {
+            let entries = world.store.list_activity(home, None, None, 10).await.expect("the log").items;
+            let of_erasure: Vec<_> = entries.iter().filter(|entry| entry.operation == erased.plan.operation).collect();
+            let [entry] = of_erasure.as_slice() else { panic!("{entries:?}") };
+            assert_eq!(entry.subject, erased.plan.subject);
+            let changes = entry.changes.as_array().expect("a list");
+            assert!(!changes.is_empty());
+            for change in changes {
+                assert_eq!(change["fact"]["account"], home.to_string(), "an account learns of no other one");
+            }
+            places.push(entry.seq);
+        }
+        assert!(places.is_sorted(), "in the order of the accounts: {places:?}");
+    }
 }

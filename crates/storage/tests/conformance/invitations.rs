@@ -18,11 +18,15 @@ fn invitation(n: u128) -> InvitationId {
 }
 
 fn invite(n: u128, account: AccountId, email: &str) -> Command {
+    invite_as(n, account, email, &["member"])
+}
+
+fn invite_as(n: u128, account: AccountId, email: &str, roles: &[&str]) -> Command {
     Command::InviteMember {
         id: invitation(n),
         account,
         email: email.to_owned(),
-        roles: names(&["member"]),
+        roles: names(roles),
         grants: Vec::new(),
         restrictions: Vec::new(),
         assignments: Vec::new(),
@@ -86,6 +90,32 @@ on_every_engine! {
         let activity = world.store.list_activity(acme, None, None, 10).await.expect("the log").items;
         let shown = format!("{:?}", activity.iter().map(|entry| &entry.changes).collect::<Vec<_>>());
         assert!(!shown.contains("mia@example.org"), "the log names people by id: {shown}");
+    }
+
+    async fn x_06_an_expired_invitation_keeps_no_place(database: Database) {
+        let world = World::new(database.open().await);
+        let ada = world.user(1).await;
+        // Three billing contacts at the most, those invited included: for as long as they can still accept.
+        let shop = world.account(1, "company-account", ada).await;
+        let roles = ["member", "billing_contact"];
+        for n in [2, 3] {
+            world.must(invite_as(n, shop, &format!("new{n}@example.org"), &roles)).await;
+        }
+        let is_full = |result: Result<Committed, WriteError>| {
+            matches!(result, Err(WriteError::Refused(Refusal::LimitMost { most: 3, holders: 3, .. })))
+        };
+        let fourth = invite_as(4, shop, "new4@example.org", &roles);
+        // A minute longer than the link, so that nobody who accepted in time finds the place taken.
+        let expired = NOW + 7 * DAY + 60_000_000;
+        assert!(is_full(at(&world, expired - 1, &operator(), &fourth).await));
+        at(&world, expired, &operator(), &fourth).await.expect("there is room");
+        // A new link for an old one wants a place like any other.
+        let resend = |n| Command::ResendInvitation { account: shop, invitation: invitation(n), initial: None };
+        at(&world, expired, &operator(), &resend(2)).await.expect("the third");
+        assert!(is_full(at(&world, expired, &operator(), &resend(3)).await));
+        let revoke = Command::RevokeInvitation { account: shop, invitation: invitation(3) };
+        at(&world, expired, &operator(), &revoke).await.expect("revoked");
+        assert!(is_full(at(&world, expired, &operator(), &invite_as(5, shop, "new5@example.org", &roles)).await));
     }
 
     async fn x_05_two_dispatchers_claim_different_mail(database: Database) {

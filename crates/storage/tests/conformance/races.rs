@@ -9,7 +9,7 @@ use mandate_storage::{Committed, WriteError};
 use crate::database::Database;
 use crate::on_every_engine;
 use crate::world::{
-    World, account, add_member, assign, create_resource, group, new_user, set_roles, thing, user,
+    NOW, World, account, add_member, assign, create_resource, group, new_user, set_roles, thing, user,
 };
 
 pub(crate) const ROUNDS: u32 = 25;
@@ -85,14 +85,14 @@ on_every_engine! {
             };
             let outcomes = race(&worlds, commands).await;
             assert_one(&outcomes, is_least);
-            let count = worlds.0.count(Key::Holders(home, "admin".to_owned())).await;
+            let count = worlds.0.count(Key::Holders(home, "admin".to_owned(), NOW)).await;
             assert_eq!((count.active, count.total), (1, 1), "round {round}");
             restore(&worlds.0, home).await;
         }
         for _ in 0..ROUNDS {
             let outcomes = race(&worlds, (suspend(user(1)), remove(user(2)))).await;
             assert_one(&outcomes, is_least);
-            assert_eq!(worlds.0.count(Key::Holders(home, "admin".to_owned())).await.active, 1);
+            assert_eq!(worlds.0.count(Key::Holders(home, "admin".to_owned(), NOW)).await.active, 1);
             let _ = worlds.0.run(Command::ReinstateMember { account: home, user: user(1) }).await;
             restore(&worlds.0, home).await;
         }
@@ -109,7 +109,7 @@ on_every_engine! {
         for round in 0..ROUNDS {
             let outcomes = race(&worlds, (bill(4), bill(5))).await;
             assert_one(&outcomes, |refusal| matches!(refusal, Refusal::LimitMost { most: 3, .. }));
-            let count = worlds.0.count(Key::Holders(home, "billing_contact".to_owned())).await;
+            let count = worlds.0.count(Key::Holders(home, "billing_contact".to_owned(), NOW)).await;
             assert_eq!(count.total, 3, "round {round}");
             for n in [4, 5] {
                 worlds.0.must(set_roles(home, user(n), &["member"])).await;
@@ -208,7 +208,7 @@ on_every_engine! {
             if owner.is_err() {
                 world.member(home, bob, &["owner"]).await;
             }
-            assert_eq!(world.count(Key::Holders(home, "owner".to_owned())).await.active, 2, "round {round}");
+            assert_eq!(world.count(Key::Holders(home, "owner".to_owned(), NOW)).await.active, 2, "round {round}");
         }
     }
 

@@ -6,7 +6,7 @@ use mandate_domain::records::{Key, Record};
 use mandate_domain::user::Identity;
 
 use crate::on_every_engine;
-use crate::world::{World, account, add_member, assign, create_resource, group, set_roles, thing, user};
+use crate::world::{NOW, World, account, add_member, assign, create_resource, group, set_roles, thing, user};
 
 fn shown(record: &Record) -> String {
     format!("{record:?}")
@@ -55,16 +55,16 @@ on_every_engine! {
         let [Change::Membership(after)] = committed.plan.changes.as_slice() else { panic!("{committed:?}") };
         let key = Key::Membership(account(9), bob);
         assert_eq!(shown(&world.read(key.clone()).await), shown(&Record::Membership(Some(after.clone()))));
-        assert_eq!(world.count(Key::Holders(account(9), "manager".to_owned())).await.total, 0);
-        assert_eq!(world.count(Key::Holders(account(9), "member".to_owned())).await.active, 1);
+        assert_eq!(world.count(Key::Holders(account(9), "manager".to_owned(), NOW)).await.total, 0);
+        assert_eq!(world.count(Key::Holders(account(9), "member".to_owned(), NOW)).await.active, 1);
 
         world.must(Command::SuspendMember { account: account(9), user: bob }).await;
-        let count = world.count(Key::Holders(account(9), "member".to_owned())).await;
+        let count = world.count(Key::Holders(account(9), "member".to_owned(), NOW)).await;
         assert_eq!((count.active, count.total), (0, 1), "suspended holders are counted apart");
 
         world.must(Command::RemoveMember { account: account(9), user: bob }).await;
         assert_eq!(shown(&world.read(key).await), shown(&Record::Membership(None)));
-        assert_eq!(world.count(Key::Holders(account(9), "member".to_owned())).await.total, 0);
+        assert_eq!(world.count(Key::Holders(account(9), "member".to_owned(), NOW)).await.total, 0);
         world.must(Command::SuspendAccount { account: account(9) }).await;
         world.must(Command::DeleteAccount { account: account(9) }).await;
         let Record::Account(Some(deleted)) = world.read(Key::Account(account(9))).await else { panic!() };

@@ -8,7 +8,7 @@ use mandate_storage::WriteError;
 
 use crate::on_every_engine;
 use crate::races::{ROUNDS, assert_one, company, is_least, race, two};
-use crate::world::{World, assign, create_resource, group, new_user, set_roles, thing, user};
+use crate::world::{NOW, World, assign, create_resource, group, new_user, set_roles, thing, user};
 
 fn suspend(user: UserId) -> Command {
     Command::SuspendUser { user }
@@ -19,7 +19,7 @@ fn reinstate(user: UserId) -> Command {
 }
 
 async fn admins(world: &World, home: AccountId) -> HolderCount {
-    world.count(Key::Holders(home, "admin".to_owned())).await
+    world.count(Key::Holders(home, "admin".to_owned(), NOW)).await
 }
 
 async fn refused(world: &World, command: Command) -> Refusal {

@@ -23,6 +23,11 @@ impl Checker<'_, '_> {
         for kind in &self.policy.resource_types {
             self.resource_operations(kind);
         }
+        let role = self.policy.boarding.role.and_then(|id| self.policy.role(id));
+        if let Some(role) = role.filter(|role| !role.stands_alone) {
+            let message = format!("newcomers would hold `{}` alone, which cannot be", role.name);
+            self.reader.error_at("boarding.role", message, "name a role that stands alone");
+        }
         if let Some(transfer) = self.policy.transfer
             && transfer.leaves == Some(transfer.role)
         {
@@ -61,7 +66,7 @@ impl Checker<'_, '_> {
             Operation::MemberInvite => {
                 (!ways.contains(&BoardingWay::Link)).then_some("`boarding.ways` has no `link`")
             }
-            Operation::MemberAdd => {
+            Operation::MemberAdd | Operation::MemberImport => {
                 (!ways.contains(&BoardingWay::Direct)).then_some("`boarding.ways` has no `direct`")
             }
             Operation::AccountGet
@@ -75,8 +80,7 @@ impl Checker<'_, '_> {
             | Operation::MemberRemove
             | Operation::MemberLeave
             | Operation::MemberSuspend
-            | Operation::MemberReplaceEmail
-            | Operation::MemberImport => None,
+            | Operation::MemberReplaceEmail => None,
         };
         if let Some(lacking) = lacking {
             self.reader.error_at(

@@ -81,6 +81,7 @@ fn blank() -> Policy {
             ways: vec![BoardingWay::Direct, BoardingWay::Link],
             link_days: DEFAULT_DAYS,
             password_days: DEFAULT_DAYS,
+            role: None,
         },
         groups: None,
         transfer: None,

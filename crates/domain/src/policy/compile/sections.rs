@@ -35,7 +35,7 @@ impl Compiler<'_, '_> {
             ("link", BoardingWay::Link),
             ("initial_password", BoardingWay::InitialPassword),
         ];
-        let fields = self.reader.fields(node, &["ways", "link_days", "password_days"]);
+        let fields = self.reader.fields(node, &["ways", "link_days", "password_days", "role"]);
         if let Some(list) = fields.get("ways") {
             let mut ways = Vec::new();
             for item in self.reader.items(list) {
@@ -53,6 +53,9 @@ impl Compiler<'_, '_> {
                 self.reader.error(list, "nobody could come aboard: give at least one way");
             }
             self.policy.boarding.ways = ways;
+        }
+        if let Some(role) = fields.get("role") {
+            self.policy.boarding.role = self.account_role(role);
         }
         for (key, days) in [
             ("link_days", &mut self.policy.boarding.link_days),

@@ -251,6 +251,9 @@ fn boarding(policy: &Policy) -> Vec<String> {
         }
     });
     let mut lines: Vec<String> = ways.collect();
+    if let Some(role) = policy.boarding.role.and_then(|id| policy.role(id)) {
+        lines.push(format!("as {}, where an import names no role", role.name));
+    }
     if let Some(transfer) = policy.transfer {
         let name = |id: RoleId| policy.role(id).map_or("", |role| role.name.as_str());
         let left = transfer

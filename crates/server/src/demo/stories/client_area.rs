@@ -2,7 +2,7 @@
 
 use mandate_proto::v1::DecisionReason::{Grant, NotAMember, NotGranted, Role};
 use mandate_proto::v1::ErrorReason::{
-    DelegationDenied, InvalidFields, LimitLeast, LimitMost, PermissionMissing,
+    DelegationDenied, InvalidFields, LimitLeast, LimitMost, OperatorOnly, PermissionMissing,
 };
 
 use crate::demo::story::{Act, OPERATOR, Person, Story, Thing, by, newcomer};
@@ -21,6 +21,7 @@ pub(super) const STORY: Story = Story {
         Person { name: "Clara", part: "IT admin" },
         Person { name: "David", part: "design agency" },
         Person { name: "Emil", part: "outsider" },
+        Person { name: "Frida", part: "sub-account" },
     ],
     lines: &[
         by("Anna", JOINERY).does(
@@ -117,6 +118,16 @@ pub(super) const STORY: Story = Story {
             Act::Grants { of: "Bruno", grants: &["invoices.view", "users.add"] },
             InvalidFields,
             "Nobody but the owner ever manages users.",
+        ),
+        by(OPERATOR, JOINERY).does(
+            Act::Import(newcomer("Frida", &[]).with(&["tickets", "invoices.view"])),
+            "Former sub-accounts are users automatically.",
+        ),
+        by("Frida", JOINERY).asks("tickets.write", Grant, "… with the modules that were theirs."),
+        by("Anna", JOINERY).may_not(
+            Act::Import(newcomer("Emil", &[]).with(&["tickets"])),
+            OperatorOnly,
+            "… which was the provider's doing, not the owner's.",
         ),
         by("Anna", JOINERY).does(
             Act::Grants { of: "Bruno", grants: &["invoices.view"] },

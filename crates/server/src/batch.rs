@@ -1,0 +1,62 @@
+//! Several writes at once, by the same order as one: plan, commit, change the facts in memory, and only then answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mandate_domain::command::Actor;
+use mandate_storage::{BatchItem, Judged, StoreError};
+
+use crate::clock::now_micros;
+use crate::error::Error;
+use crate::facts::Facts;
+
+/// Carries out commands in one transaction, each judged by itself, and returns what became of the first of them: all
+/// but those for which `patience` was too short. When it returns, every question asked of this process sees what they
+/// did.
+///
+/// It runs as a task of its own, as a single write does: a caller who hangs up in the middle must not leave a commit
+/// behind that the facts in memory do not know of.
+///
+/// # Errors
+/// What kept the store from writing: nothing of any command was done, unless the commit was not confirmed.
+pub async fn write_batch(
+    facts: &Arc<Facts>,
+    actor: &Actor,
+    items: Vec<BatchItem>,
+    patience: Duration,
+) -> Result<Vec<Result<Judged, Error>>, Error> {
+    let (facts, actor) = (Arc::clone(facts), actor.clone());
+    match tokio::spawn(async move { carry_out(&facts, &actor, &items, patience).await }).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Defect(format!("a batch of writes broke off: {error}"))),
+    }
+}
+
+async fn carry_out(
+    facts: &Facts,
+    actor: &Actor,
+    items: &[BatchItem],
+    patience: Duration,
+) -> Result<Vec<Result<Judged, Error>>, Error> {
+    let store = facts.store();
+    let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
+    let changes = std::mem::take(&mut prepared.changes);
+    let gate = facts.gate().await;
+    let rows = match prepared.commit().await {
+        Ok(rows) => {
+            gate.committed(&changes);
+            rows
+        }
+        // INVARIANT: as in `writer`: it is not known whether anything was written, and a gate that is dropped without
+        // a word empties the caches.
+        Err(error @ StoreError::CommitUnknown { .. }) => {
+            drop(gate);
+            return Err(error.into());
+        }
+        Err(error) => {
+            gate.undone();
+            return Err(error.into());
+        }
+    };
+    Ok(rows.into_iter().map(|row| row.map_err(Error::from)).collect())
+}
