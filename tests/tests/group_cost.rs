@@ -1,4 +1,4 @@
-//! PE-09: what it costs to end somebody's access through a group. The time it takes is the benchmark's to tell.
+//! PE-09: what it costs to end somebody's access through a group. The time it takes `mandate-bench revocation` tells.
 
 use mandate_proto::v1::{Account, DecisionReason as Reason, User};
 use mandate_tests::{World, dump, on_both_engines};
@@ -37,6 +37,28 @@ on_both_engines! {
         let [ada, max] = world.people(["Ada", "Max"]).await;
         for size in [3, 60] {
             assert_eq!(changes_of_removal(&world, &ada, &max, size).await, 3, "{size} accounts");
+        }
+    }
+
+    /// An administrator's ownership stays, and what stays costs nothing.
+    async fn pe_09_an_administrators_removal_is_one_change_however_much_they_own(world: World) {
+        let [ada, eve] = world.people(["Ada", "Eve"]).await;
+        for size in [3, 40] {
+            let mut brands: Vec<Account> = Vec::new();
+            for _ in 0..size {
+                let brand = world.account("managed-accounts", &ada).await;
+                world.by(&ada).add(&brand, &eve, &["owner"]).await.expect("a second owner");
+                brands.push(brand);
+            }
+            let all: Vec<&Account> = brands.iter().collect();
+            let group = world.by(&ada).found_group("Agency", &all).await.expect("a group");
+            world.operator().add_to_group(&group, &eve, "administrator").await.expect("a second administrator");
+            let before = changes(&world);
+            world.operator().remove_from_group(&group, &eve).await.expect("removed");
+            assert_eq!(changes(&world) - before, 1, "{size} accounts");
+            for brand in &brands {
+                world.may(&eve, brand, "ownership.transfer").await.allowed_by(Reason::Role);
+            }
         }
     }
 }

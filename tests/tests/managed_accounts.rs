@@ -1,6 +1,9 @@
 //! PE: the advertising platform's accounts and manager accounts, as their article tells it.
 
-use mandate_proto::v1::{Account, AccountGroup, DecisionReason as Reason, DeleteAccountRequest, User, via};
+use mandate_proto::v1::{
+    Account, AccountGroup, CreateAccountGroupRequest, DecisionReason as Reason, DeleteAccountRequest, User,
+    via,
+};
 use mandate_tests::expect::{assert_invalid, assert_refused, metadata};
 use mandate_tests::world::names;
 use mandate_tests::{Engine, Fixture, World, on_both_engines};
@@ -60,7 +63,16 @@ on_both_engines! {
             world.by(ada).found_group("Too much", &[&brands[0], &foreign]).await,
             &["accounts[1]"],
         );
-        assert!(status.message().contains("owner"), "{status:?}");
+        assert!(status.message().contains("must directly hold the role owner"), "{status:?}");
+        // Nor by way of an operator: it is the founder who has to own everything.
+        let request = CreateAccountGroupRequest {
+            display_name: "Too much".to_owned(),
+            accounts: vec![brands[0].id.clone(), foreign.id.clone()],
+            founder: ada.id.clone(),
+            ..CreateAccountGroupRequest::default()
+        };
+        let by_operator = world.operator().accounts().create_account_group(request).await;
+        assert_invalid(by_operator, &["accounts[1]"]);
         assert_invalid(world.by(ada).found_group("Nothing", &[]).await, &["accounts"]);
 
         let group =

@@ -49,8 +49,8 @@ pub enum Key {
     ResourceHolders(AccountId, ResourceRef, String),
     /// How many users hold a role of one group.
     GroupHolders(GroupId, String),
-    /// The user's direct memberships in accounts of the group.
-    MembershipsInGroup(GroupId, UserId),
+    /// The user's direct memberships in accounts of the group that hold one of these account roles.
+    MembershipsInGroup(GroupId, UserId, Vec<String>),
     /// Accounts of the group in which the user does not actively hold this account role: the first 20 by id.
     AccountsNotHeld(GroupId, UserId, String),
     /// A contact.
@@ -112,8 +112,7 @@ pub enum Record {
     Count(HolderCount),
     /// For `Contact` and `ContactByEmail`.
     Contact(Option<Contact>),
-    /// For `MembershipsInGroup`, `MembershipsOfGroup` and `MembershipsThroughGroup`.
-    /// For `MembershipsInGroup` and `MembershipsOf`.
+    /// For `MembershipsInGroup`, `MembershipsOfGroup`, `MembershipsThroughGroup` and `MembershipsOf`.
     Memberships(Vec<Membership>),
     /// For `AccountsNotHeld` and `GroupAccounts`, ascending.
     Accounts(Vec<AccountId>),
@@ -242,8 +241,8 @@ impl Records {
         /// How many users hold the role in the group.
         group_holders(group: GroupId, role: &str) -> HolderCount, Key::GroupHolders(group, role.to_owned()), Record::Count(count) => *count);
     lookup!(
-        /// The user's direct memberships in accounts of the group.
-        memberships_in_group(group: GroupId, user: UserId) -> &[Membership], Key::MembershipsInGroup(group, user), Record::Memberships(all) => all.as_slice());
+        /// The user's direct memberships in accounts of the group that hold one of these account roles.
+        memberships_in_group(group: GroupId, user: UserId, roles: Vec<String>) -> &[Membership], Key::MembershipsInGroup(group, user, roles), Record::Memberships(all) => all.as_slice());
     lookup!(
         /// Accounts of the group in which the user does not actively hold the account role: the first 20.
         accounts_not_held(group: GroupId, user: UserId, role: &str) -> &[AccountId], Key::AccountsNotHeld(group, user, role.to_owned()), Record::Accounts(all) => all.as_slice());

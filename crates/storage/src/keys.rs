@@ -85,8 +85,8 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
             Record::Count(holders::on_resource(tx, *account, resource, role).await?)
         }
         Key::GroupHolders(group, role) => Record::Count(holders::in_group(tx, *group, role).await?),
-        Key::MembershipsInGroup(group, user) => {
-            Record::Memberships(membership::in_group(tx, *group, *user).await?)
+        Key::MembershipsInGroup(group, user, roles) => {
+            Record::Memberships(membership::in_group(tx, *group, *user, roles).await?)
         }
         Key::AccountsNotHeld(group, user, role) => {
             Record::Accounts(holders::accounts_not_held(tx, *group, *user, role).await?)

@@ -204,7 +204,7 @@ fn protected_by(key: &Key) -> [Option<(Key, Lock)>; 2] {
             return [Some((Key::Group(*group), Lock::Share)), Some(account)];
         }
         // Whoever changes what this user holds in an account of the group locks the user, too.
-        Key::MembershipsInGroup(group, _) | Key::AccountsNotHeld(group, ..) => {
+        Key::MembershipsInGroup(group, ..) | Key::AccountsNotHeld(group, ..) => {
             Some((Key::Group(*group), Lock::Share))
         }
         // Nobody becomes a member, sets a password or signs in without holding the user.

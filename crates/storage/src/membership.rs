@@ -1,5 +1,7 @@
 //! Memberships, and the names (roles, grants, restrictions) that members hold.
 
+use std::collections::BTreeMap;
+
 use mandate_domain::id::{AccountId, GroupId, UserId};
 use mandate_domain::membership::Membership;
 use mandate_domain::records::Records;
@@ -31,19 +33,30 @@ pub(crate) async fn load(
     Ok(to_pair(memberships, &first, &second))
 }
 
-/// The user's memberships in accounts of the group, ascending by account.
+/// The user's memberships in accounts of the group that hold one of these account roles, ascending by account.
+///
+/// It begins with the user's roles, whose index skips all others: neither the group's accounts nor what the user
+/// holds besides is walked. SQLite joins in the order written where it says CROSS JOIN; PostgreSQL sees that few rows
+/// are to be expected only where it compares with one name at a time.
 pub(crate) async fn in_group(
     tx: &mut Tx,
     group: GroupId,
     user: UserId,
+    roles: &[String],
 ) -> Result<Vec<Membership>, StoreError> {
-    let sql = "SELECT m.account, m.body FROM memberships m \
-               JOIN account_groups g ON g.account = m.account AND g.group_id = $1 \
-               WHERE m.user_id = $2 ORDER BY m.account";
-    let rows: Vec<(String, String)> = on_tx!(tx, c => {
-        sqlx::query_as(sql).bind(group.to_string()).bind(user.to_string()).fetch_all(c).await
-    })?;
-    rows.iter().map(|(account, body)| decode("memberships", || format!("{account}/{user}"), body)).collect()
+    let sql = "SELECT m.account, m.body FROM member_names n CROSS JOIN account_groups g CROSS JOIN memberships m \
+               WHERE n.user_id = $2 AND n.kind = 'role' AND n.name = $3 AND g.group_id = $1 \
+               AND g.account = n.account AND m.account = n.account AND m.user_id = n.user_id";
+    let mut found = BTreeMap::new();
+    for role in roles {
+        let rows: Vec<(String, String)> = on_tx!(tx, c => {
+            sqlx::query_as(sql).bind(group.to_string()).bind(user.to_string()).bind(role).fetch_all(c).await
+        })?;
+        found.extend(rows);
+    }
+    let read =
+        |(account, body): (&String, &String)| decode("memberships", || format!("{account}/{user}"), body);
+    found.iter().map(read).collect()
 }
 
 /// The memberships of the group's users in one account, ascending by user.

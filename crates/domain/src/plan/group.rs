@@ -198,7 +198,10 @@ fn remove_user(
     };
     let seats: Vec<GroupSeat> = user.seats.iter().filter(|seat| seat.group != group).cloned().collect();
     let mut changes = Vec::new();
-    for membership in context.records.memberships_in_group(group, id)? {
+    // PE-09: what stays is not even read, or an administrator's removal would cost as much as they own.
+    let fleeting = (0_u8..).zip(&grouped.policy.roles).filter(|(index, _)| !rule.kept.contains(*index));
+    let fleeting = fleeting.map(|(_, role)| role.name.clone()).collect();
+    for membership in context.records.memberships_in_group(group, id, fleeting)? {
         let Some(account) = context.records.account(membership.account)? else { continue };
         if loses_access(&grouped, membership, account, &seats) {
             changes.extend(member::end(context, membership.account, id)?);

@@ -142,8 +142,17 @@ on_every_engine! {
         assert_eq!(world.count(Key::GroupHolders(group(1), role.clone())).await.total, 1);
 
         world.must(add_member(account(8), bob, &["member"])).await;
-        let Record::Memberships(direct) = world.read(Key::MembershipsInGroup(group(1), bob)).await else { panic!() };
-        assert_eq!(direct.iter().map(|m| m.account).collect::<Vec<_>>(), [account(8)]);
+        for (user, roles, expected) in [
+            (bob, &["member", "no such role"][..], &[account(8)][..]),
+            (bob, &["owner"], &[]),
+            (ada, &["owner"], &[account(8), account(9)]),
+            (ada, &[], &[]),
+        ] {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            let key = Key::MembershipsInGroup(group(1), user, roles);
+            let Record::Memberships(direct) = world.read(key).await else { panic!() };
+            assert_eq!(direct.iter().map(|m| m.account).collect::<Vec<_>>(), expected);
+        }
         let key = Key::AccountsNotHeld(group(1), bob, "member".to_owned());
         let Record::Accounts(missing) = world.read(key).await else { panic!() };
         assert_eq!(missing, [account(9)]);

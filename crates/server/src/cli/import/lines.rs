@@ -11,15 +11,15 @@ pub(super) struct Lines<R> {
     bytes: u64,
     /// How many lines end before what is asked about.
     passed: u64,
-    /// Whether the last of them ended right there.
-    at_an_end: bool,
+    /// Where the last of them ends.
+    last_end: u64,
     /// Where the following ones end, as far as they have been read.
     ends: VecDeque<u64>,
 }
 
 impl<R> Lines<R> {
     pub(super) fn of(inner: R) -> Self {
-        Self { inner, bytes: 0, passed: 0, at_an_end: false, ends: VecDeque::new() }
+        Self { inner, bytes: 0, passed: 0, last_end: 0, ends: VecDeque::new() }
     }
 
     /// The line, from 1, of the last byte before this offset. Asked in ascending order.
@@ -27,9 +27,9 @@ impl<R> Lines<R> {
         while let Some(end) = self.ends.front().copied().filter(|end| *end <= offset) {
             self.ends.pop_front();
             self.passed += 1;
-            self.at_an_end = end == offset;
+            self.last_end = end;
         }
-        if self.at_an_end { self.passed } else { self.passed + 1 }
+        if self.last_end == offset { self.passed } else { self.passed + 1 }
     }
 }
 

@@ -1,0 +1,114 @@
+//! Single calls through tonic's own client, for what is not counted in millions.
+
+use std::net::SocketAddr;
+
+use mandate_proto::v1::account_service_client::AccountServiceClient;
+use mandate_proto::v1::authz_service_client::AuthzServiceClient;
+use mandate_proto::v1::membership_service_client::MembershipServiceClient;
+use mandate_proto::v1::subject::Subject as Who;
+use mandate_proto::v1::{
+    AddAccountGroupUserRequest, AddMemberRequest, BatchCheckRequest, BatchCheckResponse, CheckRequest,
+    CheckResponse, RemoveAccountGroupUserRequest, Subject,
+};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::facts::{account_id, group_id, user_id};
+
+/// A connection of one caller.
+#[derive(Clone)]
+pub(crate) struct Client(InterceptedService<Channel, Bearer>);
+
+#[derive(Clone)]
+struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+impl Client {
+    /// Connects with a token.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub(crate) async fn connect(address: SocketAddr, token: &str) -> anyhow::Result<Self> {
+        let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+        Ok(Self(InterceptedService::new(channel, Bearer(format!("Bearer {token}").parse()?))))
+    }
+
+    /// Whether a user holds a permission in an account.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn check(&self, account: u64, user: u64, permission: &str) -> Result<bool, Status> {
+        Ok(self.ask(question(account, user, permission)).await?.allowed)
+    }
+
+    /// Asks one question.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn ask(&self, question: CheckRequest) -> Result<CheckResponse, Status> {
+        Ok(AuthzServiceClient::new(self.0.clone()).check(question).await?.into_inner())
+    }
+
+    /// Asks several at once.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn ask_all(&self, checks: Vec<CheckRequest>) -> Result<BatchCheckResponse, Status> {
+        let request = BatchCheckRequest { checks };
+        Ok(AuthzServiceClient::new(self.0.clone()).batch_check(request).await?.into_inner())
+    }
+
+    /// Gives a user a role in a group.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn add_to_group(&self, group: u64, user: u64, role: &str) -> Result<(), Status> {
+        let (group, user) = (group_id(group).to_string(), user_id(user).to_string());
+        let request = AddAccountGroupUserRequest { group, user, role: role.to_owned(), ..Default::default() };
+        AccountServiceClient::new(self.0.clone()).add_account_group_user(request).await.map(drop)
+    }
+
+    /// Takes a user out of a group; how many direct memberships ended with it.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn remove_from_group(&self, group: u64, user: u64) -> Result<usize, Status> {
+        let (group, user) = (group_id(group).to_string(), user_id(user).to_string());
+        let request = RemoveAccountGroupUserRequest { group, user, ..Default::default() };
+        let answer = AccountServiceClient::new(self.0.clone()).remove_account_group_user(request).await?;
+        Ok(answer.into_inner().ended_memberships.len())
+    }
+
+    /// Makes a user a member of an account.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn add_member(&self, account: u64, user: u64, role: &str) -> Result<(), Status> {
+        let request = AddMemberRequest {
+            account: account_id(account).to_string(),
+            user: user_id(user).to_string(),
+            roles: vec![role.to_owned()],
+            ..Default::default()
+        };
+        MembershipServiceClient::new(self.0.clone()).add_member(request).await.map(drop)
+    }
+}
+
+/// The question whether a user holds a permission in an account.
+pub(crate) fn question(account: u64, user: u64, permission: &str) -> CheckRequest {
+    CheckRequest {
+        account: account_id(account).to_string(),
+        subject: Some(Subject { subject: Some(Who::User(user_id(user).to_string())) }),
+        permission: permission.to_owned(),
+        resource: None,
+    }
+}

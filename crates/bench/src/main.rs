@@ -1,0 +1,61 @@
+//! Measures Mandate from outside: a server process on one core, the load on another.
+//!
+//! `cargo run --release -p mandate-bench -- --help` says what can be measured.
+
+mod binary;
+mod check;
+mod client;
+mod database;
+mod facts;
+mod load;
+mod machine;
+mod process;
+mod reference;
+mod report;
+mod revocation;
+mod seed;
+mod service;
+mod stats;
+mod svg;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Mandate from outside. Figures go to stdout, one `name value` per line, all else to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "mandate-bench", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What a decision costs beside an empty RPC of the same stack.
+    Check(check::Options),
+    /// What revoking access through an account group costs, in small groups and in large ones (PE-09).
+    Revocation(revocation::Options),
+    /// Serves the empty RPCs that others are compared with.
+    #[command(hide = true)]
+    Reference(reference::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::tell(&format!("mandate-bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match command {
+        Command::Check(options) => runtime()?.block_on(check::run(&options)),
+        Command::Revocation(options) => runtime()?.block_on(revocation::run(&options)),
+        Command::Reference(options) => reference::run(&options),
+    }
+}

@@ -1,0 +1,134 @@
+//! The server to compare with: the same stack with handlers that do nothing.
+//!
+//! It reads the same messages and sends answers of the same size, and has none of Mandate's layers: no token is looked
+//! at, nothing is looked up, nothing is decided.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use mandate_proto::v1::authz_service_server::{AuthzService, AuthzServiceServer};
+use mandate_proto::v1::batch_check_result::Result as Item;
+use mandate_proto::v1::via::Via as Way;
+use mandate_proto::v1::{
+    BatchCheckRequest, BatchCheckResponse, BatchCheckResult, CheckRequest, CheckResponse, DecisionReason,
+    LookupPermissionsRequest, LookupPermissionsResponse, Via,
+};
+use tokio::runtime::{Builder, Runtime};
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use crate::facts::MEMBER;
+
+/// What runs the reference server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// One thread that does all: what served best in every measurement so far.
+    CurrentThread,
+    /// tokio's default, which `mandate serve` uses.
+    MultiThread,
+}
+
+impl Kind {
+    /// As the command line spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CurrentThread => "current-thread",
+            Self::MultiThread => "multi-thread",
+        }
+    }
+
+    fn runtime(self) -> std::io::Result<Runtime> {
+        match self {
+            Self::CurrentThread => Builder::new_current_thread().enable_all().build(),
+            Self::MultiThread => Builder::new_multi_thread().enable_all().build(),
+        }
+    }
+}
+
+/// How to run it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What runs it.
+    #[arg(long, value_enum)]
+    runtime: Kind,
+    /// How many results a batch is answered with.
+    #[arg(long, value_name = "NUMBER")]
+    batch: usize,
+    /// A file to write the address to.
+    #[arg(long, value_name = "FILE")]
+    ready_file: PathBuf,
+}
+
+/// Serves until it is killed.
+///
+/// # Errors
+/// It cannot listen.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    options.runtime.runtime()?.block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> anyhow::Result<()> {
+    let incoming = TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .context("cannot listen")?
+        .with_nodelay(Some(true));
+    let address = incoming.local_addr()?;
+    let service = AuthzServiceServer::new(Nothing::new(options.batch));
+    let serving = tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming);
+    write_ready(&options.ready_file, address)?;
+    Ok(serving.await?)
+}
+
+/// The listener is bound: whoever connects now is served.
+fn write_ready(file: &Path, address: SocketAddr) -> anyhow::Result<()> {
+    std::fs::write(file, format!("{address}\n"))
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// The same for tests, in a thread of this process.
+#[cfg(test)]
+pub(crate) fn serve_in_test(batch: usize, ready_file: PathBuf) {
+    run(&Options { runtime: Kind::CurrentThread, batch, ready_file }).unwrap();
+}
+
+/// Answers what was asked without looking at it.
+struct Nothing {
+    batch: Arc<BatchCheckResponse>,
+}
+
+impl Nothing {
+    fn new(batch: usize) -> Self {
+        let result = || BatchCheckResult { result: Some(Item::Response(allowed())) };
+        Self { batch: Arc::new(BatchCheckResponse { results: (0..batch).map(|_| result()).collect() }) }
+    }
+}
+
+/// What Mandate answers to every question of the measurement.
+pub(crate) fn allowed() -> CheckResponse {
+    let via = vec![Via { via: Some(Way::Role(MEMBER.to_owned())) }];
+    CheckResponse { allowed: true, reason: DecisionReason::Role.into(), via }
+}
+
+#[tonic::async_trait]
+impl AuthzService for Nothing {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        drop(request);
+        Ok(Response::new(allowed()))
+    }
+
+    async fn batch_check(
+        &self,
+        request: Request<BatchCheckRequest>,
+    ) -> Result<Response<BatchCheckResponse>, Status> {
+        drop(request);
+        Ok(Response::new(self.batch.as_ref().clone()))
+    }
+
+    async fn lookup_permissions(
+        &self,
+        _: Request<LookupPermissionsRequest>,
+    ) -> Result<Response<LookupPermissionsResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+}

@@ -1,0 +1,94 @@
+//! `mandate serve` as it is shipped, on a database of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, anyhow};
+use tempfile::TempDir;
+
+use crate::binary;
+use crate::database::{Connection, Database, Engine};
+use crate::process::Server;
+use crate::seed::Seeder;
+
+/// A database with the server's tables and the folder of its keys. A server can be started on it, one at a time.
+pub(crate) struct Service {
+    binary: PathBuf,
+    database: Database,
+    folder: TempDir,
+}
+
+impl Service {
+    /// Makes an empty database and lets a server bring its tables up to date.
+    ///
+    /// # Errors
+    /// There is no server or no database to be had.
+    pub(crate) async fn new(engine: Engine) -> anyhow::Result<Self> {
+        let binary = binary::mandate()?;
+        let folder = tempfile::Builder::new().prefix("mandate-bench-").tempdir()?;
+        let database = Database::create(engine, folder.path()).await?;
+        let service = Self { binary, database, folder };
+        service.start(None)?.stop();
+        Ok(service)
+    }
+
+    /// Begins to seed the database; no server may be running.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn seed(&self) -> anyhow::Result<Seeder> {
+        Seeder::begin(self.connect().await?).await
+    }
+
+    /// Looks behind the server's back.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
+        self.database.connect().await
+    }
+
+    /// Starts the server, on one core or wherever the system likes.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start(&self, core: Option<usize>) -> anyhow::Result<Server> {
+        let mut command = self.command("serve");
+        command.args(["--listen", "127.0.0.1:0", "--database", self.database.url()]);
+        Server::start("mandate", command, self.folder.path(), core)
+    }
+
+    /// Mints a token that is good for a day.
+    ///
+    /// # Errors
+    /// What `mandate token` has to say.
+    pub(crate) fn token(&self, scope: &str) -> anyhow::Result<String> {
+        let mut command = self.command("token");
+        command.args(["--subject", "bench", "--ttl", "86400", "--scope", scope]);
+        let output = command.output().context("mandate token does not start")?;
+        if !output.status.success() {
+            return Err(anyhow!("mandate token: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg(name).arg("--data-dir").arg(self.folder.path());
+        // What is set for a server of one's own is none of this one's business.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MANDATE_"))
+        {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Drops the database, once its server has ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.database.drop().await
+    }
+}

@@ -1,0 +1,78 @@
+//! Bars as SVG, to look at beside the table.
+
+use std::fmt::Write as _;
+
+use crate::stats::{Runs, digits};
+
+/// What one bar shows: the median, and a line from the least to the most.
+#[derive(Debug, Clone)]
+pub(crate) struct Bar {
+    /// What it is of.
+    pub(crate) name: String,
+    /// Its runs.
+    pub(crate) runs: Runs,
+}
+
+const WIDTH: f64 = 760.0;
+const LEFT: f64 = 220.0;
+const RIGHT: f64 = 90.0;
+const TOP: f64 = 44.0;
+const STEP: f64 = 34.0;
+
+/// A drawing of these bars; `unit` says what their length means.
+pub(crate) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
+    let longest = bars.iter().map(|bar| bar.runs.max()).fold(f64::MIN_POSITIVE, f64::max);
+    let scale = |value: f64| (WIDTH - LEFT - RIGHT) * value / longest;
+    let height = bars.iter().fold(TOP, |height, _| height + STEP);
+    let mut out = format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">
+<rect width="{WIDTH}" height="{height}" fill="#fff"/>
+<text x="12" y="24" font-size="15" font-weight="bold">{} ({})</text>
+"##,
+        escaped(title),
+        escaped(unit)
+    );
+    let mut y = TOP;
+    for Bar { name, runs } in bars {
+        let (median, least, most) = (scale(runs.median()), scale(runs.min()), scale(runs.max()));
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            out,
+            r##"<text x="{label:.0}" y="{text:.0}" text-anchor="end">{name}</text>
+<rect x="{LEFT}" y="{y:.0}" width="{median:.1}" height="20" fill="#4878a8"/>
+<path d="M{from:.1} {middle:.0}H{to:.1}" stroke="#222" stroke-width="2"/>
+<text x="{value:.0}" y="{text:.0}">{figure}</text>"##,
+            label = LEFT - 8.0,
+            text = y + 15.0,
+            name = escaped(name),
+            from = LEFT + least,
+            to = LEFT + most,
+            middle = y + 10.0,
+            value = LEFT + most + 8.0,
+            figure = digits(runs.median()),
+        );
+        y += STEP;
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_bar_fills_the_drawing() {
+        let bar =
+            |name: &str, runs: &[f64]| Bar { name: name.to_owned(), runs: runs.iter().copied().collect() };
+        let drawn = bars("a < b", "µs", &[bar("one", &[1.0, 2.0]), bar("two", &[4.0])]);
+        assert!(drawn.contains("a &lt; b (µs)"));
+        assert!(drawn.contains(r#"width="450.0" height="20""#), "{drawn}");
+        assert!(drawn.contains(">1.50<") && drawn.contains(">4.00<"), "{drawn}");
+        assert_eq!(drawn.matches("<path").count(), 2);
+    }
+}
