@@ -4,6 +4,7 @@
 //! one that arrives alone is carried out alone. Nothing more is read before the results have been taken, so that HTTP/2
 //! holds back whoever sends faster than this writes or reads.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +120,10 @@ impl Import {
     async fn carry_out(&self, rows: &mut Vec<Row>) -> Result<Vec<v1::ImportMembersResponse>, Error> {
         let actor = self.actor().await?;
         let items: Vec<BatchItem> = rows.iter().filter_map(|row| row.item.as_ref().ok()).cloned().collect();
+        if let Some(user) = actor.user() {
+            let accounts: BTreeSet<_> = items.iter().filter_map(|item| item.command.account()).collect();
+            accounts.into_iter().for_each(|account| self.facts.note_change(account, user));
+        }
         let mut judged = match items.len() {
             0 => Vec::new(),
             _ => self.write(&actor, items).await?,

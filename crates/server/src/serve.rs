@@ -31,9 +31,10 @@ use crate::clock::now_micros;
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
+use crate::last_active::Recorder;
 use crate::mail::Mails;
 use crate::mail_key;
-use crate::mailer::{MailSettings, Mailer, Post};
+use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
 use crate::passwords::Passwords;
 use crate::policies;
@@ -68,6 +69,9 @@ pub struct Settings {
     /// A file to write the address to once calls are answered, whole or not at all.
     #[arg(long, value_name = "FILE", env = "MANDATE_READY_FILE")]
     pub ready_file: Option<PathBuf>,
+    /// How often it is written down when members were last active, in seconds. Longer costs the database less.
+    #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
+    pub activity_interval: Duration,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
@@ -100,6 +104,7 @@ pub struct Running {
     stopping: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     mailer: Mailer,
+    recorder: Recorder,
     _keys: KeyRefresh,
 }
 
@@ -141,10 +146,11 @@ impl Running {
             }
         }));
         let mailer = Mailer::start(store.clone(), post).await?;
+        let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, stopping, serving, mailer, _keys: keys })
+        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only when the listener fails.
@@ -173,6 +179,7 @@ impl Running {
         if drained.is_err() {
             self.serving.abort();
         }
+        self.recorder.stop().await;
         self.mailer.stop().await;
         self.store.close().await;
         match drained {

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private};
+use crate::search;
 use crate::tx::{Pools, on_readers};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -83,6 +84,7 @@ impl Store {
             }
         };
         let incarnation = read_meta(&pools).await?;
+        search::complete(&pools).await?;
         let (guard, mail) = (std::sync::Mutex::new(Some(guard)), Arc::default());
         Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail })))
     }
@@ -213,7 +215,8 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard)
     migrator(&POSTGRES).run(&mut session).await?;
     session.close().await?;
     // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
-    let connect = connect.options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
+    // Compiling a statement takes longer than any of ours runs.
+    let connect = connect.options([("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")]);
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(ACQUIRE)

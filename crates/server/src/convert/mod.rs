@@ -10,6 +10,7 @@ pub mod account;
 pub mod activation;
 pub mod activity;
 pub mod authz;
+mod avatar;
 pub mod contact;
 pub mod credential;
 mod fields;
@@ -22,6 +23,7 @@ pub mod mail;
 pub mod membership;
 pub mod ownership;
 pub mod page;
+pub mod people;
 pub mod resource;
 pub mod terms;
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
 use quick_cache::sync::Cache;
 
 use super::ask::{Ask, Known};
-use super::entry::{AccountEntry, Bytes, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, Bytes, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
 /// Most bytes that all facts together may take.
@@ -23,9 +23,9 @@ type Of<K, V> = Cache<K, Option<V>, Bytes>;
 pub(super) struct Caches {
     pub(super) accounts: Of<AccountId, Arc<AccountEntry>>,
     pub(super) users: Of<UserId, Arc<UserEntry>>,
-    pub(super) members: Of<(AccountId, UserId), MemberFact>,
+    pub(super) members: Of<(AccountId, UserId), Arc<MemberEntry>>,
     /// What a contact holds.
-    pub(super) contacts: Of<(AccountId, ContactId), MemberFact>,
+    pub(super) contacts: Of<(AccountId, ContactId), Arc<MemberEntry>>,
     pub(super) resources: Of<ResourceKey, Arc<ResourceEntry>>,
     pub(super) assignments: Of<AssignmentKey, AssignmentFact>,
     /// Which user a login is of. The user's entry says whether it still is.
@@ -88,7 +88,7 @@ impl Caches {
         if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
             return;
         }
-        self.members.insert((account, user), known.member);
+        self.members.insert((account, user), known.member.clone());
         let Some(asked) = resource else { return };
         self.resources.insert(ResourceAt::new(account, asked).into(), known.resource.clone());
         for (position, resource) in known.chain(asked).enumerate() {

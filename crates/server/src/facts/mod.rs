@@ -19,6 +19,7 @@ mod cache;
 mod contact;
 mod entry;
 mod key;
+mod noted;
 mod offer;
 #[cfg(test)]
 mod tests;
@@ -36,10 +37,12 @@ use tokio::sync::RwLock;
 pub use self::apply::Gate;
 pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
-pub use self::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
+pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+pub use self::noted::Note;
 pub use self::offer::Offered;
 
 use self::cache::Caches;
+use self::noted::Noted;
 
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
 const REREADS: usize = 3;
@@ -53,6 +56,8 @@ pub struct Facts {
     gate: RwLock<()>,
     /// Odd while changes are being applied; different after they have been.
     epoch: AtomicU64,
+    /// Who was active; no question is decided on it.
+    noted: Noted,
 }
 
 /// What the entries had to say to a question.
@@ -75,6 +80,7 @@ impl Facts {
             caches: Caches::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
+            noted: Noted::default(),
         }
     }
 

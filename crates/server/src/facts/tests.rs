@@ -74,7 +74,9 @@ impl Shop {
         for (id, name) in [(owner, "owner"), (clerk, "clerk")] {
             let (email, display_name) = (format!("{name}@example.com"), name.to_owned());
             let identities = vec![login(name)];
-            shop.write(Command::CreateUser { id, email, display_name, identities }).await.unwrap();
+            let avatar_url = String::new();
+            let create = Command::CreateUser { id, email, display_name, avatar_url, identities };
+            shop.write(create).await.unwrap();
         }
         let create = Command::CreateAccount {
             id: account,
@@ -186,7 +188,8 @@ async fn a_login_is_nobodys_until_its_user_is_created() {
     assert_eq!(shop.facts.user_of(&login("new")).await.unwrap(), None);
     let id = UserId::from_bits(9);
     let (email, display_name, identities) = ("n@example.com".into(), "N".into(), vec![login("new")]);
-    shop.write(Command::CreateUser { id, email, display_name, identities }).await.unwrap();
+    let avatar_url = String::new();
+    shop.write(Command::CreateUser { id, email, display_name, avatar_url, identities }).await.unwrap();
     assert_eq!(shop.facts.user_of(&login("new")).await.unwrap(), Some(id));
 }
 

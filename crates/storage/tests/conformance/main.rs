@@ -21,6 +21,8 @@ mod races;
 mod reading;
 mod refusals;
 mod round_trip;
+mod scale;
+mod search;
 mod sessions;
 mod users;
 mod world;
