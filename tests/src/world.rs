@@ -24,6 +24,7 @@ mod identity;
 mod imports;
 mod invitations;
 mod party;
+mod people;
 mod question;
 
 use std::collections::BTreeMap;

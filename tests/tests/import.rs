@@ -9,7 +9,7 @@ use mandate_proto::v1::{
     Account, DecisionReason as Reason, ExistingMember, ImportMembersRequest, ImportMembersResponse,
     ListActivityRequest, ListUsersRequest, User,
 };
-use mandate_tests::expect::{assert_invalid, assert_refused, metadata};
+use mandate_tests::expect::{assert_invalid, assert_refused, metadata, reason};
 use mandate_tests::world::{as_call, names, outcomes, row};
 use mandate_tests::{Bearer, Engine, Fixture, Server, World, on_both_engines, poll};
 use tokio::sync::mpsc;
@@ -351,6 +351,21 @@ on_both_engines! {
         assert!(outcomes(&results).iter().all(|outcome| matches!(outcome, Created | Unchanged)), "{results:?}");
         assert_eq!((results.len(), results[0].outcome()), (200, Unchanged));
         assert_eq!((legacy.size(&legacy.shop).await, legacy.size(&legacy.cafe).await), (101, 101));
+    }
+
+    /// A server that is asked to stop does not wait for a client who could go on for ever.
+    async fn gw_08_a_stream_ends_when_the_server_stops(legacy: Legacy) {
+        let mut legacy = legacy;
+        let (rows, stream) = mpsc::channel(1);
+        let mut client = legacy.world.another_operator().memberships();
+        let mut answers =
+            client.import_members(ReceiverStream::new(stream)).await.expect("a stream").into_inner();
+        rows.send(legacy.file(1).remove(0)).await.expect("taken");
+        assert_eq!(answers.message().await.expect("an answer").expect("a result").outcome(), Created);
+        let exit = legacy.world.server_mut().stop().await;
+        assert!(exit.success(), "{exit}");
+        let end = answers.message().await.expect_err("no end like that of a whole stream");
+        assert_eq!((end.code(), reason(&end).as_str()), (Code::Unavailable, "SERVER_STOPPING"));
     }
 
     /// A power cut in the middle leaves whole rows alone: whoever is a user is a member with everything, and in the log.

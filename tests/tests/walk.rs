@@ -89,6 +89,17 @@ fn verdict(policy: &Policy, shape: &Shape, cast: &Cast, case: &Case) -> Verdict 
             let missing = if name == "member.leave" { "SELF_REMOVAL" } else { "OPERATOR_ONLY" };
             by_rule(policy.operations.get(&operation), missing, |id| account_wide(policy, cast, id))
         }
+        Needs::OperationAndOfContacts(name, of_contacts) => {
+            let rule = |name| {
+                let operation = Operation::from_name(name).expect("an operation");
+                let rule = policy.operations.get(&operation);
+                by_rule(rule, "OPERATOR_ONLY", |id| account_wide(policy, cast, id))
+            };
+            match rule(name) {
+                Verdict::May if policy.contacts.is_some() => rule(of_contacts),
+                verdict => verdict,
+            }
+        }
         Needs::OnType(name) => kind.map_or(Verdict::NoSuchThing, |kind| {
             by_rule(kind.operations.get(&on(name)), "OPERATOR_ONLY", |id| account_wide(policy, cast, id))
         }),

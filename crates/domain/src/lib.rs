@@ -29,6 +29,7 @@ pub mod policy;
 pub mod records;
 pub mod refusal;
 pub mod resource;
+pub mod search;
 pub mod session;
 pub mod somewhere;
 pub mod terms;

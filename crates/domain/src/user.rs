@@ -16,6 +16,9 @@ pub struct User {
     /// The language and region they prefer, as a BCP 47 tag (`de-CH`); empty: not known.
     #[serde(default)]
     pub locale: String,
+    /// Where a picture of them is: an `https` URL; empty: nowhere.
+    #[serde(default)]
+    pub avatar_url: String,
     /// Whether they may do anything.
     pub state: UserState,
     /// The logins that are this person, beside this service's own.
@@ -34,6 +37,7 @@ impl User {
             email: String::new(),
             display_name: String::new(),
             locale: String::new(),
+            avatar_url: String::new(),
             identities: Vec::new(),
             ..self.clone()
         }

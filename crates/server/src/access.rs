@@ -28,6 +28,8 @@ pub enum PersonRule {
         /// When it is about the caller.
         oneself: Operation,
     },
+    /// The permissions of the first operation and, where the account's policy knows contacts, of the second.
+    OperationAndOfContacts(Operation, Operation),
     /// The permission that the type of the resource maps to this operation.
     Resource(ResourceOperation),
     /// To be the person the call is about.
@@ -70,8 +72,8 @@ macro_rules! rules {
 }
 
 use self::PersonRule::{
-    GroupRole, Known, Nobody, Oneself, Operation as Needs, OperationByTarget, OperationOrOneself, Public,
-    Resource,
+    GroupRole, Known, Nobody, Oneself, Operation as Needs, OperationAndOfContacts as NeedsBoth,
+    OperationByTarget, OperationOrOneself, Public, Resource,
 };
 use Operation as Op;
 use ResourceOperation as On;
@@ -111,6 +113,7 @@ rules! {
     ADD_MEMBER = "/mandate.v1.MembershipService/AddMember", &[], Needs(Op::MemberAdd);
     GET_MEMBER = "/mandate.v1.MembershipService/GetMember", &[Scope::AccountsRead], OperationOrOneself(Op::MemberGet);
     LIST_MEMBERS = "/mandate.v1.MembershipService/ListMembers", &[Scope::AccountsRead], Needs(Op::MemberList);
+    LIST_PEOPLE = "/mandate.v1.MembershipService/ListPeople", &[Scope::AccountsRead], NeedsBoth(Op::MemberList, Op::ContactGet);
     UPDATE_MEMBER = "/mandate.v1.MembershipService/UpdateMember", &[], Needs(Op::MemberUpdate);
     SUSPEND_MEMBER = "/mandate.v1.MembershipService/SuspendMember", &[], Needs(Op::MemberSuspend);
     REINSTATE_MEMBER = "/mandate.v1.MembershipService/ReinstateMember", &[], Needs(Op::MemberSuspend);

@@ -49,6 +49,9 @@ impl Authz {
         if is_invisible(party, &known) {
             return Ok(self.dated(convert::to_denial(Reason::NotAMember, &known)));
         }
+        if let Who::User(user) = who {
+            self.facts.note(account, user, known.member.as_ref());
+        }
         let decision = decide(&known.question(ask, known.permission(&permission)));
         Ok(self.dated(convert::to_answer(decision, &known, ask, &permission)))
     }
@@ -103,6 +106,9 @@ impl Authz {
             let reason = convert::to_reason(Reason::NotAMember).into();
             v1::LookupPermissionsResponse { reason, ..Default::default() }
         } else {
+            if party.person() == Some(ask.user) {
+                self.facts.note(account, ask.user, known.member.as_ref());
+            }
             let carried = match who {
                 Who::User(user) if resource.is_none() => self.carried(&known, account, user).await?,
                 Who::User(_) | Who::Contact(_) => Vec::new(),
@@ -120,7 +126,7 @@ impl Authz {
         account: AccountId,
         user: UserId,
     ) -> Result<Vec<AssignmentFact>, Error> {
-        let (Some(policy), Some(_)) = (known.policy(), known.member) else { return Ok(Vec::new()) };
+        let (Some(policy), Some(_)) = (known.policy(), &known.member) else { return Ok(Vec::new()) };
         let carried = self.facts.store().carried_by(account, user).await?;
         let facts = carried.iter().filter_map(|(kind, Carried { roles, permissions })| {
             AssignmentFact::named(policy, kind, roles, permissions)

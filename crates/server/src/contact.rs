@@ -65,10 +65,10 @@ pub(crate) async fn list(
     call: &Call,
     message: v1::ListContactsRequest,
 ) -> Result<v1::ListContactsResponse, Error> {
-    let ListContacts { account, paging } = convert::contact::list(message)?;
+    let ListContacts { account, search, paging } = convert::contact::list(message)?;
     may_read(facts, call.party, access::LIST_CONTACTS.person, account, About::Account).await?;
     exists(facts, call.party, account).await?;
-    let page = facts.store().list_contacts(account, paging.after, paging.limit).await?;
+    let page = facts.store().list_contacts(account, search.as_ref(), paging.after, paging.limit).await?;
     let last = page.items.last().map(|contact| contact.id);
     let next_page_token = paging.next(last, page.more.into())?;
     let contacts = page.items.into_iter().map(convert::contact::to_message).collect();

@@ -4,6 +4,7 @@
 //! one that arrives alone is carried out alone. Nothing more is read before the results have been taken, so that HTTP/2
 //! holds back whoever sends faster than this writes or reads.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use mandate_storage::{BatchItem, StoreError, Then};
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::batch::{self, write_batch};
@@ -42,10 +44,11 @@ pub type Results = Pin<Box<dyn Stream<Item = Result<v1::ImportMembersResponse, S
 /// The caller may not import anything.
 pub async fn import(
     facts: &Arc<Facts>,
+    stopping: CancellationToken,
     request: Request<Streaming<v1::ImportMembersRequest>>,
 ) -> Result<Response<Results>, Error> {
     let standing = Standing::of(request.extensions())?;
-    let import = Import { facts: Arc::clone(facts), standing };
+    let import = Import { facts: Arc::clone(facts), standing, stopping };
     import.actor().await?;
     let (results, receiver) = mpsc::channel(MOST_ROWS);
     tokio::spawn(import.run(Rows { stream: request.into_inner(), end: None }, results));
@@ -56,6 +59,8 @@ pub async fn import(
 struct Import {
     facts: Arc<Facts>,
     standing: Standing,
+    /// Ends the stream between two transactions.
+    stopping: CancellationToken,
 }
 
 /// A row that has been read.
@@ -77,7 +82,11 @@ impl Import {
 
     async fn run(self, mut rows: Rows, results: Sender) {
         loop {
-            let read = match rows.next().await {
+            let next = tokio::select! {
+                () = self.stopping.cancelled() => Err(Error::Stopping.into()),
+                next = rows.next() => next,
+            };
+            let read = match next {
                 Ok(read) if read.is_empty() => return,
                 Ok(read) => read,
                 // INVARIANT: a stream that breaks off ends with an error, never like one that is complete.
@@ -90,8 +99,16 @@ impl Import {
                     Err(error) => return tell(&results, Err(error.into())).await.unwrap_or_default(),
                 };
                 for result in done {
+                    let told = tokio::select! {
+                        biased;
+                        told = tell(&results, Ok(result)) => told,
+                        () = self.stopping.cancelled() => Err(()),
+                    };
                     // Nobody reads any more: what was written stays, and is recognised when it is sent again.
-                    let Ok(()) = tell(&results, Ok(result)).await else { return };
+                    let Ok(()) = told else { return };
+                }
+                if self.stopping.is_cancelled() {
+                    return tell(&results, Err(Error::Stopping.into())).await.unwrap_or_default();
                 }
             }
         }
@@ -103,6 +120,10 @@ impl Import {
     async fn carry_out(&self, rows: &mut Vec<Row>) -> Result<Vec<v1::ImportMembersResponse>, Error> {
         let actor = self.actor().await?;
         let items: Vec<BatchItem> = rows.iter().filter_map(|row| row.item.as_ref().ok()).cloned().collect();
+        if let Some(user) = actor.user() {
+            let accounts: BTreeSet<_> = items.iter().filter_map(|item| item.command.account()).collect();
+            accounts.into_iter().for_each(|account| self.facts.note_change(account, user));
+        }
         let mut judged = match items.len() {
             0 => Vec::new(),
             _ => self.write(&actor, items).await?,
@@ -162,6 +183,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::Refused(_)
         | Error::RequestIdReused
         | Error::ConsistencyToken
+        | Error::Stopping
         | Error::MessageTooLarge
         | Error::Defect(_) => false,
     }

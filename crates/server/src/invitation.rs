@@ -58,10 +58,9 @@ impl Memberships {
         if !matches!(filter.state, None | Some(MemberState::Pending)) {
             return Ok((rows, last, More::No));
         }
-        let pending = match filter.role {
-            Some(role) => InvitationFilter::PendingWithRole(role),
-            None => InvitationFilter::State(InvitationState::Pending),
-        };
+        let MemberFilter { role, state: _, search, last_active_before: _, beyond } = filter;
+        let state = Some(InvitationState::Pending);
+        let pending = InvitationFilter { state, pending_with_role: role, search, beyond };
         let room = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
         let page = store.list_invitations(account, pending, invited, room).await?;
         // A page that members have filled still leads on to those who are invited.
@@ -133,7 +132,7 @@ impl Memberships {
             convert::invitation::list(message)?;
         may_read(self.facts(), call.party, access::LIST_INVITATIONS.person, account, About::Account).await?;
         exists(self.facts(), call.party, account).await?;
-        let filter = state.map_or(InvitationFilter::All, InvitationFilter::State);
+        let filter = InvitationFilter { state, ..InvitationFilter::default() };
         let page = self.facts().store().list_invitations(account, filter, paging.after, paging.limit).await?;
         let next_page_token = paging.next(page.items.last().map(|last| last.id), page.more.into())?;
         let invitations = page.items.into_iter().map(convert::invitation::to_message).collect();
@@ -188,13 +187,13 @@ impl Memberships {
             }
         }
         let membership = made.ok_or_else(|| Error::Defect("an acceptance made no member".to_owned()))?;
+        self.facts().note_change(account, membership.user);
         let person = match person {
             Some(person) => Some(person),
             None => self.facts().store().user(membership.user).await?,
         };
         let person = person.ok_or_else(|| Error::not_found("user", membership.user))?;
-        let member = Member { membership, email: person.email, display_name: person.display_name };
-        let member = Some(convert::membership::to_message(member));
+        let member = Some(convert::membership::to_message(Member::new(membership, person, None)));
         Ok(writing.answer(v1::AcceptInvitationResponse { member, ..Default::default() }))
     }
 

@@ -88,7 +88,8 @@ impl Default for MailSettings {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// A pause, as the command line has it.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let valid = parsed.filter(|pause| (Duration::from_millis(1)..=LONGEST_PAUSE).contains(pause));
     valid.ok_or_else(|| "is no number of seconds from 0.001 to 21600".to_owned())

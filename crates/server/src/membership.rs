@@ -11,6 +11,7 @@ use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
 use mandate_storage::{Member, MemberFilter};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{self, PersonRule};
@@ -32,13 +33,20 @@ pub struct Memberships {
     facts: Arc<Facts>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
+    stopping: CancellationToken,
 }
 
 impl Memberships {
-    /// The service on these facts; links and initial passwords that are mailed come from the key.
+    /// The service on these facts; links and initial passwords that are mailed come from the key. Streams end when the
+    /// server is stopping.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, mail_key: MailKey, passwords: Arc<Passwords>) -> Self {
-        Self { facts, mail_key, passwords }
+    pub fn new(
+        facts: Arc<Facts>,
+        mail_key: MailKey,
+        passwords: Arc<Passwords>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { facts, mail_key, passwords, stopping }
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -55,20 +63,11 @@ impl Memberships {
 
     /// The member, from one snapshot.
     async fn stored(&self, account: AccountId, user: UserId) -> Result<Member, Error> {
-        let keys = [Key::User(user), Key::Account(account), Key::Membership(account, user)];
-        let (mut person, mut membership) = (None, None);
-        for (_, record) in self.facts.store().read(&keys).await? {
-            match record {
-                Record::Account(None) => return Err(Error::not_found("account", account)),
-                Record::User(found) => person = found,
-                Record::Membership(found) => membership = found,
-                _ => {}
-            }
+        if let Some(member) = self.facts.store().member(account, user).await? {
+            return Ok(member);
         }
-        match (person, membership) {
-            (Some(person), Some(membership)) => {
-                Ok(Member { membership, email: person.email, display_name: person.display_name })
-            }
+        match self.facts.store().read(&[Key::Account(account)]).await?.as_slice() {
+            [(_, Record::Account(None))] => Err(Error::not_found("account", account)),
             _ => Err(Error::not_found("member", user)),
         }
     }
@@ -89,7 +88,8 @@ impl Memberships {
             Some(membership) => {
                 let person = self.facts.store().user(user).await?;
                 let person = person.ok_or_else(|| Error::not_found("user", user))?;
-                Member { membership, email: person.email, display_name: person.display_name }
+                let stored = self.facts.store().member(account, user).await?;
+                Member::new(membership, person, stored.and_then(|member| member.last_active))
             }
             // Nothing changed: it was like that before.
             None => self.stored(account, user).await?,
@@ -102,11 +102,12 @@ impl Memberships {
         call: &Call,
         message: v1::ListMembersRequest,
     ) -> Result<v1::ListMembersResponse, Error> {
-        let convert::membership::ListMembers { account, role, state, paging } =
+        let convert::membership::ListMembers { account, role, state, search, last_active_before, paging } =
             convert::membership::list(message)?;
         may_read(&self.facts, call.party, access::LIST_MEMBERS.person, account, About::Account).await?;
         exists(&self.facts, call.party, account).await?;
-        let filter = MemberFilter { role: role.as_deref(), state };
+        let (role, search) = (role.as_deref(), search.as_ref());
+        let filter = MemberFilter { role, state, search, last_active_before, beyond: None };
         let (rows, last, more) =
             self.members_and_invited(account, filter, paging.after, paging.limit).await?;
         Ok(v1::ListMembersResponse { members: rows, next_page_token: paging.next(last, more)? })
@@ -174,7 +175,7 @@ impl MembershipService for Memberships {
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
     ) -> Result<Response<Self::ImportMembersStream>, Status> {
-        Ok(import::import(&self.facts, request).await?)
+        Ok(import::import(&self.facts, self.stopping.clone(), request).await?)
     }
 
     async fn add_member(
@@ -203,6 +204,14 @@ impl MembershipService for Memberships {
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(self.list(&call, request.into_inner()).await?))
+    }
+
+    async fn list_people(
+        &self,
+        request: Request<v1::ListPeopleRequest>,
+    ) -> Result<Response<v1::ListPeopleResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.people(&call, request.into_inner()).await?))
     }
 
     async fn update_member(

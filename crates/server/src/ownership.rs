@@ -31,15 +31,23 @@ pub(crate) async fn transfer(
             people.extend(user);
         }
     }
-    Ok(v1::TransferOwnershipResponse {
-        from: Some(member(&committed, &people, from)?),
-        to: Some(member(&committed, &people, to)?),
-        ..Default::default()
-    })
+    let mut members = Vec::with_capacity(2);
+    for id in [from, to] {
+        let stored = facts.store().member(account, id).await?;
+        let last_active = stored.and_then(|member| member.last_active);
+        members.push(member(&committed, &people, id, last_active)?);
+    }
+    let to = members.pop();
+    Ok(v1::TransferOwnershipResponse { from: members.pop(), to, ..Default::default() })
 }
 
 /// The membership as the transfer left it, with what people call the member.
-fn member(committed: &Committed, people: &[User], id: UserId) -> Result<v1::Member, Error> {
+fn member(
+    committed: &Committed,
+    people: &[User],
+    id: UserId,
+    last_active: Option<i64>,
+) -> Result<v1::Member, Error> {
     let membership = committed.plan.changes.iter().find_map(|change| match change {
         Change::Membership(membership) if membership.user == id => Some(membership.clone()),
         _ => None,
@@ -48,6 +56,5 @@ fn member(committed: &Committed, people: &[User], id: UserId) -> Result<v1::Memb
     let (membership, person) = membership
         .zip(person)
         .ok_or_else(|| Error::Defect("ownership moved without a change that says so".to_owned()))?;
-    let (email, display_name) = (person.email.clone(), person.display_name.clone());
-    Ok(convert::membership::to_message(Member { membership, email, display_name }))
+    Ok(convert::membership::to_message(Member::new(membership, person.clone(), last_active)))
 }

@@ -44,11 +44,19 @@ pub async fn may_read(
     };
     let ask = Ask { account, user: person, resource };
     let known = facts.of(ask).await?;
+    facts.note(account, person, known.member.as_ref());
     let oneself = matches!(about, About::User(user) if user == person);
     match rule {
         PersonRule::Operation(operation) => by_operation(&known, ask, operation),
         PersonRule::OperationOrOneself(_) if oneself => Ok(belonging(&known, ask)?),
         PersonRule::OperationOrOneself(operation) => by_operation(&known, ask, operation),
+        PersonRule::OperationAndOfContacts(operation, of_contacts) => {
+            by_operation(&known, ask, operation)?;
+            match known.policy().is_some_and(|policy| policy.contacts.is_some()) {
+                true => by_operation(&known, ask, of_contacts),
+                false => Ok(()),
+            }
+        }
         PersonRule::OperationByTarget { another, oneself: own } => {
             by_operation(&known, ask, if oneself { own } else { another })
         }

@@ -16,6 +16,7 @@ use mandate_proto::v1::membership_service_server::MembershipServiceServer;
 use mandate_storage::{OpenOptions, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::transport::server::{Router, TcpIncoming};
 use tonic_health::ServingStatus;
@@ -30,9 +31,10 @@ use crate::clock::now_micros;
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
+use crate::last_active::Recorder;
 use crate::mail::Mails;
 use crate::mail_key;
-use crate::mailer::{MailSettings, Mailer, Post};
+use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
 use crate::passwords::Passwords;
 use crate::policies;
@@ -77,6 +79,9 @@ pub struct Settings {
     /// other servers revoke meanwhile may be allowed here for that long; then questions are UNAVAILABLE.
     #[arg(long, value_name = "SECONDS", default_value_t = STALE_LIMIT, env = "MANDATE_STALE_LIMIT")]
     pub stale_limit: u64,
+    /// How often it is written down when members were last active, in seconds. Longer costs the database less.
+    #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
+    pub activity_interval: Duration,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
@@ -105,8 +110,11 @@ pub struct Running {
     store: Store,
     health: HealthReporter,
     stop: oneshot::Sender<()>,
+    /// Ends streams, which would go on for as long as their clients like.
+    stopping: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     mailer: Mailer,
+    recorder: Recorder,
     _keys: KeyRefresh,
 }
 
@@ -139,7 +147,8 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key).await?;
+        let stopping = CancellationToken::new();
+        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key, stopping.clone()).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -148,10 +157,11 @@ impl Running {
             }
         }));
         let mailer = Mailer::start(store.clone(), post).await?;
+        let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, serving, mailer, _keys: keys })
+        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only when the listener fails.
@@ -173,12 +183,14 @@ impl Running {
             // waiting for there.
             self.health.clear_service_status(name).await;
         }
+        self.stopping.cancel();
         // It cannot be told to stop any more when it has ended already.
         let _ = self.stop.send(());
         let drained = tokio::time::timeout(DRAIN, &mut self.serving).await;
         if drained.is_err() {
             self.serving.abort();
         }
+        self.recorder.stop().await;
         self.mailer.stop().await;
         if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("the database did not answer, and was left without a word");
@@ -220,10 +232,11 @@ async fn router(
     verifier: &Arc<Verifier>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
+    stopping: CancellationToken,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
     let passwords = Arc::new(Passwords::new()?);
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords);
+    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)

@@ -80,6 +80,7 @@ impl SignIns {
             .await
             .map_err(opaque)?;
         let session = session_of(committed.plan.changes).ok_or_else(no_session)?;
+        self.facts.note_sign_in(user);
         let tokens = self.tokens(&session, refresh_token)?;
         Ok(v1::SignInResponse { tokens: Some(tokens), user: user.to_string() })
     }
@@ -172,6 +173,8 @@ impl SignIns {
                 write(&self.facts, &call.write, command).await?
             }
         };
+        // Whoever signed in with an initial password may be a member only now.
+        self.facts.note_sign_in(id);
         let joined = committed.plan.changes.iter().find_map(|change| match change {
             Change::Membership(membership) => Some(membership.account.to_string()),
             _ => None,

@@ -21,10 +21,10 @@ pub(crate) async fn create(
     call: &Call,
     message: v1::CreateUserRequest,
 ) -> Result<User, Error> {
-    let convert::identity::CreateUser { email, display_name, identities } =
+    let convert::identity::CreateUser { email, display_name, avatar_url, identities } =
         convert::identity::create(message)?;
     let id = UserId::from_bits(new_id_bits()?);
-    change(facts, call, Command::CreateUser { id, email, display_name, identities }, id).await
+    change(facts, call, Command::CreateUser { id, email, display_name, avatar_url, identities }, id).await
 }
 
 pub(crate) async fn get(facts: &Facts, call: &Call, message: v1::GetUserRequest) -> Result<User, Error> {
@@ -49,9 +49,10 @@ pub(crate) async fn update(
     call: &Call,
     message: v1::UpdateUserRequest,
 ) -> Result<User, Error> {
-    let convert::identity::UpdateUser { user, display_name, locale } = convert::identity::update(message)?;
+    let convert::identity::UpdateUser { user, display_name, locale, avatar_url } =
+        convert::identity::update(message)?;
     let user = asked_or_oneself(call, user)?;
-    change(facts, call, Command::UpdateUser { user, display_name, locale }, user).await
+    change(facts, call, Command::UpdateUser { user, display_name, locale, avatar_url }, user).await
 }
 
 /// Carries out a command that leaves the user there, and returns them as they are then.

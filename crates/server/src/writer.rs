@@ -120,12 +120,19 @@ fn caller(actor: &Actor) -> String {
 /// # Errors
 /// The refusal of the rules, or what kept the store from writing.
 pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Result<Committed, Error> {
-    let facts = Arc::clone(facts);
-    let write = write.clone();
-    match tokio::spawn(async move { carry_out(&facts, &write, &command).await }).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::Defect(format!("a write broke off: {error}"))),
+    let account = match &command {
+        Command::CreateAccount { id, .. } => Some(*id),
+        command => command.account(),
+    };
+    let task = tokio::spawn({
+        let (facts, write) = (Arc::clone(facts), write.clone());
+        async move { carry_out(&facts, &write, &command).await }
+    });
+    let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
+    if let Some((account, user)) = account.zip(write.actor.user()) {
+        facts.note_change(account, user);
     }
+    result
 }
 
 /// What the same request did before, if it did: for calls that judge something themselves, before the rules do.

@@ -96,7 +96,7 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
         && let Some(fact) = value.get_mut("fact").and_then(Value::as_object_mut)
     {
         // `proof` goes, too: who activates a login is not told whether the address was somebody's before (IX-10).
-        let hidden = ["email", "display_name", "locale", "identities", "details", "proof"];
+        let hidden = ["email", "display_name", "locale", "avatar_url", "identities", "details", "proof"];
         fact.retain(|name, _| !hidden.contains(&name.as_str()));
     }
     Ok(value)

@@ -4,6 +4,7 @@ use mandate_domain::account::Account;
 use mandate_domain::contact::Contact;
 use mandate_domain::id::{AccountId, ContactId};
 use mandate_domain::resource::{Resource, ResourceRef};
+use mandate_domain::search::Infix;
 
 use crate::error::{StoreError, WriteError, taken};
 use crate::json::{decode, encode};
@@ -11,6 +12,8 @@ use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::position::Position;
 use crate::question::positioned;
+use crate::search::{Found as _, pattern};
+use crate::statement::{Statement, Value};
 use crate::tx::{Pools, Tx, on_readers, on_tx};
 
 /// The contact.
@@ -39,19 +42,22 @@ pub(crate) async fn by_email(
     row.map(|row| read(account, row)).transpose()
 }
 
-fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, StoreError> {
+/// Reads a row of `id` and `body`.
+pub(crate) fn read(account: AccountId, (id, body): (String, String)) -> Result<Contact, StoreError> {
     decode("contacts", || format!("{account}/{id}"), &body)
 }
 
 /// Makes the contact this.
 pub(crate) async fn put(tx: &mut Tx, contact: &Contact, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO contacts (account, id, email, body, version, user_id) VALUES ($1, $2, $3, $4, $5, $6) \
-               ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, body = excluded.body, \
-               version = excluded.version, user_id = excluded.user_id";
+    let sql = "INSERT INTO contacts (account, id, email, user_id, search, body, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
+               ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, user_id = excluded.user_id, \
+               search = excluded.search, body = excluded.body, version = excluded.version";
     let (account, id, body) = (contact.account.to_string(), contact.id.to_string(), encode(contact)?);
     let user = contact.user.map(|user| user.to_string());
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(body).bind(version).bind(user)
+        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(user).bind(contact.text()).bind(body)
+            .bind(version)
             .execute(c).await.map(drop)
     })
     .map_err(|error| {
@@ -152,7 +158,8 @@ impl Store {
         Ok(names)
     }
 
-    /// A page of an account's contacts, ascending by id.
+    /// A page of an account's contacts, ascending by id; those alone whose name or address holds the text, if one is
+    /// given.
     ///
     /// `after` is the last id of the page before, `limit` the most contacts of this one.
     ///
@@ -161,14 +168,17 @@ impl Store {
     pub async fn list_contacts(
         &self,
         account: AccountId,
+        search: Option<&Infix>,
         after: Option<ContactId>,
         limit: u32,
     ) -> Result<Page<Contact>, StoreError> {
-        let sql = "SELECT id, body FROM contacts WHERE account = $1 AND id > $2 ORDER BY id LIMIT $3";
-        let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
-            sqlx::query_as(sql).bind(account.to_string()).bind(&after).bind(rows_for(limit)).fetch_all(c).await
-        })?;
+        let mut page = Statement::new("SELECT id, body FROM contacts WHERE account = ");
+        page.text(account).then(" AND id > ").text(after.map(|id| id.to_string()).unwrap_or_default());
+        if let Some(infix) = search {
+            page.then(" AND search LIKE ").text(pattern(infix)).then(r" ESCAPE '\'");
+        }
+        page.then(" ORDER BY id LIMIT ").bind(Value::Number(rows_for(limit)));
+        let rows: Vec<(String, String)> = page.rows(self.pools()?).await?;
         Page::of(rows, limit, |row| read(account, row))
     }
 }

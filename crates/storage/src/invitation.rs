@@ -1,12 +1,15 @@
 //! Invitations, and the roles that pending ones offer.
 
-use mandate_domain::id::{AccountId, InvitationId};
+use mandate_domain::id::{AccountId, ContactId, InvitationId};
 use mandate_domain::invitation::{Invitation, InvitationState};
+use mandate_domain::search::Infix;
 
 use crate::error::{StoreError, WriteError, taken};
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
+use crate::search::{Found as _, pattern};
+use crate::statement::{Statement, Value};
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 
 /// The invitation of that id in the account.
@@ -42,21 +45,22 @@ pub(crate) async fn pending_to(tx: &mut Tx, email: &str) -> Result<Vec<Invitatio
     rows.into_iter().map(read).collect()
 }
 
-fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
+/// Reads a row of `id` and `body`.
+pub(crate) fn read((id, body): (String, String)) -> Result<Invitation, StoreError> {
     decode("invitations", || id, &body)
 }
 
 /// Makes the invitation this.
 pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> Result<(), WriteError> {
-    let sql = "INSERT INTO invitations (id, account, email, state, body, version, contact) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) \
+    let sql = "INSERT INTO invitations (id, account, email, state, search, body, version, contact) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
                version = excluded.version";
     let (id, account) = (invitation.id.to_string(), invitation.account.to_string());
     let (body, contact) = (encode(invitation)?, invitation.contact.map(|contact| contact.to_string()));
     on_tx!(tx, c => {
-        sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name()).bind(body)
-            .bind(version).bind(contact).execute(c).await.map(drop)
+        sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name())
+            .bind(invitation.text()).bind(body).bind(version).bind(contact).execute(c).await.map(drop)
     })
     .map_err(|error| taken(error, "a pending invitation of", || invitation.email.clone()))?;
     let sql = "DELETE FROM invitation_roles WHERE invitation = $1";
@@ -76,28 +80,17 @@ pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> R
     Ok(())
 }
 
-/// One text for each filter, so that each is bound to the index that fits it.
-macro_rules! invitations {
-    ($from:literal, $where:literal) => {
-        concat!(
-            "SELECT i.id, i.body FROM ",
-            $from,
-            " WHERE i.account = $1 AND i.id > $2",
-            $where,
-            " ORDER BY i.id LIMIT $3"
-        )
-    };
-}
-
-/// Which invitations to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvitationFilter<'a> {
-    /// All of them.
-    All,
+/// Which invitations to list. All conditions hold at once; none lists all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InvitationFilter<'a> {
     /// Those in this state.
-    State(InvitationState),
+    pub state: Option<InvitationState>,
     /// Pending ones that offer this account role.
-    PendingWithRole(&'a str),
+    pub pending_with_role: Option<&'a str>,
+    /// Those whose address holds this text.
+    pub search: Option<&'a Infix>,
+    /// Those that activate no contact's login, or that of a contact with a greater id than this.
+    pub beyond: Option<ContactId>,
 }
 
 impl Store {
@@ -114,24 +107,26 @@ impl Store {
         after: Option<InvitationId>,
         limit: u32,
     ) -> Result<Page<Invitation>, StoreError> {
-        let (sql, condition) = match filter {
-            InvitationFilter::All => (invitations!("invitations i", ""), None),
-            InvitationFilter::State(state) => {
-                (invitations!("invitations i", " AND i.state = $4"), Some(state.name()))
+        let mut page = Statement::new("SELECT i.id, i.body FROM ");
+        match filter.pending_with_role {
+            None => page.then("invitations i WHERE i.account = ").text(account),
+            Some(role) => {
+                page.then("invitation_roles r JOIN invitations i ON i.id = r.invitation WHERE r.account = ");
+                page.text(account).then(" AND r.name = ").text(role)
             }
-            InvitationFilter::PendingWithRole(role) => (
-                invitations!(
-                    "invitation_roles r JOIN invitations i ON i.id = r.invitation",
-                    " AND r.account = $1 AND r.name = $4"
-                ),
-                Some(role),
-            ),
         };
-        let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
-            let query = sqlx::query_as(sql).bind(account.to_string()).bind(&after).bind(rows_for(limit));
-            condition.into_iter().fold(query, |query, value| query.bind(value)).fetch_all(c).await
-        })?;
+        if let Some(state) = filter.state {
+            page.then(" AND i.state = ").text(state.name());
+        }
+        page.then(" AND i.id > ").text(after.map(|id| id.to_string()).unwrap_or_default());
+        if let Some(infix) = filter.search {
+            page.then(" AND i.search LIKE ").text(pattern(infix)).then(r" ESCAPE '\'");
+        }
+        if let Some(contact) = filter.beyond {
+            page.then(" AND (i.contact IS NULL OR i.contact > ").text(contact).then(")");
+        }
+        page.then(" ORDER BY i.id LIMIT ").bind(Value::Number(rows_for(limit)));
+        let rows: Vec<(String, String)> = page.rows(self.pools()?).await?;
         Page::of(rows, limit, read)
     }
 

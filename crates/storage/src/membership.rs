@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use mandate_domain::id::{AccountId, GroupId, UserId};
-use mandate_domain::membership::{MemberState, Membership};
+use mandate_domain::membership::Membership;
 use mandate_domain::records::Records;
 use serde::Serialize;
 
 use crate::error::{StoreError, WriteError};
 use crate::json::{decode, encode};
 use crate::keys::to_pair;
-use crate::list::{Page, rows_for};
-use crate::open::Store;
-use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::search;
+use crate::tx::{Tx, json_rows, on_tx};
 
 /// The memberships of two users, who may be the same, in one account.
 pub(crate) async fn load(
@@ -128,6 +127,9 @@ pub(crate) async fn put(
     on_tx!(tx, c => {
         sqlx::query(sql).bind(&account).bind(&user).bind(state).bind(body).bind(version).execute(c).await.map(drop)
     })?;
+    if !matches!(records.membership(membership.account, membership.user), Ok(Some(_))) {
+        search::add_member(tx, &account, &user).await?;
+    }
     // INVARIANT: `member_names` says what `memberships` says; holders are counted from it.
     if !matches!(records.membership(membership.account, membership.user), Ok(None)) {
         let sql = "DELETE FROM member_names WHERE account = $1 AND user_id = $2";
@@ -152,81 +154,4 @@ pub(crate) async fn end(tx: &mut Tx, account: AccountId, user: UserId) -> Result
     let sql = "DELETE FROM memberships WHERE account = $1 AND user_id = $2";
     on_tx!(tx, c => sqlx::query(sql).bind(account.to_string()).bind(user.to_string()).execute(c).await.map(drop))?;
     Ok(())
-}
-
-/// Which members to list. Both conditions hold at once; none lists all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MemberFilter<'a> {
-    /// Those who hold this account role.
-    pub role: Option<&'a str>,
-    /// Those whose membership is in this state.
-    pub state: Option<MemberState>,
-}
-
-/// A member, with what people call them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The membership.
-    pub membership: Membership,
-    /// The user's e-mail address.
-    pub email: String,
-    /// The user's name.
-    pub display_name: String,
-}
-
-/// One text for each filter, so that each is bound to the index that fits it.
-macro_rules! members {
-    ($from:literal, $where:literal) => {
-        concat!(
-            "SELECT m.user_id, m.body, u.email, u.display_name FROM ",
-            $from,
-            " JOIN users u ON u.id = m.user_id WHERE ",
-            $where,
-            " LIMIT $3"
-        )
-    };
-}
-
-const ALL: &str = members!("memberships m", "m.account = $1 AND m.user_id > $2 ORDER BY m.user_id");
-const IN_STATE: &str =
-    members!("memberships m", "m.account = $1 AND m.user_id > $2 AND m.state = $4 ORDER BY m.user_id");
-const WITH_ROLE: &str = members!(
-    "member_names n JOIN memberships m ON m.account = n.account AND m.user_id = n.user_id",
-    "n.account = $1 AND n.kind = 'role' AND n.name = $4 AND n.user_id > $2 ORDER BY n.user_id"
-);
-const WITH_ROLE_IN_STATE: &str = members!(
-    "member_names n JOIN memberships m ON m.account = n.account AND m.user_id = n.user_id",
-    "n.account = $1 AND n.kind = 'role' AND n.name = $4 AND n.user_id > $2 AND n.state = $5 ORDER BY n.user_id"
-);
-
-impl Store {
-    /// A page of an account's members, ascending by the user's id.
-    ///
-    /// `after` is the last user of the page before, `limit` the most members of this one.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be read.
-    pub async fn list_members(
-        &self,
-        account: AccountId,
-        filter: MemberFilter<'_>,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Page<Member>, StoreError> {
-        let (sql, conditions) = match (filter.role, filter.state) {
-            (None, None) => (ALL, vec![]),
-            (None, Some(state)) => (IN_STATE, vec![state.name()]),
-            (Some(role), None) => (WITH_ROLE, vec![role]),
-            (Some(role), Some(state)) => (WITH_ROLE_IN_STATE, vec![role, state.name()]),
-        };
-        let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows: Vec<(String, String, String, String)> = on_readers!(self.pools()?, c => {
-            let query = sqlx::query_as(sql).bind(account.to_string()).bind(&after).bind(rows_for(limit));
-            conditions.into_iter().fold(query, |query, value| query.bind(value)).fetch_all(c).await
-        })?;
-        Page::of(rows, limit, |(user, body, email, display_name)| {
-            let membership = decode("memberships", || format!("{account}/{user}"), &body)?;
-            Ok(Member { membership, email, display_name })
-        })
-    }
 }

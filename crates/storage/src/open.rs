@@ -16,6 +16,7 @@ use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private, take_turn};
 use crate::follow::Follower;
 use crate::incarnation;
+use crate::search;
 use crate::tx::{Pools, on_readers};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -158,7 +159,9 @@ async fn open_memory() -> Result<Pools, StoreError> {
         .connect_with(options)
         .await?;
     migrator(&SQLITE).run(&pool).await?;
-    Ok(Pools::Sqlite { writer: pool.clone(), readers: pool })
+    let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
+    search::complete(&pools).await?;
+    Ok(pools)
 }
 
 type Opened = (Pools, Guard, Option<PgConnectOptions>);
@@ -189,7 +192,9 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreErro
         .max_connections(options.connections.max(1))
         .acquire_timeout(ACQUIRE)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
-    Ok((Pools::Sqlite { writer, readers }, guard, None))
+    let pools = Pools::Sqlite { writer, readers };
+    search::complete(&pools).await?;
+    Ok((pools, guard, None))
 }
 
 /// The file a URL names, the same however it is spelled, since the lock lies beside it.
@@ -220,16 +225,21 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreE
     take_turn(&mut session).await?;
     migrator(&POSTGRES).run(&mut session).await?;
     incarnation::settle(&mut session).await?;
-    session.close().await?;
     // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
-    let limited = connect.clone().options([("lock_timeout", "5s"), ("statement_timeout", "30s")]);
+    // Compiling a statement takes longer than any of ours runs.
+    let limits = [("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")];
+    let limited = connect.clone().options(limits);
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(ACQUIRE)
         .connect_with(limited)
         .await?;
+    let pools = Pools::Postgres(pool);
+    search::complete(&pools).await?;
+    // The next server has its turn.
+    session.close().await?;
     let guard = Guard::take_number(connect.clone()).await?;
-    Ok((Pools::Postgres(pool), guard, Some(connect)))
+    Ok((pools, guard, Some(connect)))
 }
 
 /// A mistake in the URL that only the server could notice.

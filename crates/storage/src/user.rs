@@ -11,6 +11,7 @@ use crate::list::{Page, rows_for};
 use crate::locks::{Lock, locking};
 use crate::open::Store;
 use crate::request;
+use crate::search::{self, Found as _};
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 
 /// The users with these two ids, which may be the same.
@@ -52,17 +53,21 @@ fn named((id, body): (String, String)) -> Result<(String, User), StoreError> {
 
 /// Makes the user this.
 pub(crate) async fn put(tx: &mut Tx, user: &User, version: i64, records: &Records) -> Result<(), WriteError> {
-    let sql = "INSERT INTO users (id, email, display_name, state, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
+    let sql = "INSERT INTO users (id, email, display_name, state, search, body, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET email = excluded.email, display_name = excluded.display_name, \
-               state = excluded.state, body = excluded.body, version = excluded.version";
+               state = excluded.state, search = excluded.search, body = excluded.body, version = excluded.version";
     let id = user.id.to_string();
     let body = encode(user)?;
     on_tx!(tx, c => {
         sqlx::query(sql).bind(&id).bind(&user.email).bind(&user.display_name).bind(state_name(user.state))
-            .bind(body).bind(version).execute(c).await.map(drop)
+            .bind(user.text()).bind(body).bind(version).execute(c).await.map(drop)
     })
     .map_err(|error| taken(error, "a user with the e-mail address", || user.email.clone()))?;
     let before = records.user(user.id).ok().flatten();
+    if before.is_some_and(|before| before.text() != user.text()) {
+        search::rename_member(tx, user).await?;
+    }
     if before.map_or(!user.identities.is_empty(), |before| before.identities != user.identities) {
         put_identities(tx, &id, user).await?;
     }

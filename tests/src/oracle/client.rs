@@ -82,12 +82,8 @@ impl<'s> Client<'s> {
     async fn write_user(&self, actor: &Actor, write: &Write) -> Result<String, Status> {
         let mut client = IdentityServiceClient::new(self.channel.clone());
         let Write::CreateUser { email } = write else { unreachable!("called for users") };
-        let message = pb::CreateUserRequest {
-            email: email.clone(),
-            display_name: email.clone(),
-            identities: Vec::new(),
-            ..Default::default()
-        };
+        let message =
+            pb::CreateUserRequest { email: email.clone(), display_name: email.clone(), ..Default::default() };
         let answer = client.create_user(self.request(actor, message)).await?.into_inner();
         Ok(answer.user.expect("the user").id)
     }

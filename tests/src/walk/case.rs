@@ -9,6 +9,8 @@ use super::{account, activation, authz, group, identity, invitation, mail, membe
 pub enum Needs {
     /// The permission of this operation of the account's policy.
     Operation(&'static str),
+    /// The permission of the first operation and, where the policy knows contacts, of the second.
+    OperationAndOfContacts(&'static str, &'static str),
     /// The permission of this operation on the resource; the account is asked where there is none yet.
     OnResource(&'static str),
     /// The same for every resource of a type.

@@ -18,8 +18,7 @@ const WRITE: &[&str] = &["users.write"];
 pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.IdentityService/CreateUser", Needs::Nobody, &["users.write"], |scene| {
         let email = format!("new-{}@example.com", scene.serial);
-        CreateUserRequest { email, display_name: "New".into(), identities: Vec::new(), ..Default::default() }
-            .encode_to_vec()
+        CreateUserRequest { email, display_name: "New".into(), ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.IdentityService/GetUser", Needs::NotOneself, READ, |scene| {
         GetUserRequest { user: scene.target.clone() }.encode_to_vec()

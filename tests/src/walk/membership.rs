@@ -3,7 +3,7 @@
 use mandate_proto::v1::{
     AddMemberRequest, AssignResourceRequest, CreateContactRequest, DeleteContactRequest, GetContactRequest,
     GetMemberRequest, ImportMembersRequest, ImportMembersResponse, ListAssignmentsRequest,
-    ListContactsRequest, ListMembersRequest, ReinstateMemberRequest, RemoveMemberRequest,
+    ListContactsRequest, ListMembersRequest, ListPeopleRequest, ReinstateMemberRequest, RemoveMemberRequest,
     SuspendMemberRequest, UnassignResourceRequest, UpdateContactRequest, UpdateMemberRequest,
     list_assignments_request,
 };
@@ -54,6 +54,12 @@ pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.MembershipService/ListMembers", Needs::Operation("member.list"), READ, |scene| {
         ListMembersRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
+    Case::new(
+        "/mandate.v1.MembershipService/ListPeople",
+        Needs::OperationAndOfContacts("member.list", "contact.get"),
+        READ,
+        |scene| ListPeopleRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec(),
+    ),
     Case::new(
         "/mandate.v1.MembershipService/UpdateMember",
         Needs::Operation("member.update"),

@@ -251,8 +251,7 @@ impl Stage<'_> {
         let request = CreateUserRequest {
             email: format!("{name}-{serial}@example.com"),
             display_name: name.into(),
-            identities: Vec::new(),
-            ..Default::default()
+            ..CreateUserRequest::default()
         };
         let answer = IdentityServiceClient::new(self.operator()).create_user(request).await;
         answer.expect("an operator creates a user").into_inner().user.expect("the user").id

@@ -158,7 +158,8 @@ on_both_engines! {
         let user = |email: &str, name: &str| CreateUserRequest {
             email: email.to_owned(),
             display_name: name.to_owned(),
-            identities: vec![], ..Default::default() };
+            ..CreateUserRequest::default()
+        };
         for (email, name, path) in [
             (&*format!("{}@example.com", "a".repeat(250)), "A", "email"),
             ("not an address", "A", "email"),

@@ -15,7 +15,7 @@ async fn update(party: &Party, user: &str, paths: &[&str], name: &str, locale: &
         display_name: name.to_owned(),
         locale: locale.to_owned(),
         update_mask: Some(FieldMask { paths: names(paths) }),
-        ..Default::default()
+        ..UpdateUserRequest::default()
     };
     Ok(party.identity().update_user(request).await?.into_inner().user.expect("the user"))
 }
@@ -40,7 +40,8 @@ on_both_engines! {
         assert_eq!(found, std::slice::from_ref(&uwe), "nothing of it was done");
         // Case does not make another address; another address makes another user.
         let again = |email: &str| CreateUserRequest {
-            email: email.to_owned(), display_name: "Uwe".into(), identities: Vec::new(), ..Default::default() };
+            email: email.to_owned(), display_name: "Uwe".into(), ..Default::default()
+        };
         let taken = world.operator().identity().create_user(again(&uwe.email.to_uppercase())).await;
         assert_refused(taken, Code::AlreadyExists, "ALREADY_EXISTS");
         let new = world.operator().identity().create_user(again("uwe.new@example.com")).await.expect("a new user");

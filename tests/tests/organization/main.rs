@@ -19,7 +19,12 @@ struct Organization {
 
 impl Fixture for Organization {
     async fn prepare(engine: Engine) -> Self {
-        let world = World::prepare(engine).await;
+        Self::of(World::prepare(engine).await).await
+    }
+}
+
+impl Organization {
+    async fn of(world: World) -> Self {
         let [ada, bill, uma, mia] = world.people(["Ada", "Bill", "Uma", "Mia"]).await;
         let acme = world.account("organization", &ada).await;
         world.member(&acme, &bill, &["billing_admin"]).await;

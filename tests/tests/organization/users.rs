@@ -1,14 +1,77 @@
 //! RE-04, RE-07 to RE-09, RE-12: users, their roles and their workspaces.
 
-use mandate_proto::v1::{DecisionReason as Reason, MemberState};
-use mandate_tests::expect::{assert_refused, metadata};
-use mandate_tests::on_both_engines;
+use mandate_proto::v1::{DecisionReason as Reason, ListMembersRequest, Member, MemberState};
+use mandate_tests::expect::{assert_invalid, assert_refused, metadata};
 use mandate_tests::world::{assignment, resource};
+use mandate_tests::{Engine, World, dump, on_both_engines};
 use tonic::Code;
 
 use crate::Organization;
 
+/// What the user list shows of everybody: picture, name, role, address, and whether they were there or are awaited.
+fn shown(list: &[Member]) -> Vec<(&str, &str, &str, &str, &str)> {
+    fn row(one: &Member) -> (&str, &str, &str, &str, &str) {
+        let when = match (one.state(), &one.last_active_time) {
+            (MemberState::Pending, None) => "Pending",
+            (_, None) => "never",
+            (_, Some(_)) => "was there",
+        };
+        (&*one.avatar_url, &*one.display_name, &*one.roles[0], &*one.email, when)
+    }
+    list.iter().map(row).collect()
+}
+
 on_both_engines! {
+    /// "Profil-Avatar …, Anzeigename, Organisations-Benutzerrolle und E-Mail-Adresse", "letzte aktive Zeit" or 'Pending';
+    /// for admins, billing admins and user admins; "Benutzen Sie die Suchfunktion".
+    async fn re_04_the_user_list_shows_who_is_there(engine: Engine) {
+        let org = Organization::of(World::that_records_at_once(engine).await).await;
+        let Organization { world, acme, ada, bill, uma, mia } = &org;
+        let picture = "https://pictures.example.com/mia.png?size=64";
+        world.by(mia).set_avatar(mia, picture).await.expect("her own picture");
+        for bad in ["http://example.com/a.png", "javascript:alert(1)", "https://user:pw@example.com/a.png"] {
+            assert_invalid(world.by(mia).set_avatar(mia, bad).await, &["avatar_url"]);
+        }
+        world.by(uma).invite(acme, "new@example.com", &["member"]).await.expect("invited");
+        let never = org.another("Nils", "member").await;
+        for user in [bill, mia] {
+            world.may(user, acme, "users.view").await;
+        }
+        for user in [ada, bill, uma, mia] {
+            world.active_since(user, acme).await;
+        }
+        let everybody = [
+            ("", "Ada", "admin", "ada@example.com", "was there"),
+            ("", "Bill", "billing_admin", "bill@example.com", "was there"),
+            ("", "Uma", "user_admin", "uma@example.com", "was there"),
+            (picture, "Mia", "member", "mia@example.com", "was there"),
+            ("", "Nils", "member", "nils@example.com", "never"),
+            ("", "", "member", "new@example.com", "Pending"),
+        ];
+        for by in [ada, bill, uma] {
+            assert_eq!(shown(&world.by(by).members(acme, "").await.expect("the user list")), everybody);
+        }
+        for by in [mia, &never] {
+            let refused = world.by(by).members(acme, "").await;
+            let status = assert_refused(refused, Code::PermissionDenied, "PERMISSION_MISSING");
+            assert_eq!(metadata(&status, "permission").as_deref(), Some("users.view"));
+        }
+        let query = |search: &str| ListMembersRequest {
+            account: acme.id.clone(),
+            search: search.to_owned(),
+            ..ListMembersRequest::default()
+        };
+        for (search, found) in [("ILS", &everybody[4..5]), ("new@", &everybody[5..]), ("uma", &everybody[2..3]), ("zoe", &[])] {
+            assert_eq!(shown(&world.by(bill).every_member(query(search)).await.expect("found")), found, "{search}");
+        }
+        // A picture goes when its owner takes it away, and with everything else of whoever is erased.
+        world.operator().set_avatar(mia, "").await.expect("taken away");
+        assert_eq!(world.membership(mia, acme).await.expect("a member").avatar_url, "");
+        world.by(uma).set_avatar(uma, picture).await.expect("her own picture");
+        world.operator().erase_user(uma).await.expect("erased");
+        assert!(!dump::rows(world.server()).contains("pictures.example.com"), "the address of the picture is left");
+    }
+
     /// "Benutzer Admins können Mitglieder nicht bewerben oder degradieren"; billing admins "nur sehen".
     async fn re_07_an_admin_alone_changes_roles(org: Organization) {
         let Organization { world, acme, ada, bill, uma, mia } = &org;

@@ -227,6 +227,8 @@ pub enum Command {
         email: String,
         /// What people call them.
         display_name: String,
+        /// Where a picture of them is; empty: nowhere.
+        avatar_url: String,
         /// Logins that are this person.
         identities: Vec<Identity>,
     },
@@ -238,6 +240,8 @@ pub enum Command {
         display_name: Option<String>,
         /// The new language tag, if it is to change; empty: not known any more.
         locale: Option<String>,
+        /// The new picture's URL, if it is to change; empty: none any more.
+        avatar_url: Option<String>,
     },
     /// Suspends a user in every account, and ends their sessions.
     SuspendUser {

@@ -102,6 +102,7 @@ fn accepting(
         email: invitation.email.clone(),
         display_name: display_name.cloned().unwrap_or_default(),
         locale: invitation.locale.tag().to_owned(),
+        avatar_url: String::new(),
         state: UserState::Active,
         identities: Vec::new(),
         seats: Vec::new(),

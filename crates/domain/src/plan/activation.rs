@@ -103,6 +103,7 @@ fn prove(
                 email: offered.email.clone(),
                 display_name: display_name.to_owned(),
                 locale: offered.locale.tag().to_owned(),
+                avatar_url: String::new(),
                 state: UserState::Active,
                 identities: Vec::new(),
                 seats: Vec::new(),

@@ -42,6 +42,7 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Draft, St
             email: email.clone(),
             display_name: display_name.clone(),
             locale: String::new(),
+            avatar_url: String::new(),
             state: UserState::Active,
             identities: Vec::new(),
             seats: Vec::new(),

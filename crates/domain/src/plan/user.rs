@@ -12,13 +12,32 @@ use crate::user::{Identity, User, UserState};
 
 pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Change>, Stop> {
     match command {
-        Command::CreateUser { id, email, display_name, identities } => {
+        Command::CreateUser { id, email, display_name, avatar_url, identities } => {
             not_by_a_person(context, command)?;
-            create(context, *id, email, display_name, identities)
+            may_be_created(context, email, identities)?;
+            let mut identities = identities.clone();
+            identities.sort();
+            identities.dedup();
+            Ok(vec![Change::User(User {
+                id: *id,
+                email: email.clone(),
+                display_name: display_name.clone(),
+                locale: String::new(),
+                avatar_url: avatar_url.clone(),
+                state: UserState::Active,
+                identities,
+                seats: Vec::new(),
+                created_at: context.now,
+            })])
         }
-        Command::UpdateUser { user, display_name, locale } => {
+        Command::UpdateUser { user, display_name, locale, avatar_url } => {
             by_oneself_or_no_person(context, *user, command)?;
-            update(context, *user, display_name.as_ref(), locale.as_ref())
+            let before = existing(context, *user)?;
+            let mut after = before.clone();
+            after.display_name = display_name.as_ref().unwrap_or(&before.display_name).clone();
+            after.locale = locale.as_ref().unwrap_or(&before.locale).clone();
+            after.avatar_url = avatar_url.as_ref().unwrap_or(&before.avatar_url).clone();
+            Ok(changed(before, after))
         }
         Command::SuspendUser { user } => {
             not_by_a_person(context, command)?;
@@ -39,13 +58,8 @@ pub(super) fn draft(context: Context<'_>, command: &Command) -> Result<Vec<Chang
     }
 }
 
-fn create(
-    context: Context<'_>,
-    id: UserId,
-    email: &str,
-    display_name: &str,
-    identities: &[Identity],
-) -> Result<Vec<Change>, Stop> {
+/// Nobody else has the address or one of the logins.
+fn may_be_created(context: Context<'_>, email: &str, identities: &[Identity]) -> Result<(), Stop> {
     if context.records.user_by_email(email)?.is_some() {
         return Err(
             Refusal::AlreadyExists { what: "a user with the e-mail address", id: email.to_owned() }.into()
@@ -57,32 +71,7 @@ fn create(
             return Err(Refusal::AlreadyExists { what: "a user with the login", id }.into());
         }
     }
-    let mut identities = identities.to_vec();
-    identities.sort();
-    identities.dedup();
-    Ok(vec![Change::User(User {
-        id,
-        email: email.to_owned(),
-        display_name: display_name.to_owned(),
-        locale: String::new(),
-        state: UserState::Active,
-        identities,
-        seats: Vec::new(),
-        created_at: context.now,
-    })])
-}
-
-fn update(
-    context: Context<'_>,
-    id: UserId,
-    display_name: Option<&String>,
-    locale: Option<&String>,
-) -> Result<Vec<Change>, Stop> {
-    let before = existing(context, id)?;
-    let mut after = before.clone();
-    after.display_name = display_name.unwrap_or(&before.display_name).clone();
-    after.locale = locale.unwrap_or(&before.locale).clone();
-    Ok(changed(before, after))
+    Ok(())
 }
 
 /// A suspended user is no active holder of anything, which the limits judge in each account.

@@ -68,6 +68,7 @@ impl Asked {
             email: "ada@example.com".into(),
             display_name: "Ada".into(),
             locale: String::new(),
+            avatar_url: String::new(),
             state: UserState::Active,
             identities: Vec::new(),
             seats: Vec::new(),

@@ -4,6 +4,7 @@ use mandate_domain::command::Command;
 use mandate_domain::contact::{Contact, Login};
 use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, ContactId};
+use mandate_domain::search::Infix;
 use mandate_proto::v1;
 
 use super::page::{Paging, Query};
@@ -103,6 +104,8 @@ pub fn delete(message: v1::DeleteContactRequest) -> Result<Command, Error> {
 pub struct ListContacts {
     /// The account.
     pub account: AccountId,
+    /// Only those whose name or address holds this.
+    pub search: Option<Infix>,
     /// Which page; its key is the last contact of the page before.
     pub paging: Paging<ContactId>,
 }
@@ -112,11 +115,14 @@ pub struct ListContacts {
 /// # Errors
 /// Every bad field.
 pub fn list(message: v1::ListContactsRequest) -> Result<ListContacts, Error> {
-    let v1::ListContactsRequest { account, page_size, page_token } = message;
+    let v1::ListContactsRequest { account, page_size, page_token, search } = message;
     let mut fields = Fields::default();
-    let paging = Query::new("ListContacts", &[&account]).paging(&mut fields, page_size, &page_token);
+    let query = Query::new("ListContacts", &[&account, &search]);
+    let paging = query.paging(&mut fields, page_size, &page_token);
     let account = fields.id(Path::of("account"), &account);
-    fields.finish(account.zip(paging).map(|(account, paging)| ListContacts { account, paging }))
+    let search = fields.search(Path::of("search"), &search);
+    let list = (|| Some(ListContacts { account: account?, search: search?, paging: paging? }))();
+    fields.finish(list)
 }
 
 /// Reads an `UpdateContactRequest`: which contact, and the command that changes it.

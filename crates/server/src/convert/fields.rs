@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use mandate_domain::id::IdError;
 use mandate_domain::refusal::{FieldError, Refusal};
+use mandate_domain::search::Infix;
+use prost_types::Timestamp;
 
 use crate::error::Error;
 use crate::passwords::Password;
@@ -166,6 +168,35 @@ impl Fields {
             return self.none(path, format!("has {length} entries; send at most {most} in one call"));
         }
         Some(())
+    }
+
+    /// A text to search for in names and addresses, or `Some(None)` when it was left out.
+    pub fn search(&mut self, path: Path<'_>, text: &str) -> Option<Option<Infix>> {
+        if text.is_empty() {
+            return Some(None);
+        }
+        match Infix::new(text) {
+            Some(infix) => Some(Some(infix)),
+            None => {
+                let (least, most) = (Infix::LEAST, Infix::MOST);
+                self.none(
+                    path,
+                    format!("searches for {least} to {most} characters; type more, or leave it out"),
+                )
+            }
+        }
+    }
+
+    /// A time in microseconds since the Unix epoch, or `Some(None)` when it was left out.
+    pub fn optional_time(&mut self, path: Path<'_>, time: Option<Timestamp>) -> Option<Option<i64>> {
+        let Some(Timestamp { seconds, nanos }) = time else { return Some(None) };
+        // The years 1 to 9999, as google.protobuf.Timestamp has them.
+        let good =
+            (-62_135_596_800..=253_402_300_799).contains(&seconds) && (0..1_000_000_000).contains(&nanos);
+        match good {
+            true => Some(Some(seconds * 1_000_000 + i64::from(nanos) / 1_000)),
+            false => self.none(path, "is no time of the years 1 to 9999, with 0 to 999,999,999 nanoseconds"),
+        }
     }
 
     /// A message that must be there.

@@ -12,7 +12,7 @@ use prost_types::value::Kind;
 use serde_json::json;
 
 use super::page::{Paging, Query};
-use super::{Fields, Path, timestamp};
+use super::{Fields, Path, avatar, timestamp};
 use crate::error::Error;
 
 /// Most logins of one user.
@@ -29,6 +29,8 @@ pub struct CreateUser {
     pub email: String,
     /// What people call them.
     pub display_name: String,
+    /// Where a picture of them is; empty: nowhere.
+    pub avatar_url: String,
     /// Logins that are this person.
     pub identities: Vec<Identity>,
 }
@@ -38,13 +40,23 @@ pub struct CreateUser {
 /// # Errors
 /// Every bad field.
 pub fn create(message: v1::CreateUserRequest) -> Result<CreateUser, Error> {
-    let v1::CreateUserRequest { email, display_name, identities, request_id: _, validate_only: _ } = message;
+    let v1::CreateUserRequest {
+        email,
+        display_name,
+        identities,
+        avatar_url,
+        request_id: _,
+        validate_only: _,
+    } = message;
     let mut fields = Fields::default();
     let email = self::email(&mut fields, Path::of("email"), &email);
     let display_name = fields.title(Path::of("display_name"), display_name);
+    let avatar_url = avatar::url(&mut fields, Path::of("avatar_url"), avatar_url);
     let identities = self::identities(&mut fields, Path::of("identities"), identities);
-    let create =
-        (|| Some(CreateUser { email: email?, display_name: display_name?, identities: identities? }))();
+    let create = (|| {
+        let (email, display_name) = (email?, display_name?);
+        Some(CreateUser { email, display_name, avatar_url: avatar_url?, identities: identities? })
+    })();
     fields.finish(create)
 }
 
@@ -143,6 +155,8 @@ pub struct UpdateUser {
     pub display_name: Option<String>,
     /// The new language tag, if it is to change.
     pub locale: Option<String>,
+    /// The new picture's URL, if it is to change.
+    pub avatar_url: Option<String>,
 }
 
 /// # Errors
@@ -153,29 +167,35 @@ pub fn update(message: v1::UpdateUserRequest) -> Result<UpdateUser, Error> {
         display_name,
         locale,
         update_mask,
+        avatar_url,
         request_id: _,
         validate_only: _,
         etag: _,
     } = message;
     let mut fields = Fields::default();
     let user = fields.optional_id(Path::of("user"), &user);
-    let (mut new_name, mut new_locale) = (None, None);
+    let (mut new_name, mut new_locale, mut new_avatar) = (None, None, None);
     for (index, path) in super::membership::mask(&mut fields, update_mask).into_iter().enumerate() {
         let at = Path::of("update_mask");
         match path.as_str() {
             "display_name" => new_name = fields.title(Path::of("display_name"), display_name.clone()),
             "locale" => new_locale = self::locale(&mut fields, &locale),
+            "avatar_url" => {
+                new_avatar = avatar::url(&mut fields, Path::of("avatar_url"), avatar_url.clone());
+            }
             "email" => fields.reject(
                 at.field("paths").index(index),
                 "an e-mail address never changes; a new address is a new user: create one and give it what this one has",
             ),
             _ => fields.reject(
                 at.field("paths").index(index),
-                format!("\"{path}\" cannot be changed; name display_name or locale"),
+                format!("\"{path}\" cannot be changed; name display_name, locale or avatar_url"),
             ),
         }
     }
-    fields.finish(user.map(|user| UpdateUser { user, display_name: new_name, locale: new_locale }))
+    let update =
+        |user| UpdateUser { user, display_name: new_name, locale: new_locale, avatar_url: new_avatar };
+    fields.finish(user.map(update))
 }
 
 /// A BCP 47 tag, as far as its form can be told without the registry of subtags.
@@ -280,12 +300,13 @@ fn to_deed(activity: Activity) -> serde_json::Value {
 #[must_use]
 pub fn to_message(user: User) -> v1::User {
     let etag = user.etag();
-    let User { id, email, display_name, locale, state, identities, seats: _, created_at } = user;
+    let User { id, email, display_name, locale, avatar_url, state, identities, seats: _, created_at } = user;
     v1::User {
         id: id.to_string(),
         email,
         display_name,
         locale,
+        avatar_url,
         state: to_state(state).into(),
         identities: identities.into_iter().map(to_identity).collect(),
         create_time: Some(timestamp(created_at)),

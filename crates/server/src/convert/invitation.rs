@@ -296,6 +296,8 @@ pub fn to_member(invitation: Invitation) -> v1::Member {
         create_time,
         update_time,
         invitation: id,
+        avatar_url: String::new(),
+        last_active_time: None,
         etag: String::new(),
     }
 }

@@ -4,6 +4,7 @@ use mandate_domain::command::Command;
 use mandate_domain::etag::Etag as _;
 use mandate_domain::id::{AccountId, InvitationId, UserId};
 use mandate_domain::membership::{MemberState, Membership};
+use mandate_domain::search::Infix;
 use mandate_proto::v1;
 use mandate_storage::Member;
 use prost_types::FieldMask;
@@ -207,6 +208,10 @@ pub struct ListMembers {
     pub role: Option<String>,
     /// Only those in this state.
     pub state: Option<MemberState>,
+    /// Only those whose name or address holds this.
+    pub search: Option<Infix>,
+    /// Only those who were not active at this time or later.
+    pub last_active_before: Option<i64>,
     /// Which page; its key is the last row of the page before.
     pub paging: Paging<MemberKey>,
 }
@@ -216,14 +221,22 @@ pub struct ListMembers {
 /// # Errors
 /// Every bad field.
 pub fn list(message: v1::ListMembersRequest) -> Result<ListMembers, Error> {
-    let v1::ListMembersRequest { account, role, state, page_size, page_token } = message;
+    let v1::ListMembersRequest { account, role, state, page_size, page_token, search, last_active_before } =
+        message;
     let mut fields = Fields::default();
-    let query = Query::new("ListMembers", &[&account, &role, &state.to_string()]);
+    let last_active_before = fields.optional_time(Path::of("last_active_before"), last_active_before);
+    let bound = format!("{state} {last_active_before:?}");
+    let query = Query::new("ListMembers", &[&account, &role, &bound, &search]);
     let paging = query.paging(&mut fields, page_size, &page_token);
     let account = fields.id(Path::of("account"), &account);
     let role = if role.is_empty() { Some(None) } else { fields.name(Path::of("role"), role).map(Some) };
     let state = fields.choice(Path::of("state"), state, |state: v1::MemberState| Some(from_state(state)));
-    let list = (|| Some(ListMembers { account: account?, role: role?, state: state?, paging: paging? }))();
+    let search = fields.search(Path::of("search"), &search);
+    let list = (|| {
+        let (account, role, state, paging) = (account?, role?, state?, paging?);
+        let (search, last_active_before) = (search?, last_active_before?);
+        Some(ListMembers { account, role, state, search, last_active_before, paging })
+    })();
     fields.finish(list)
 }
 
@@ -247,7 +260,7 @@ pub(super) fn to_state(state: MemberState) -> v1::MemberState {
 /// A member as messages have it.
 #[must_use]
 pub fn to_message(member: Member) -> v1::Member {
-    let Member { membership, email, display_name } = member;
+    let Member { membership, email, display_name, avatar_url, last_active } = member;
     let etag = membership.etag();
     let Membership { account, user, state, roles, grants, restrictions, created_at, updated_at } = membership;
     v1::Member {
@@ -262,6 +275,8 @@ pub fn to_message(member: Member) -> v1::Member {
         create_time: Some(timestamp(created_at)),
         update_time: Some(timestamp(updated_at)),
         invitation: String::new(),
+        avatar_url,
+        last_active_time: last_active.map(timestamp),
         etag,
     }
 }

@@ -10,6 +10,7 @@ pub mod account;
 pub mod activation;
 pub mod activity;
 pub mod authz;
+mod avatar;
 pub mod consistency;
 pub mod contact;
 pub mod credential;
@@ -23,6 +24,7 @@ pub mod mail;
 pub mod membership;
 pub mod ownership;
 pub mod page;
+pub mod people;
 pub mod resource;
 pub mod terms;
 #[cfg(test)]

@@ -160,12 +160,8 @@ fn a_member_update_reads_the_fields_that_its_mask_names() {
 #[test]
 fn an_email_address_is_kept_lower_case_and_nonsense_is_refused() {
     let email = |email: &str| {
-        let message = v1::CreateUserRequest {
-            email: email.into(),
-            display_name: "n".into(),
-            identities: Vec::new(),
-            ..Default::default()
-        };
+        let message =
+            v1::CreateUserRequest { email: email.into(), display_name: "n".into(), ..Default::default() };
         identity::create(message)
     };
     assert_eq!(email("Ann.Lee+x@Example.COM").unwrap().email, "ann.lee+x@example.com");

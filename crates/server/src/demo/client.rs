@@ -66,12 +66,8 @@ impl Client {
 
     /// Makes a person known, as the operator, and returns the user's id.
     pub(super) async fn create_user(&self, name: &str) -> anyhow::Result<String> {
-        let request = CreateUserRequest {
-            email: address(name),
-            display_name: name.to_owned(),
-            identities: Vec::new(),
-            ..Default::default()
-        };
+        let request =
+            CreateUserRequest { email: address(name), display_name: name.to_owned(), ..Default::default() };
         let answer = self
             .identity()
             .create_user(with(&self.operator, request)?)

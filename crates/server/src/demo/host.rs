@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -36,6 +37,7 @@ impl Host {
             issuers: None,
             ready_file: None,
             stale_limit: STALE_LIMIT,
+            activity_interval: Duration::from_secs(1),
             mail: MailSettings::default(),
         };
         let running = Running::start(&settings).await?;

@@ -7,6 +7,7 @@ mod activation;
 mod acts;
 mod cast;
 mod client;
+mod find;
 mod host;
 mod letters;
 mod paste;

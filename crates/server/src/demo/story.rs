@@ -90,6 +90,8 @@ pub(super) enum Act {
     Grants { of: &'static str, grants: &'static [&'static str] },
     /// Removes a member.
     Remove { whom: &'static str },
+    /// Searches contacts and users, and finds these.
+    Find { search: &'static str, finds: &'static [&'static str] },
     /// Registers a resource.
     Register(Thing),
     /// Assigns a resource.

@@ -59,6 +59,10 @@ pub(super) fn not_signed_in(error: &SignInError) -> Answer {
     }
 }
 
+pub(super) fn stopping(error: &Error) -> Answer {
+    Answer::new(Code::Unavailable, ErrorReason::ServerStopping, error.to_string())
+}
+
 pub(super) fn too_large(error: &Error) -> Answer {
     Answer::new(Code::ResourceExhausted, ErrorReason::MessageTooLarge, error.to_string())
 }

@@ -52,6 +52,11 @@ pub enum Error {
          use one from an answer of this service, as it is, or leave the field out"
     )]
     ConsistencyToken,
+    /// The server is stopping, and a stream cannot go on.
+    #[error(
+        "the server is stopping; what was answered is done, go on from there with another server, or when it is back"
+    )]
+    Stopping,
     /// The message is larger than the server takes.
     #[error("the message is larger than the server takes ({} MiB); split it into several calls", crate::serve::MAX_REQUEST_BYTES >> 20)]
     MessageTooLarge,
@@ -100,6 +105,7 @@ impl From<Error> for tonic::Status {
             Error::Store(error) => store::failed(&error),
             Error::RequestIdReused => refusal::reused(&error),
             Error::ConsistencyToken => refusal::no_token(&error),
+            Error::Stopping => access::stopping(&error),
             Error::MessageTooLarge => access::too_large(&error),
             Error::Defect(detail) => answer::internal(&detail),
         }

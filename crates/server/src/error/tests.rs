@@ -81,6 +81,7 @@ async fn others() -> Vec<Error> {
         Error::Defect("an oversight".into()),
         Error::MessageTooLarge,
         Error::RequestIdReused,
+        Error::Stopping,
     ]
 }
 

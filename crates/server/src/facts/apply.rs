@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use mandate_domain::change::Change;
 use mandate_domain::contact::Contact;
-use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::AccountId;
 use mandate_domain::policy::Policy;
 use mandate_domain::resource::{Assignment, Resource};
@@ -15,7 +15,7 @@ use mandate_storage::{Position, StoreError};
 use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
-use super::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::fill::changed;
 use super::key::{AssignmentAt, ResourceAt};
 use crate::error::Error;
@@ -162,7 +162,8 @@ impl Facts {
         let key = (membership.account, membership.user);
         match self.policy_of(membership.account) {
             Some(policy) => {
-                let _ = self.caches.members.replace(key, Some(MemberFact::new(&policy, membership)), true);
+                let entry = Some(Arc::new(MemberEntry::new(&policy, membership)));
+                let _ = self.caches.members.replace(key, entry, true);
             }
             None => {
                 let _ = self.caches.members.remove(&key);
@@ -174,8 +175,8 @@ impl Facts {
         let key = (contact.account, contact.id);
         match self.policy_of(contact.account) {
             Some(policy) => {
-                let fact = MemberFact::of_contact(&policy, contact);
-                let _ = self.caches.contacts.replace(key, Some(fact), true);
+                let entry = Some(Arc::new(MemberEntry::of_contact(&policy, contact)));
+                let _ = self.caches.contacts.replace(key, entry, true);
             }
             None => {
                 let _ = self.caches.contacts.remove(&key);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mandate_domain::decide::{Question, Target};
-use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::policy::Policy;
@@ -12,7 +12,7 @@ use mandate_domain::resource::ResourceRef;
 use mandate_storage::QuestionRecords;
 
 use super::Moment;
-use super::entry::{AccountEntry, ResourceEntry, UserEntry};
+use super::entry::{AccountEntry, MemberEntry, ResourceEntry, UserEntry};
 use super::fill::Entry;
 use super::key::{AssignmentAt, ResourceAt};
 
@@ -35,7 +35,7 @@ pub struct Known {
     /// The subject.
     pub user: Option<Arc<UserEntry>>,
     /// The subject's membership.
-    pub member: Option<MemberFact>,
+    pub member: Option<Arc<MemberEntry>>,
     /// The resource, if it was registered.
     pub resource: Option<Arc<ResourceEntry>>,
     /// The subject's assignments to the resource and to what it lives in, nearest first.
@@ -52,7 +52,7 @@ impl Known {
         let QuestionRecords { account, user, membership, resource, assignments, position: _ } = records;
         let account = account.as_ref().map(|account| Arc::new(AccountEntry::new(policies, account)));
         let policy = account.as_ref().and_then(|entry| entry.policy.clone());
-        let compile = |member| policy.as_ref().map(|policy| MemberFact::new(policy, member));
+        let compile = |member| policy.as_ref().map(|policy| Arc::new(MemberEntry::new(policy, member)));
         let mut known = Self {
             user: user.as_ref().map(|user| Arc::new(UserEntry::from(user))),
             member: membership.as_ref().and_then(compile),
@@ -105,7 +105,7 @@ impl Known {
         if self.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
             return entries;
         }
-        entries.push(Entry::Member(account, user, self.member));
+        entries.push(Entry::Member(account, user, self.member.clone()));
         let Some(asked) = resource else { return entries };
         entries.push(Entry::Resource(ResourceAt::new(account, asked).into(), self.resource.clone()));
         for (position, resource) in self.chain(asked).enumerate() {
@@ -156,7 +156,7 @@ impl Known {
             policy: policy.map(Arc::as_ref),
             account: self.account.as_ref().map(|entry| &entry.fact),
             subject: self.user.as_ref().map(|entry| &entry.fact),
-            member: self.member.as_ref(),
+            member: self.member.as_ref().map(|entry| &entry.fact),
             permission,
             resource,
         }

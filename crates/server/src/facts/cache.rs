@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
 use quick_cache::sync::Cache;
 
 use super::ask::{Ask, Known};
-use super::entry::{AccountEntry, Bytes, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, Bytes, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::fill::FactAt;
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
@@ -24,9 +24,9 @@ type Of<K, V> = Cache<K, Option<V>, Bytes>;
 pub(super) struct Caches {
     pub(super) accounts: Of<AccountId, Arc<AccountEntry>>,
     pub(super) users: Of<UserId, Arc<UserEntry>>,
-    pub(super) members: Of<(AccountId, UserId), MemberFact>,
+    pub(super) members: Of<(AccountId, UserId), Arc<MemberEntry>>,
     /// What a contact holds.
-    pub(super) contacts: Of<(AccountId, ContactId), MemberFact>,
+    pub(super) contacts: Of<(AccountId, ContactId), Arc<MemberEntry>>,
     pub(super) resources: Of<ResourceKey, Arc<ResourceEntry>>,
     pub(super) assignments: Of<AssignmentKey, AssignmentFact>,
     /// Which user a login is of. The user's entry says whether it still is.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mandate_domain::facts::{MemberFact, UserFact};
+use mandate_domain::facts::UserFact;
 use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::resource::ResourceRef;
 use mandate_storage::StoreError;
 
 use super::cache::Caches;
-use super::entry::{AccountEntry, ResourceEntry, UserEntry};
+use super::entry::{AccountEntry, MemberEntry, ResourceEntry, UserEntry};
 use super::fill::{Entry, Fill};
 use super::key::ResourceAt;
 use super::{Ask, Facts, Known};
@@ -53,21 +53,21 @@ impl Facts {
         let entry =
             records.account.map(|account| Arc::new(AccountEntry::new(&self.policies.load(), &account)));
         let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
-        let fact =
-            records.contact.zip(policy).map(|(contact, policy)| MemberFact::of_contact(&policy, &contact));
+        let compile = |(contact, policy): (_, Arc<_>)| Arc::new(MemberEntry::of_contact(&policy, &contact));
+        let fact = records.contact.zip(policy).map(compile);
         let resource = records.resource.map(|resource| Arc::new(ResourceEntry::from(&resource)));
         let known = known(entry, fact, resource);
-        self.leave(Fill { since, entries: entries(ask, &known) }).await;
+        self.keep_later(Fill { since, entries: entries(ask, &known) }).await;
         Ok(known.at(Arc::new(self.moment().with(records.position))))
     }
 }
 
 fn known(
     account: Option<Arc<AccountEntry>>,
-    fact: Option<MemberFact>,
+    fact: Option<Arc<MemberEntry>>,
     resource: Option<Arc<ResourceEntry>>,
 ) -> Known {
-    let user = fact.map(|_| Arc::new(UserEntry { fact: UserFact::CONTACT, identities: Vec::new() }));
+    let user = fact.as_ref().map(|_| Arc::new(UserEntry { fact: UserFact::CONTACT, identities: Vec::new() }));
     let mut known = Known::default();
     (known.account, known.user, known.member, known.resource) = (account, user, fact, resource);
     known
@@ -95,7 +95,7 @@ fn entries(ask: AskContact<'_>, known: &Known) -> Vec<Entry> {
     if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
         return entries;
     }
-    entries.push(Entry::Contact(account, contact, known.member));
+    entries.push(Entry::Contact(account, contact, known.member.clone()));
     if let Some(asked) = resource {
         entries.push(Entry::Resource(ResourceAt::new(account, asked).into(), known.resource.clone()));
     }

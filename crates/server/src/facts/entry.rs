@@ -2,10 +2,13 @@
 
 use std::mem::size_of;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use mandate_domain::account::Account;
+use mandate_domain::contact::Contact;
 use mandate_domain::facts::{AccountFact, AssignmentFact, MemberFact, UserFact};
 use mandate_domain::id::UserId;
+use mandate_domain::membership::Membership;
 use mandate_domain::plan::Policies;
 use mandate_domain::policy::Policy;
 use mandate_domain::policy::set::Mask;
@@ -56,6 +59,44 @@ pub struct UserEntry {
 impl From<&User> for UserEntry {
     fn from(user: &User) -> Self {
         Self { fact: UserFact::from(user), identities: user.identities.clone() }
+    }
+}
+
+/// A member of an account, or a contact of one.
+#[derive(Debug)]
+pub struct MemberEntry {
+    /// What decisions see of the membership.
+    pub fact: MemberFact,
+    /// When the membership began: microseconds since the Unix epoch.
+    pub(super) since: i64,
+    /// The last minute of which a note says that the member was active.
+    pub(super) noted: AtomicI64,
+}
+
+impl MemberEntry {
+    pub(super) fn new(policy: &Policy, membership: &Membership) -> Self {
+        let fact = MemberFact::new(policy, membership);
+        Self { fact, since: membership.created_at, noted: AtomicI64::new(0) }
+    }
+
+    /// A member without any right, who joined at that time.
+    #[cfg(test)]
+    pub(crate) fn joined(since: i64) -> Self {
+        use mandate_domain::membership::MemberState;
+        use mandate_domain::policy::set::PermissionSet;
+        let fact = MemberFact {
+            state: MemberState::Active,
+            roles: Mask::EMPTY,
+            grants: PermissionSet::EMPTY,
+            restrictions: Mask::EMPTY,
+            fits_policy: true,
+        };
+        Self { fact, since, noted: AtomicI64::new(0) }
+    }
+
+    pub(super) fn of_contact(policy: &Policy, contact: &Contact) -> Self {
+        let fact = MemberFact::of_contact(policy, contact);
+        Self { fact, since: contact.created_at, noted: AtomicI64::new(0) }
     }
 }
 
@@ -141,7 +182,7 @@ impl Heap for SessionEntry {
     }
 }
 
-impl Heap for MemberFact {
+impl Heap for MemberEntry {
     fn heap(&self) -> usize {
         0
     }

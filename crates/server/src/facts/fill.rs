@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use mandate_domain::change::Change;
-use mandate_domain::facts::{AssignmentFact, MemberFact};
+use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
 
 use super::cache::Caches;
-use super::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
 /// Names one fact, whatever became of it.
@@ -29,8 +29,8 @@ pub(super) enum FactAt<'a> {
 pub(super) enum Entry {
     Account(AccountId, Option<Arc<AccountEntry>>),
     User(UserId, Option<Arc<UserEntry>>),
-    Member(AccountId, UserId, Option<MemberFact>),
-    Contact(AccountId, ContactId, Option<MemberFact>),
+    Member(AccountId, UserId, Option<Arc<MemberEntry>>),
+    Contact(AccountId, ContactId, Option<Arc<MemberEntry>>),
     Resource(ResourceKey, Option<Arc<ResourceEntry>>),
     Assignment(AssignmentKey, Option<AssignmentFact>),
     Identity(Identity, Option<UserId>),

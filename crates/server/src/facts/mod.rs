@@ -26,6 +26,7 @@ mod fill;
 mod follow;
 mod key;
 mod moment;
+mod noted;
 mod offer;
 #[cfg(test)]
 mod tests;
@@ -47,8 +48,9 @@ use crate::policies;
 pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
-pub use self::entry::{AccountEntry, ResourceEntry, SessionEntry, UserEntry};
+pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 pub use self::moment::Moment;
+pub use self::noted::Note;
 pub use self::offer::Offered;
 
 use self::cache::Caches;
@@ -56,6 +58,7 @@ use self::changed::Changed;
 use self::fill::{Entry, Fill};
 use self::follow::Following;
 use self::moment::shortened;
+use self::noted::Noted;
 
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
 const REREADS: usize = 3;
@@ -75,6 +78,8 @@ pub struct Facts {
     moment: ArcSwap<Moment>,
     /// `None`: nobody else writes the database, and each write changes the entries itself.
     following: Option<Arc<Following>>,
+    /// Who was active; no question is decided on it.
+    noted: Noted,
 }
 
 /// What the entries had to say to a question.
@@ -124,6 +129,7 @@ impl Facts {
             epoch: AtomicU64::new(0),
             moment: ArcSwap::from_pointee(moment),
             following,
+            noted: Noted::default(),
         }
     }
 
@@ -155,7 +161,7 @@ impl Facts {
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
         let known = Known::new(&self.policies.load(), ask, &records);
-        self.leave(Fill { since, entries: known.entries(ask) }).await;
+        self.keep_later(Fill { since, entries: known.entries(ask) }).await;
         Ok(known.at(Arc::new(self.moment().with(records.position))))
     }
 
@@ -169,7 +175,7 @@ impl Facts {
         }
         let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user(id).await?.map(|user| Arc::new(UserEntry::from(&user)));
-        self.leave(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
+        self.keep_later(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
         Ok(user)
     }
 
@@ -191,7 +197,7 @@ impl Facts {
         }
         let mut entries = vec![Entry::Identity(identity.clone(), id)];
         entries.extend(id.map(|id| Entry::User(id, entry)));
-        self.leave(Fill { since, entries }).await;
+        self.keep_later(Fill { since, entries }).await;
         Ok(id)
     }
 
@@ -205,13 +211,13 @@ impl Facts {
         }
         let since = self.epoch.load(Ordering::Acquire);
         let session = self.store.session(id).await?.map(|session| SessionEntry::from(&session));
-        self.leave(Fill { since, entries: vec![Entry::Session(id, session)] }).await;
+        self.keep_later(Fill { since, entries: vec![Entry::Session(id, session)] }).await;
         Ok(session)
     }
 
     /// Leaves what was read, unless one of its facts changed meanwhile. What else changed does not matter: each fact
     /// that did not is as it was read.
-    async fn leave(&self, fill: Fill) {
+    async fn keep_later(&self, fill: Fill) {
         match &self.following {
             Some(following) => following.later(fill),
             None => {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use mandate_domain::command::NewAssignment;
-use mandate_domain::facts::{AssignmentFact, MemberFact, UserFact};
+use mandate_domain::facts::{AssignmentFact, UserFact};
 use mandate_domain::invitation::Invitation;
 use mandate_domain::membership::{MemberState, Membership};
 use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::UserState;
 use mandate_storage::StoreError;
 
-use super::entry::UserEntry;
+use super::entry::{MemberEntry, UserEntry};
 use super::{Ask, Facts, Known, NOBODY};
 
 impl Facts {
@@ -31,7 +31,7 @@ impl Facts {
         let Some(policy) = known.policy().map(Arc::clone) else {
             return Ok(Offered { ask, known, carried: Vec::new() });
         };
-        known.member = Some(MemberFact::new(&policy, &membership(offer)));
+        known.member = Some(Arc::new(MemberEntry::new(&policy, &membership(offer))));
         let fact = |offered: &NewAssignment| {
             let NewAssignment { resource, roles, permissions } = offered;
             AssignmentFact::named(&policy, &resource.kind, roles, permissions)

@@ -74,7 +74,9 @@ impl Shop {
         for (id, name) in [(owner, "owner"), (clerk, "clerk")] {
             let (email, display_name) = (format!("{name}@example.com"), name.to_owned());
             let identities = vec![login(name)];
-            shop.write(Command::CreateUser { id, email, display_name, identities }).await.unwrap();
+            let avatar_url = String::new();
+            let create = Command::CreateUser { id, email, display_name, avatar_url, identities };
+            shop.write(create).await.unwrap();
         }
         let create = Command::CreateAccount {
             id: account,
@@ -186,7 +188,8 @@ async fn a_login_is_nobodys_until_its_user_is_created() {
     assert_eq!(shop.facts.user_of(&login("new")).await.unwrap(), None);
     let id = UserId::from_bits(9);
     let (email, display_name, identities) = ("n@example.com".into(), "N".into(), vec![login("new")]);
-    shop.write(Command::CreateUser { id, email, display_name, identities }).await.unwrap();
+    let avatar_url = String::new();
+    shop.write(Command::CreateUser { id, email, display_name, avatar_url, identities }).await.unwrap();
     assert_eq!(shop.facts.user_of(&login("new")).await.unwrap(), Some(id));
 }
 
@@ -204,7 +207,7 @@ async fn a_miss_that_a_write_overtook_leaves_nothing() {
     let shop = Shop::open().await;
     let old = miss(&shop, shop.clerk).await;
     shop.hire().await;
-    shop.facts.leave(old).await;
+    shop.facts.keep_later(old).await;
     assert!(!shop.is_in_memory(shop.clerk), "the miss knew nothing of the membership");
     assert_eq!(shop.ask(shop.clerk, "stock.view", None).await, Reason::ResourceRequired);
 }
@@ -214,11 +217,11 @@ async fn a_miss_is_not_kept_out_by_what_happens_to_others() {
     let shop = Shop::open().await;
     let read = miss(&shop, shop.owner).await;
     shop.hire().await;
-    shop.facts.leave(read).await;
+    shop.facts.keep_later(read).await;
     assert!(shop.is_in_memory(shop.owner), "nothing of the owner's changed");
     let read = miss(&shop, shop.clerk).await;
     drop(shop.facts.gate().await);
-    shop.facts.leave(read).await;
+    shop.facts.keep_later(read).await;
     assert!(!shop.is_in_memory(shop.clerk), "what was committed meanwhile is not known");
 }
 

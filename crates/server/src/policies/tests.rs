@@ -76,7 +76,8 @@ async fn a_new_version_may_leave_out_only_what_nobody_holds() {
     let operator = Actor::Operator { name: "test#operator".into() };
     let first_user = UserId::from_bits(1);
     let (email, display_name, identities) = ("a@example.com".into(), "A".into(), Vec::new());
-    let user = Command::CreateUser { id: first_user, email, display_name, identities };
+    let user =
+        Command::CreateUser { id: first_user, email, display_name, avatar_url: String::new(), identities };
     let account = Command::CreateAccount {
         id: AccountId::from_bits(2),
         policy: "shop".into(),

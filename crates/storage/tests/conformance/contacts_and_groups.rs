@@ -39,7 +39,7 @@ on_every_engine! {
         let expected = shown(&Record::Contact(Some(kai.clone())));
         assert_eq!(read(&world, Key::Contact(home, KAI)).await, expected);
         assert_eq!(read(&world, by_address.clone()).await, expected);
-        let page = world.store.list_contacts(home, None, 10).await.expect("reads");
+        let page = world.store.list_contacts(home, None, None, 10).await.expect("reads");
         assert_eq!(page.items, std::slice::from_ref(kai));
         let asked = world.store.read_contact_question(home, KAI, None).await.expect("reads");
         assert_eq!((asked.contact.as_ref(), asked.resource), (Some(kai), None));

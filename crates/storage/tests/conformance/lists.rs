@@ -35,7 +35,7 @@ on_every_engine! {
             world.member(home, user(n), &[roles]).await;
         }
         world.must(Command::SuspendMember { account: home, user: user(5) }).await;
-        let filter = |role, state| MemberFilter { role, state };
+        let filter = |role, state| MemberFilter { role, state, ..MemberFilter::default() };
         let suspended = Some(MemberState::Suspended);
         for (filter, expected) in [
             (filter(None, None), vec![1, 2, 4, 5, 6, 7]),

@@ -22,6 +22,8 @@ mod races;
 mod reading;
 mod refusals;
 mod round_trip;
+mod scale;
+mod search;
 mod sessions;
 mod users;
 mod world;

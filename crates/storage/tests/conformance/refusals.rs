@@ -84,8 +84,9 @@ on_every_engine! {
         let world = World::new(database.open().await);
         let identity = Identity { issuer: "https://idp.test".to_owned(), subject: "ada".to_owned() };
         let with_login = |n, email: &str| match new_user(n, email) {
-            Command::CreateUser { id, email, display_name, .. } => {
-                Command::CreateUser { id, email, display_name, identities: vec![identity.clone()] }
+            Command::CreateUser { id, email, display_name, avatar_url, .. } => {
+                let identities = vec![identity.clone()];
+                Command::CreateUser { id, email, display_name, avatar_url, identities }
             }
             other => other,
         };

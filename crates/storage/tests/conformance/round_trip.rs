@@ -20,6 +20,7 @@ on_every_engine! {
             id: user(1),
             email: "ada@example.org".to_owned(),
             display_name: "Ada 'the' \"first\" 🦀".to_owned(),
+            avatar_url: "https://example.org/ada.png".to_owned(),
             identities: vec![identity.clone()],
         };
         let committed = world.must(create).await;

@@ -114,6 +114,7 @@ pub(crate) fn new_user(n: u128, email: &str) -> Command {
         id: user(n),
         email: email.to_owned(),
         display_name: format!("User {n}"),
+        avatar_url: String::new(),
         identities: Vec::new(),
     }
 }

@@ -95,6 +95,10 @@ pub(super) const STORY: Story = Story {
             DelegationDenied,
             "They delete users with member access only.",
         ),
+        by("Bianca", ORG).does(
+            Act::Find { search: "ANA", finds: &["Dana"] },
+            "The search finds a user quickly, by name or address.",
+        ),
         by("Bianca", ORG).may_not(
             Act::Invite(newcomer("Edda", &["member"])),
             PermissionMissing,

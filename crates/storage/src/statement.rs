@@ -1,0 +1,78 @@
+//! A statement whose conditions depend on what is asked for.
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow};
+
+use crate::error::StoreError;
+use crate::tx::{Pools, on_readers};
+
+/// A value in the place of a parameter.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+}
+
+/// A statement put together from pieces.
+///
+/// INVARIANT: its text comes from this program alone (`&'static str`); whatever comes from outside is bound.
+#[derive(Debug, Default)]
+pub(crate) struct Statement {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Statement {
+    /// One that begins like this.
+    pub(crate) fn new(sql: &'static str) -> Self {
+        Self { sql: sql.to_owned(), values: Vec::new() }
+    }
+
+    /// Goes on like this.
+    pub(crate) fn then(&mut self, sql: &'static str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// Goes on with a parameter, and binds it.
+    pub(crate) fn bind(&mut self, value: Value) -> &mut Self {
+        self.values.push(value);
+        self.sql.push('$');
+        self.sql.push_str(&self.values.len().to_string());
+        self
+    }
+
+    /// The same for a text.
+    pub(crate) fn text(&mut self, text: impl ToString) -> &mut Self {
+        self.bind(Value::Text(text.to_string()))
+    }
+
+    /// The same for a JSON array of texts: goes on with a query of one column.
+    pub(crate) fn texts(&mut self, pools: &Pools, array: String) -> &mut Self {
+        match pools {
+            Pools::Sqlite { .. } => self.then("SELECT value FROM json_each(").text(array).then(")"),
+            Pools::Postgres(_) => {
+                self.then("SELECT json_array_elements_text(CAST(").text(array).then(" AS JSON))")
+            }
+        }
+    }
+
+    /// Every row of it, outside of any transaction.
+    pub(crate) async fn rows<T>(self, pools: &Pools) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let Self { sql, values } = self;
+        Ok(on_readers!(pools, c => {
+            let query = sqlx::query_as(AssertSqlSafe(sql));
+            let query = values.into_iter().fold(query, |query, value| match value {
+                Value::Text(text) => query.bind(text),
+                Value::Number(number) => query.bind(number),
+            });
+            query.fetch_all(c).await
+        })?)
+    }
+}
