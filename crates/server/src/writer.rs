@@ -166,6 +166,8 @@ async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Co
         Written::Replayed(committed) => return replayed(facts, write, command.account(), committed).await,
         Written::Previewed(previewed) => {
             write.outcome.set(Outcome::Previewed(previewed.effects)).ok();
+            // It was judged on what others may have written a moment ago.
+            facts.fresh().await?;
             write.stands(&facts.moment());
             let (versions, position, transaction) = (Vec::new(), 0, None);
             return Ok(Committed { plan: previewed.plan, versions, position, transaction });

@@ -64,6 +64,11 @@ async fn begin(session: &mut PgConnection, cluster: &str) -> Result<Incarnation,
     sqlx::query(sql).bind(cluster).bind(era.to_string()).execute(&mut *tx).await?;
     let (_, name, era): Seen = sqlx::query_as(SEEN).fetch_one(&mut *tx).await?;
     tx.commit().await.map_err(StoreError::of_commit)?;
-    tracing::info!(era, "the database is in a cluster that it was not seen in before; its feed starts anew");
+    if seen.is_some() {
+        tracing::warn!(
+            era,
+            "the database is in a cluster that it was not seen in before; its feed starts anew"
+        );
+    }
     Ok(Incarnation { name, era })
 }

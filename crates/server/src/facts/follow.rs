@@ -195,11 +195,11 @@ impl Facts {
 
     /// Makes a write that was committed count in memory, before its caller is answered.
     pub(super) async fn catch_up(&self, following: &Following, changes: &[Change]) {
-        if changes.is_empty() {
-            return;
+        if !changes.is_empty() {
+            following.written.notify_one();
         }
-        following.written.notify_one();
-        if following.fresh().await.is_ok() {
+        // Even what changed nothing was judged on what others have written a moment ago.
+        if following.fresh().await.is_ok() || changes.is_empty() {
             return;
         }
         // The feed cannot be read now. What the write changed is not known any more here; what replaced it stands

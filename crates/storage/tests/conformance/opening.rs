@@ -67,6 +67,22 @@ fn mistakes_in_the_url_are_told_without_its_password() {
 }
 
 #[test]
+fn servers_that_start_at_once_share_an_empty_database() {
+    let database = Database::create(Engine::Postgres);
+    block_on(async {
+        let open = || Store::open(&database.url, OpenOptions { connections: 2 });
+        let (one, two, three) = tokio::join!(open(), open(), open());
+        let stores = [one.expect("opens"), two.expect("opens"), three.expect("opens")];
+        let mut incarnations: Vec<&str> = stores.iter().map(Store::incarnation).collect();
+        incarnations.dedup();
+        assert_eq!(incarnations.len(), 1, "it was made once");
+        for store in &stores {
+            store.close().await;
+        }
+    });
+}
+
+#[test]
 fn a_database_that_is_not_there_is_a_mistake_in_the_url() {
     let database = Database::create(Engine::Postgres);
     let error = error_of(&format!("{}_not", database.url));
