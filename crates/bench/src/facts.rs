@@ -53,6 +53,7 @@ pub(crate) fn user(number: u64, seats: Vec<GroupSeat>) -> User {
         email: format!("user-{number}@example.com"),
         display_name: format!("User {number}"),
         locale: String::new(),
+        avatar_url: String::new(),
         state: UserState::Active,
         identities: Vec::new(),
         seats,
