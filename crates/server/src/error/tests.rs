@@ -58,6 +58,7 @@ fn refusals() -> Vec<Error> {
         Refusal::InviterMayNot,
         Refusal::EtagMismatch,
         Refusal::OverrideDenied,
+        Refusal::PasswordNotResettable,
     ];
     all.map(Error::Refused).into()
 }
