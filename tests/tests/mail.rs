@@ -171,15 +171,24 @@ on_both_engines! {
         assert!(failed.last_error.contains("come back later"), "{failed:?}");
         assert!(world.server().log().contains("a mail was given up"));
         smtp.becomes(Mood::Takes);
-        let retry = RetryMailRequest { sequence: failed.sequence };
-        let refused = world.by(&ada).mail().retry_mail(retry).await;
+        let request_id = "another chance".to_owned();
+        let retry = RetryMailRequest { sequence: failed.sequence, request_id, ..Default::default() };
+        let refused = world.by(&ada).mail().retry_mail(retry.clone()).await;
         assert_refused(refused, Code::PermissionDenied, "SCOPE_MISSING");
         let refused = world.by(&ada).mail().list_outbox(ListOutboxRequest::default()).await;
         assert_refused(refused, Code::PermissionDenied, "SCOPE_MISSING");
-        world.operator().mail().retry_mail(retry).await.expect("queued");
+        let preview = RetryMailRequest { validate_only: true, ..retry.clone() };
+        world.operator().mail().retry_mail(preview).await.expect("it could be queued");
+        settled(&world, MailState::Failed).await;
+        world.operator().mail().retry_mail(retry.clone()).await.expect("queued");
         let sent = settled(&world, MailState::Sent).await;
         assert_eq!(smtp.holds(1).await[0].message_id, sent.message_id);
-        let again = world.operator().mail().retry_mail(retry).await;
+        world.operator().mail().retry_mail(retry.clone()).await.expect("the same request");
+        let other = RetryMailRequest { sequence: failed.sequence + 1, ..retry.clone() };
+        let other = world.operator().mail().retry_mail(other).await;
+        assert_refused(other, Code::InvalidArgument, "REQUEST_ID_REUSED");
+        let again = RetryMailRequest { request_id: String::new(), ..retry };
+        let again = world.operator().mail().retry_mail(again).await;
         assert_refused(again, Code::NotFound, "NOT_FOUND");
     }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 /// RPCs that change something and have no terms: they answer a secret that is kept nowhere, or are the same each time.
-const WITHOUT_TERMS: [&str; 3] = ["RefreshToken", "RetryMail", "SignIn"];
+const WITHOUT_TERMS: [&str; 2] = ["RefreshToken", "SignIn"];
 
 /// The words with which the names of RPCs begin that change nothing.
 const READS: [&str; 7] = ["Get", "List", "Check", "BatchCheck", "Lookup", "Export", "Watch"];

@@ -10,7 +10,8 @@ use self::shapes::{casts, policies, shape};
 use mandate_tests::walk::{Case, Needs, Outcome, Scene, Stage, Success, call, cases};
 use mandate_tests::{Server, dump, on_both_engines};
 
-/// RPCs that change something without terms, and the words with which those begin that change nothing.
+/// RPCs that change something without terms, or in no scene of the walk, and the words with which those begin that
+/// change nothing.
 const OTHERS: [&str; 10] = [
     "RefreshToken",
     "RetryMail",

@@ -35,9 +35,9 @@ impl Mails {
         Ok(v1::ListOutboxResponse { mails, next_page_token })
     }
 
-    async fn retry(&self, message: v1::RetryMailRequest) -> Result<(), Error> {
+    async fn retry(&self, call: &Call, message: v1::RetryMailRequest) -> Result<(), Error> {
         let sequence = convert::mail::retry(message)?;
-        match self.facts.store().retry_mail(sequence, now_micros()).await? {
+        match self.facts.store().retry_mail(sequence, call.write.mode(), now_micros()).await? {
             true => Ok(()),
             false => Err(Error::not_found("failed mail", sequence)),
         }
@@ -68,7 +68,9 @@ impl MailService for Mails {
         &self,
         request: Request<v1::RetryMailRequest>,
     ) -> Result<Response<v1::RetryMailResponse>, Status> {
-        self.retry(request.into_inner()).await?;
-        Ok(Response::new(v1::RetryMailResponse {}))
+        let (call, message) = Call::of_write(request, &self.facts).await?;
+        self.retry(&call, message).await?;
+        call.write.stands(&self.facts.moment());
+        Ok(call.write.answer(v1::RetryMailResponse::default()))
     }
 }

@@ -76,6 +76,16 @@ impl Write {
         Ok(Self { actor, terms, asked, outcome: Arc::default(), token: Arc::default() })
     }
 
+    /// Whether it is meant, and whether it may be a retry, as the store is told.
+    #[must_use]
+    pub fn mode(&self) -> Mode<'_> {
+        match &self.asked {
+            Asked::Once => Mode::Once,
+            Asked::Retriable(key) => Mode::Retriable(key),
+            Asked::Preview => Mode::Preview,
+        }
+    }
+
     /// Whether something happened just now: neither before, in answer to the same request, nor not at all.
     #[must_use]
     pub fn happened(&self) -> bool {
@@ -94,7 +104,7 @@ impl Write {
     }
 
     /// Where it stands in the database's history, or would have stood.
-    fn stands(&self, moment: &Moment) {
+    pub fn stands(&self, moment: &Moment) {
         self.token.store(Some(Arc::new(moment.token.to_string())));
     }
 }
@@ -155,12 +165,7 @@ pub async fn answered(
 }
 
 async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Committed, Error> {
-    let mode = match &write.asked {
-        Asked::Once => Mode::Once,
-        Asked::Retriable(key) => Mode::Retriable(key),
-        Asked::Preview => Mode::Preview,
-    };
-    let order = Order { actor: &write.actor, command, terms: &write.terms, mode };
+    let order = Order { actor: &write.actor, command, terms: &write.terms, mode: write.mode() };
     let mut prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
         Written::Prepared(prepared) => prepared,
         Written::Replayed(committed) => return replayed(facts, write, command.account(), committed).await,

@@ -7,14 +7,17 @@
 use std::sync::Arc;
 
 use mandate_domain::mail::Mail;
+use mandate_domain::plan::Plan;
 use serde::Deserialize;
 use tokio::sync::Notify;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, WriteError};
 use crate::json::{decode, decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
+use crate::request;
 use crate::tx::{Tx, on_readers, on_tx};
+use crate::write::Mode;
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -116,6 +119,15 @@ pub(crate) async fn append(tx: &mut Tx, mails: &[Mail], now: i64) -> Result<(), 
 /// The columns of one row.
 type Row = (i64, i64, String, String, String, String, i64, i64, Option<String>, Option<i64>);
 
+/// What the log would call giving a mail another chance, if it were about an account.
+const RETRY: &str = "mail.retry";
+
+/// A plan that changes no fact.
+fn nothing() -> Plan {
+    let (account, subject, override_reason) = (None, None, None);
+    Plan { operation: RETRY, account, subject, changes: Vec::new(), mail: Vec::new(), override_reason }
+}
+
 impl Store {
     /// Rings whenever mail was added by this process.
     #[must_use]
@@ -205,12 +217,27 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be written.
-    pub async fn retry_mail(&self, seq: i64, now: i64) -> Result<bool, StoreError> {
+    pub async fn retry_mail(&self, seq: i64, mode: Mode<'_>, now: i64) -> Result<bool, WriteError> {
         let sql = "UPDATE outbox SET state = 'queued', attempts = 0, next_at = $2, done_at = NULL \
                    WHERE seq = $1 AND state = 'failed' RETURNING seq";
         let mut tx = self.pools()?.begin_write().await?;
+        if let Mode::Retriable(key) = mode
+            && request::find(&mut tx, key, RETRY, now).await?.is_some()
+        {
+            return Ok(true);
+        }
         let found: Option<i64> =
             on_tx!(&mut tx, c => sqlx::query_scalar(sql).bind(seq).bind(now).fetch_optional(c).await)?;
+        match mode {
+            Mode::Preview => {
+                tx.rollback().await?;
+                return Ok(found.is_some());
+            }
+            Mode::Retriable(key) if found.is_some() => {
+                request::remember(&mut tx, key, &nothing(), &[], 0, now).await?;
+            }
+            Mode::Retriable(_) | Mode::Once => {}
+        }
         tx.commit().await.map_err(StoreError::of_commit)?;
         self.mail_bell().notify_one();
         Ok(found.is_some())

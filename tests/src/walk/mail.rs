@@ -19,6 +19,6 @@ pub(super) const CASES: &[Case] = &[
         ListOutboxRequest { page_size: 1, ..Default::default() }.encode_to_vec()
     }),
     Case::new("/mandate.v1.MailService/RetryMail", Needs::Nobody, &[], |_| {
-        RetryMailRequest { sequence: 1_000_000_000 }.encode_to_vec()
+        RetryMailRequest { sequence: 1_000_000_000, ..Default::default() }.encode_to_vec()
     }),
 ];

@@ -53,7 +53,7 @@ pub fn list(message: v1::ListOutboxRequest) -> Result<ListOutbox, Error> {
 /// # Errors
 /// Every bad field.
 pub fn retry(message: v1::RetryMailRequest) -> Result<i64, Error> {
-    let v1::RetryMailRequest { sequence } = message;
+    let v1::RetryMailRequest { sequence, request_id: _, validate_only: _ } = message;
     let mut fields = Fields::default();
     let sequence = match sequence {
         0 => fields.none(Path::of("sequence"), "is required"),

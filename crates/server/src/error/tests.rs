@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use mandate_domain::decide::Reason;
-use mandate_domain::id::AccountId;
+use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::refusal::LimitScope;
 use mandate_proto::v1::ErrorReason;
 use mandate_storage::{OpenOptions, Store};
@@ -58,6 +58,7 @@ fn refusals() -> Vec<Error> {
         Refusal::InviterMayNot,
         Refusal::EtagMismatch,
         Refusal::OverrideDenied,
+        Refusal::PasswordNotResettable(UserId::from_bits(1)),
     ];
     all.map(Error::Refused).into()
 }

@@ -5,7 +5,7 @@ use mandate_domain::id::{AccountId, InvitationId};
 use mandate_domain::invitation::InvitationState;
 use mandate_domain::records::{Key, Record};
 use mandate_domain::refusal::Refusal;
-use mandate_storage::{Committed, MailState, Settled, Store, WriteError};
+use mandate_storage::{Committed, MailState, Mode, Settled, Store, WriteError};
 
 use crate::database::Engine;
 use crate::on_every_engine;
@@ -154,9 +154,9 @@ on_every_engine! {
         let failures = store.list_outbox(Some(MailState::Failed), 0, 10).await.expect("listed").items;
         assert_eq!(failures.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [failed.seq]);
         assert_eq!(failures[0].message_id, failed.message_id);
-        assert!(store.retry_mail(failed.seq, NOW).await.expect("queued"));
-        assert!(!store.retry_mail(failed.seq, NOW).await.expect("it is queued already"));
-        assert!(!store.retry_mail(sent.seq, NOW).await.expect("it was sent"));
+        assert!(store.retry_mail(failed.seq, Mode::Once, NOW).await.expect("queued"));
+        assert!(!store.retry_mail(failed.seq, Mode::Once, NOW).await.expect("it is queued already"));
+        assert!(!store.retry_mail(sent.seq, Mode::Once, NOW).await.expect("it was sent"));
     }
 }
 
