@@ -49,9 +49,9 @@ async fn carry_out(
     let store = facts.store();
     let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
     let changes = std::mem::take(&mut prepared.changes);
-    let (told, transaction) = (Told { changes: &changes, position: prepared.position }, prepared.transaction);
-    let rows = facts.commit(told, prepared.commit()).await?;
-    let token = Arc::clone(&facts.stands(transaction).token);
+    let (position, transaction) = (prepared.position, prepared.transaction);
+    let rows = facts.commit(Told { changes: &changes, position }, prepared.commit()).await?;
+    let token = Arc::clone(&facts.stands(transaction, position).token);
     Ok(rows
         .into_iter()
         .map(|row| Row { judged: row.map_err(Error::from), token: Arc::clone(&token) })

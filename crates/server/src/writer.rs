@@ -182,7 +182,7 @@ async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Co
     let told = Told { changes: &changes, position: Some(prepared.position()) };
     let mut committed = facts.commit(told, prepared.commit()).await?;
     committed.plan.changes = changes;
-    write.stands(&facts.stands(committed.transaction));
+    write.stands(&facts.stands(committed.transaction, Some(committed.position)));
     Ok(committed)
 }
 
@@ -195,7 +195,7 @@ async fn replayed(
 ) -> Result<Committed, Error> {
     // What it did may have been done by another server a moment ago.
     facts.fresh().await?;
-    write.stands(&facts.moment());
+    write.stands(&facts.stood(committed.transaction, Some(committed.position)));
     if let (Actor::Person { user, .. }, Some(account)) = (&write.actor, account)
         && !committed.plan.changes.iter().any(|change| moves(change, account, *user))
     {

@@ -17,7 +17,7 @@ use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::request;
 use crate::tx::{Tx, on_readers, on_tx};
-use crate::write::Mode;
+use crate::write::{Mode, Place};
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -234,7 +234,7 @@ impl Store {
                 return Ok(found.is_some());
             }
             Mode::Retriable(key) if found.is_some() => {
-                request::remember(&mut tx, key, &nothing(), &[], 0, now).await?;
+                request::remember(&mut tx, key, &nothing(), &Place::default(), now).await?;
             }
             Mode::Retriable(_) | Mode::Once => {}
         }

@@ -50,7 +50,7 @@ pub struct Committed {
     pub versions: Vec<i64>,
     /// The feed's last place that this write knows of: its own last change, if it made any.
     pub position: i64,
-    /// PostgreSQL: the transaction that made the changes, if any were made just now.
+    /// PostgreSQL: the transaction that made the changes, or that kept the request.
     pub transaction: Option<u64>,
 }
 
@@ -317,10 +317,14 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     async fn prepare(self, mut tx: Tx, bell: Arc<Notify>) -> Result<Prepared, WriteError> {
-        let Place { versions, position, transaction } = self.write(&mut tx).await?;
+        let mut place = self.write(&mut tx).await?;
         if let Some(Retry { key, .. }) = self.retry {
-            request::remember(&mut tx, key, &self.plan, &versions, position, self.now).await?;
+            if place.transaction.is_none() {
+                place.transaction = own_number(&mut tx).await?;
+            }
+            request::remember(&mut tx, key, &self.plan, &place, self.now).await?;
         }
+        let Place { versions, position, transaction } = place;
         Ok(Prepared { plan: self.plan, versions, position, transaction, tx, bell })
     }
 
@@ -348,8 +352,16 @@ pub(crate) struct Place {
     pub(crate) versions: Vec<i64>,
     /// The feed's last place; 0: nothing changed.
     pub(crate) position: i64,
-    /// PostgreSQL: the transaction, if it changed anything.
+    /// PostgreSQL: the transaction, if it is known to have a number.
     pub(crate) transaction: Option<u64>,
+}
+
+/// PostgreSQL: the number of the transaction.
+async fn own_number(tx: &mut Tx) -> Result<Option<u64>, WriteError> {
+    let Tx::Postgres(transaction) = tx else { return Ok(None) };
+    let sql = "SELECT pg_current_xact_id()::text";
+    let number: String = sqlx::query_scalar(sql).fetch_one(&mut **transaction).await?;
+    Ok(number.parse().ok())
 }
 
 /// Writes changes, feed, log and mail of a plan.

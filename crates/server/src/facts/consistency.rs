@@ -48,14 +48,24 @@ impl Facts {
         now.incarnation == token.incarnation && now.position.includes(&token.position)
     }
 
-    /// Where a write stands that was just committed: on PostgreSQL in this transaction, if it changed anything.
+    /// Where a write stands that was committed: on PostgreSQL in this transaction, on SQLite at this place of the feed.
+    /// One that says neither stands where facts do now.
     #[must_use]
-    pub fn stands(&self, transaction: Option<u64>) -> Arc<Moment> {
+    pub fn stands(&self, transaction: Option<u64>, place: Option<i64>) -> Arc<Moment> {
         let now = self.moment();
-        match transaction {
-            Some(transaction) => Arc::new(now.with(Position::Write(transaction))),
-            None => now,
-        }
+        let position = match (&self.following, transaction, place) {
+            (Some(_), Some(transaction), _) => Position::Write(transaction),
+            (None, _, Some(seq)) => Position::Seq(seq),
+            _ => return now,
+        };
+        Arc::new(now.with(position))
+    }
+
+    /// The same of one that was committed before, perhaps in another history: then it stands where facts do now.
+    #[must_use]
+    pub fn stood(&self, transaction: Option<u64>, place: Option<i64>) -> Arc<Moment> {
+        let then = self.stands(transaction, place);
+        if self.includes(&then.place) { then } else { self.moment() }
     }
 
     /// Where facts in memory stand.
