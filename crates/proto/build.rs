@@ -89,7 +89,8 @@ fn response(code: &mut String, message: &DescriptorProto) -> Result<(), Box<dyn 
     writeln!(
         code,
         "impl WriteResponse for v1::{name} {{\n    fn tell(&mut self, effects: Vec<v1::Effect>, more: bool) {{\n        \
-         self.effects = effects;\n        self.more_effects = more;\n    }}\n}}\n"
+         self.effects = effects;\n        self.more_effects = more;\n    }}\n\n    fn mark(&mut self, token: String) {{\n        \
+         self.consistency_token = token;\n    }}\n}}\n"
     )?;
     Ok(())
 }

@@ -37,6 +37,7 @@ pub mod letter;
 pub mod oracle;
 pub mod poll;
 mod process;
+mod replica;
 mod server;
 pub mod smtp;
 pub mod walk;
@@ -47,5 +48,6 @@ pub use database::Engine;
 pub use engines::Fixture;
 #[doc(hidden)]
 pub use engines::block_on;
+pub use replica::{Door, Replica};
 pub use server::{Server, ServerBuilder};
 pub use world::World;

@@ -200,6 +200,7 @@ impl World {
             account: account.id.clone(),
             subject: Some(user_subject(&who.id)),
             resource: None,
+            consistency: None,
         };
         let answer = self.service(&["authz.read"]).authz().lookup_permissions(request).await;
         answer.expect("the permissions").into_inner()

@@ -16,11 +16,16 @@ fn question(account: &Account, user: &User, permission: &str) -> CheckRequest {
         subject: Some(user_subject(&user.id)),
         permission: permission.to_owned(),
         resource: None,
+        consistency: None,
     }
 }
 
 async fn ask(world: &World, checks: Vec<CheckRequest>) -> Result<Vec<Outcome>, Status> {
-    let answer = world.service(&["authz.check"]).authz().batch_check(BatchCheckRequest { checks }).await?;
+    let answer = world
+        .service(&["authz.check"])
+        .authz()
+        .batch_check(BatchCheckRequest { checks, consistency: None })
+        .await?;
     Ok(answer.into_inner().results.into_iter().map(|result| result.result.expect("always set")).collect())
 }
 

@@ -152,6 +152,7 @@ on_both_engines! {
             account: acme.id.clone(),
             subject: Some(Subject { subject: Some(subject::Subject::Contact(kai.id.clone())) }),
             resource: None,
+            consistency: None,
         };
         let found = world.by(toni).authz().lookup_permissions(request.clone()).await.expect("looked up");
         assert_eq!(found.into_inner().permissions, ["support.request"]);

@@ -72,6 +72,7 @@ on_both_engines! {
             subject,
             permission: "users.add".to_owned(),
             resource: None,
+            consistency: None,
         };
         let answer =
             world.service(&["authz.check"]).authz().check(request).await.expect("answered").into_inner();

@@ -63,7 +63,7 @@ impl Client {
     /// # Errors
     /// The server's.
     pub(crate) async fn ask_all(&self, checks: Vec<CheckRequest>) -> Result<BatchCheckResponse, Status> {
-        let request = BatchCheckRequest { checks };
+        let request = BatchCheckRequest { checks, consistency: None };
         Ok(AuthzServiceClient::new(self.0.clone()).batch_check(request).await?.into_inner())
     }
 
@@ -110,5 +110,6 @@ pub(crate) fn question(account: u64, user: u64, permission: &str) -> CheckReques
         subject: Some(Subject { subject: Some(Who::User(user_id(user).to_string())) }),
         permission: permission.to_owned(),
         resource: None,
+        consistency: None,
     }
 }

@@ -34,6 +34,9 @@ pub trait WriteRequest: Message {
 pub trait WriteResponse: Message {
     /// Adds what the write would do.
     fn tell(&mut self, effects: Vec<v1::Effect>, more: bool);
+
+    /// Adds the consistency token of the write.
+    fn mark(&mut self, token: String);
 }
 
 include!(concat!(env!("OUT_DIR"), "/write.rs"));

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use crate::access::{self, AccessError};
 use crate::caller::{Call, Party};
 use crate::convert::authz::{self as convert, Check, Lookup, Subject};
+use crate::convert::duration;
 use crate::error::Error;
 use crate::facts::{Ask, AskContact, Facts, Known, NOBODY};
 use crate::reads::{About, may_read};
@@ -35,21 +36,29 @@ impl Authz {
         Self { facts }
     }
 
-    async fn check(&self, party: Party, message: v1::CheckRequest) -> Result<v1::CheckResponse, Error> {
-        let Check { account, subject, permission, resource } = convert::check(message)?;
+    async fn check(&self, party: Party, check: Check) -> Result<v1::CheckResponse, Error> {
+        let Check { account, subject, permission, resource, consistency } = check;
+        if let Some(consistency) = &consistency {
+            self.facts.reach(consistency).await?;
+        }
         let who = self.who(subject).await?;
         if party.person().is_some_and(|person| who != Who::User(person)) {
             return Err(AccessError::NotOneself.into());
         }
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         if is_invisible(party, &known) {
-            return Ok(convert::to_denial(Reason::NotAMember));
+            return Ok(self.dated(convert::to_denial(Reason::NotAMember, &known)));
         }
         if let Who::User(user) = who {
             self.facts.note(account, user, known.member.as_ref());
         }
         let decision = decide(&known.question(ask, known.permission(&permission)));
-        Ok(convert::to_answer(decision, &known, ask, &permission))
+        Ok(self.dated(convert::to_answer(decision, &known, ask, &permission)))
+    }
+
+    /// The answer with the age of its facts.
+    fn dated(&self, answer: v1::CheckResponse) -> v1::CheckResponse {
+        v1::CheckResponse { stale_for: self.facts.stale_for().map(duration), ..answer }
     }
 
     async fn who(&self, subject: Subject) -> Result<Who, Error> {
@@ -83,7 +92,8 @@ impl Authz {
         party: Party,
         message: v1::LookupPermissionsRequest,
     ) -> Result<v1::LookupPermissionsResponse, Error> {
-        let Lookup { account, subject, resource } = convert::lookup(message)?;
+        let Lookup { account, subject, resource, consistency } = convert::lookup(message)?;
+        self.facts.reach(&consistency).await?;
         let who = match (subject, party.person()) {
             (Some(subject), _) => self.who(subject).await?,
             (None, Some(person)) => Who::User(person),
@@ -91,18 +101,21 @@ impl Authz {
         };
         self.may_look_up(party, account, who).await?;
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
-        if is_invisible(party, &known) {
+        let stale_for = self.facts.stale_for().map(duration);
+        let answer = if is_invisible(party, &known) {
             let reason = convert::to_reason(Reason::NotAMember).into();
-            return Ok(v1::LookupPermissionsResponse { reason, ..Default::default() });
-        }
-        if party.person() == Some(ask.user) {
-            self.facts.note(account, ask.user, known.member.as_ref());
-        }
-        let carried = match who {
-            Who::User(user) if resource.is_none() => self.carried(&known, account, user).await?,
-            Who::User(_) | Who::Contact(_) => Vec::new(),
+            v1::LookupPermissionsResponse { reason, ..Default::default() }
+        } else {
+            if party.person() == Some(ask.user) {
+                self.facts.note(account, ask.user, known.member.as_ref());
+            }
+            let carried = match who {
+                Who::User(user) if resource.is_none() => self.carried(&known, account, user).await?,
+                Who::User(_) | Who::Contact(_) => Vec::new(),
+            };
+            everything(&known, ask, &carried)
         };
-        Ok(everything(&known, ask, &carried))
+        Ok(v1::LookupPermissionsResponse { consistency_token: known.token(), stale_for, ..answer })
     }
 
     /// What the subject's assignments carry. It is read by itself, perhaps a moment after the facts: it says what is
@@ -162,6 +175,7 @@ pub(crate) fn everything(
         permissions: policy.permission_names(&held).map(str::to_owned).collect(),
         modules: modules(policy, &held, &limited),
         reason: reason.map_or(v1::DecisionReason::Unspecified, convert::to_reason).into(),
+        ..Default::default()
     }
 }
 
@@ -184,7 +198,8 @@ fn modules(policy: &Policy, held: &PermissionSet, partly: &PermissionSet) -> Vec
 impl AuthzService for Authz {
     async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::CheckResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(Authz::check(self, call.party, request.into_inner()).await?))
+        let check = convert::check(request.into_inner())?;
+        Ok(Response::new(Authz::check(self, call.party, check).await?))
     }
 
     async fn batch_check(
@@ -193,10 +208,15 @@ impl AuthzService for Authz {
     ) -> Result<Response<v1::BatchCheckResponse>, Status> {
         use v1::batch_check_result::Result as Item;
         let call = Call::of(request.extensions(), &self.facts).await?;
-        let checks = convert::batch(request.into_inner())?;
+        let (checks, consistency) = convert::batch(request.into_inner())?;
+        self.facts.reach(&consistency).await?;
         let mut results = Vec::with_capacity(checks.len());
         for check in checks {
-            let result = match Authz::check(self, call.party, check).await {
+            let answer = match convert::check_of_batch(check) {
+                Ok(check) => Authz::check(self, call.party, check).await,
+                Err(error) => Err(error),
+            };
+            let result = match answer {
                 Ok(answer) => Item::Response(answer),
                 Err(error) => Item::Error(error.into()),
             };

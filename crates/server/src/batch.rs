@@ -4,11 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mandate_domain::command::Actor;
-use mandate_storage::{BatchItem, Judged, StoreError};
+use mandate_storage::{BatchItem, Judged};
 
 use crate::clock::now_micros;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, Told};
+
+/// What became of one command of a batch.
+pub struct Row {
+    /// What it does.
+    pub judged: Result<Judged, Error>,
+    /// The consistency token of the batch's commit.
+    pub token: Arc<str>,
+}
 
 /// Carries out commands in one transaction, each judged by itself, and returns what became of the first of them: all
 /// but those for which `patience` was too short. When it returns, every question asked of this process sees what they
@@ -24,7 +32,7 @@ pub async fn write_batch(
     actor: &Actor,
     items: Vec<BatchItem>,
     patience: Duration,
-) -> Result<Vec<Result<Judged, Error>>, Error> {
+) -> Result<Vec<Row>, Error> {
     let (facts, actor) = (Arc::clone(facts), actor.clone());
     match tokio::spawn(async move { carry_out(&facts, &actor, &items, patience).await }).await {
         Ok(result) => result,
@@ -37,26 +45,15 @@ async fn carry_out(
     actor: &Actor,
     items: &[BatchItem],
     patience: Duration,
-) -> Result<Vec<Result<Judged, Error>>, Error> {
+) -> Result<Vec<Row>, Error> {
     let store = facts.store();
     let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
     let changes = std::mem::take(&mut prepared.changes);
-    let gate = facts.gate().await;
-    let rows = match prepared.commit().await {
-        Ok(rows) => {
-            gate.committed(&changes);
-            rows
-        }
-        // INVARIANT: as in `writer`: it is not known whether anything was written, and a gate that is dropped without
-        // a word empties the caches.
-        Err(error @ StoreError::CommitUnknown { .. }) => {
-            drop(gate);
-            return Err(error.into());
-        }
-        Err(error) => {
-            gate.undone();
-            return Err(error.into());
-        }
-    };
-    Ok(rows.into_iter().map(|row| row.map_err(Error::from)).collect())
+    let (position, transaction) = (prepared.position, prepared.transaction);
+    let rows = facts.commit(Told { changes: &changes, position }, prepared.commit()).await?;
+    let token = Arc::clone(&facts.stands(transaction, position).token);
+    Ok(rows
+        .into_iter()
+        .map(|row| Row { judged: row.map_err(Error::from), token: Arc::clone(&token) })
+        .collect())
 }

@@ -13,14 +13,14 @@ use futures::{FutureExt as _, Stream};
 use mandate_domain::command::Actor;
 use mandate_domain::id::UserId;
 use mandate_proto::v1;
-use mandate_storage::{BatchItem, Judged, StoreError, Then};
+use mandate_storage::{BatchItem, StoreError, Then};
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::batch::write_batch;
+use crate::batch::{self, write_batch};
 use crate::caller::Call;
 use crate::clock::new_id_bits;
 use crate::convert;
@@ -133,9 +133,11 @@ impl Import {
         let mut left = std::mem::take(rows).into_iter();
         for Row { id, item } in left.by_ref() {
             match item {
-                Err(error) => done.push(convert::import::result(id, Then::Leave, Err(error))),
+                Err(error) => done.push(convert::import::result(id, Then::Leave, Err(error), "")),
                 Ok(item) => match judged.next() {
-                    Some(judged) => done.push(convert::import::result(id, item.then, judged)),
+                    Some(row) => {
+                        done.push(convert::import::result(id, item.then, row.judged, &row.token));
+                    }
                     None => {
                         rows.push(Row { id, item: Ok(item) });
                         break;
@@ -148,7 +150,7 @@ impl Import {
     }
 
     /// Writes rows together or, where something other than the rules keeps them from it, each by itself.
-    async fn write(&self, actor: &Actor, items: Vec<BatchItem>) -> Result<Vec<Result<Judged, Error>>, Error> {
+    async fn write(&self, actor: &Actor, items: Vec<BatchItem>) -> Result<Vec<batch::Row>, Error> {
         match write_batch(&self.facts, actor, items.clone(), PATIENCE).await {
             Ok(judged) => return Ok(judged),
             Err(error) if ends_all(&error) => return Err(error),
@@ -161,7 +163,7 @@ impl Import {
                 Err(error) if ends_all(&error) && all.is_empty() => return Err(error),
                 // What was written before it has to be told first.
                 Err(error) if ends_all(&error) => return Ok(all),
-                Err(error) => all.push(Err(error)),
+                Err(error) => all.push(batch::Row { judged: Err(error), token: "".into() }),
             }
         }
         Ok(all)
@@ -180,6 +182,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::SignIn(_)
         | Error::Refused(_)
         | Error::RequestIdReused
+        | Error::ConsistencyToken
         | Error::Stopping
         | Error::MessageTooLarge
         | Error::Defect(_) => false,

@@ -140,7 +140,7 @@ mod tests {
 
     async fn facts() -> Arc<Facts> {
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        Arc::new(Facts::new(store, Policies::default()))
+        Facts::open(store, Policies::default(), Duration::ZERO).await.unwrap()
     }
 
     #[tokio::test]

@@ -70,6 +70,7 @@ impl MailService for Mails {
     ) -> Result<Response<v1::RetryMailResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
         self.retry(&call, message).await?;
+        call.write.stands(&self.facts.moment());
         Ok(call.write.answer(v1::RetryMailResponse::default()))
     }
 }

@@ -201,7 +201,6 @@ impl Mailer {
     /// # Errors
     /// Those of the store.
     pub async fn start(store: Store, post: Post) -> Result<Self, StoreError> {
-        // One process at a time has the database, so whoever claimed these is no more.
         store.release_mail(now_micros()).await?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(dispatch(store, Arc::new(post), stopped));

@@ -48,6 +48,12 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// How long calls in flight have to finish once the server has been asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// For how many seconds questions are answered from memory while the database is away, unless told otherwise.
+pub const STALE_LIMIT: u64 = 30;
+
+/// How long the database has to part from this server.
+const CLOSE: Duration = Duration::from_secs(3);
+
 /// What a server is started with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
@@ -69,6 +75,10 @@ pub struct Settings {
     /// A file to write the address to once calls are answered, whole or not at all.
     #[arg(long, value_name = "FILE", env = "MANDATE_READY_FILE")]
     pub ready_file: Option<PathBuf>,
+    /// PostgreSQL: for how many seconds questions are answered from memory while the database is away. Whatever
+    /// other servers revoke meanwhile may be allowed here for that long; then questions are UNAVAILABLE.
+    #[arg(long, value_name = "SECONDS", default_value_t = STALE_LIMIT, env = "MANDATE_STALE_LIMIT")]
+    pub stale_limit: u64,
     /// How often it is written down when members were last active, in seconds. Longer costs the database less.
     #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
     pub activity_interval: Duration,
@@ -122,7 +132,8 @@ impl Running {
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
         let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
         let policies = policies::sync(&store, &files).await?;
-        let facts = Arc::new(Facts::new(store.clone(), policies));
+        let limit = Duration::from_secs(settings.stale_limit);
+        let facts = Facts::open(store.clone(), policies, limit).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
 
         if !settings.listen.ip().is_loopback() {
@@ -181,7 +192,9 @@ impl Running {
         }
         self.recorder.stop().await;
         self.mailer.stop().await;
-        self.store.close().await;
+        if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
+            tracing::warn!("the database did not answer, and was left without a word");
+        }
         match drained {
             Ok(ended) => ended?.context("the server ended"),
             Err(_) => {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
 use mandate_domain::decide::belongs;
@@ -9,13 +10,13 @@ use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::refusal::Refusal;
 use mandate_domain::terms::Terms;
 use mandate_proto::write::{WriteRequest, WriteResponse};
-use mandate_storage::{Committed, Effects, Mode, Order, RequestKey, StoreError, WriteError, Written};
+use mandate_storage::{Committed, Effects, Mode, Order, RequestKey, Written};
 use tonic::Response;
 
 use crate::clock::now_micros;
 use crate::convert;
 use crate::error::Error;
-use crate::facts::{Ask, Facts};
+use crate::facts::{Ask, Facts, Moment, Told};
 
 /// One write: who asks for it, on what terms, and what it came to.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Write {
     terms: Terms,
     asked: Asked,
     outcome: Arc<OnceLock<Outcome>>,
+    /// Tells later questions what to include.
+    token: Arc<ArcSwapOption<String>>,
 }
 
 /// Whether it is meant.
@@ -45,7 +48,13 @@ impl Write {
     /// A write of this service's own making: no retry, on no terms.
     #[must_use]
     pub fn by(actor: Actor) -> Self {
-        Self { actor, terms: Terms::default(), asked: Asked::Once, outcome: Arc::default() }
+        Self {
+            actor,
+            terms: Terms::default(),
+            asked: Asked::Once,
+            outcome: Arc::default(),
+            token: Arc::default(),
+        }
     }
 
     /// The write that a message asks for.
@@ -64,7 +73,7 @@ impl Write {
                 fingerprint: convert::terms::fingerprint(message),
             }),
         };
-        Ok(Self { actor, terms, asked, outcome: Arc::default() })
+        Ok(Self { actor, terms, asked, outcome: Arc::default(), token: Arc::default() })
     }
 
     /// Whether it is meant, and whether it may be a retry, as the store is told.
@@ -90,7 +99,13 @@ impl Write {
             let told = effects.effects.iter().cloned().map(convert::terms::to_effect).collect();
             message.tell(told, effects.more);
         }
+        message.mark(self.token.load().as_ref().map_or_else(String::new, ToString::to_string));
         Response::new(message)
+    }
+
+    /// Where it stands in the database's history, or would have stood.
+    pub fn stands(&self, moment: &Moment) {
+        self.token.store(Some(Arc::new(moment.token.to_string())));
     }
 }
 
@@ -151,31 +166,24 @@ pub async fn answered(
 
 async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Committed, Error> {
     let order = Order { actor: &write.actor, command, terms: &write.terms, mode: write.mode() };
-    let prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
+    let mut prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
         Written::Prepared(prepared) => prepared,
         Written::Replayed(committed) => return replayed(facts, write, command.account(), committed).await,
         Written::Previewed(previewed) => {
             write.outcome.set(Outcome::Previewed(previewed.effects)).ok();
-            return Ok(Committed { plan: previewed.plan, versions: Vec::new(), position: 0 });
+            // It was judged on what others may have written a moment ago.
+            facts.fresh().await?;
+            write.stands(&facts.moment());
+            let (versions, position, transaction) = (Vec::new(), 0, None);
+            return Ok(Committed { plan: previewed.plan, versions, position, transaction });
         }
     };
-    let gate = facts.gate().await;
-    match prepared.commit().await {
-        Ok(committed) => {
-            gate.committed(&committed.plan.changes);
-            Ok(committed)
-        }
-        // INVARIANT: here alone it is not known whether anything was written; dropping the gate without a
-        // word empties the caches.
-        Err(error @ WriteError::Store(StoreError::CommitUnknown { .. })) => {
-            drop(gate);
-            Err(error.into())
-        }
-        Err(error) => {
-            gate.undone();
-            Err(error.into())
-        }
-    }
+    let changes = std::mem::take(&mut prepared.plan.changes);
+    let told = Told { changes: &changes, position: Some(prepared.position()) };
+    let mut committed = facts.commit(told, prepared.commit()).await?;
+    committed.plan.changes = changes;
+    write.stands(&facts.stands(committed.transaction, Some(committed.position)));
+    Ok(committed)
 }
 
 /// Tells what was done before, unless its caller lost their place in the account otherwise than by doing it.
@@ -185,6 +193,9 @@ async fn replayed(
     account: Option<AccountId>,
     committed: Committed,
 ) -> Result<Committed, Error> {
+    // What it did may have been done by another server a moment ago.
+    facts.fresh().await?;
+    write.stands(&facts.stood(committed.transaction, Some(committed.position)));
     if let (Actor::Person { user, .. }, Some(account)) = (&write.actor, account)
         && !committed.plan.changes.iter().any(|change| moves(change, account, *user))
     {

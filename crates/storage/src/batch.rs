@@ -56,6 +56,10 @@ pub struct PreparedBatch {
     pub rows: Vec<Result<Judged, Refusal>>,
     /// Every change that the commit makes visible, in order.
     pub changes: Vec<Change>,
+    /// The feed's last place that it knows of; `None`: nothing changes.
+    pub position: Option<i64>,
+    /// PostgreSQL: the transaction, if anything changes.
+    pub transaction: Option<u64>,
     tx: Tx,
     /// Rung by the commit if there is mail.
     bell: Option<Arc<Notify>>,
@@ -128,6 +132,7 @@ impl Store {
         let held = if pools.writes_alone() { Held::All } else { Held::These(needs) };
         held.take(&mut tx).await?;
         let (mut rows, mut changes, mut bell) = (Vec::with_capacity(items.len()), Vec::new(), None);
+        let (mut position, mut transaction) = (None, None);
         let mut lacking = Needs::default();
         let began = Instant::now();
         for item in items {
@@ -145,7 +150,10 @@ impl Store {
             if let (Ok(judged), true) = (&mut judged, lacking.keys.is_empty()) {
                 match item.then {
                     Then::Write => {
-                        put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
+                        let place =
+                            put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
+                        position = place.versions.last().copied().or(position);
+                        transaction = place.transaction.or(transaction);
                         changes.extend(judged.plan.changes.iter().cloned());
                         if !judged.plan.mail.is_empty() {
                             bell = Some(self.mail_bell());
@@ -157,7 +165,7 @@ impl Store {
             rows.push(judged);
         }
         if lacking.keys.is_empty() {
-            return Ok(Some(PreparedBatch { rows, changes, tx, bell }));
+            return Ok(Some(PreparedBatch { rows, changes, position, transaction, tx, bell }));
         }
         tx.rollback().await?;
         needs.extend(lacking);

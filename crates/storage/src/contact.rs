@@ -10,9 +10,11 @@ use crate::error::{StoreError, WriteError, taken};
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
+use crate::position::Position;
+use crate::question::positioned;
 use crate::search::{Found as _, pattern};
 use crate::statement::{Statement, Value};
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::tx::{Pools, Tx, on_readers, on_tx};
 
 /// The contact.
 pub(crate) async fn load(
@@ -79,13 +81,22 @@ pub struct ContactRecords {
     pub contact: Option<Contact>,
     /// The resource, if the question names one and it is registered. Nothing is assigned to contacts.
     pub resource: Option<Resource>,
+    /// Where in the database's history the snapshot stands.
+    pub position: Position,
 }
 
 /// Each row says what it is, and the fact. All in one statement, and so in one snapshot.
-const QUESTION: &str = "\
-    SELECT 'account' AS what, body FROM accounts WHERE id = $1 \
-    UNION ALL SELECT 'contact', body FROM contacts WHERE account = $1 AND id = $2 \
-    UNION ALL SELECT 'resource', body FROM resources WHERE account = $1 AND kind = $3 AND id = $4";
+macro_rules! question {
+    ($position:literal) => {
+        concat!(
+            "SELECT 'account' AS what, body FROM accounts WHERE id = $1 \
+             UNION ALL SELECT 'contact', body FROM contacts WHERE account = $1 AND id = $2 \
+             UNION ALL SELECT 'resource', body FROM resources WHERE account = $1 AND kind = $3 AND id = $4 \
+             UNION ALL SELECT 'position', ",
+            $position
+        )
+    };
+}
 
 impl Store {
     /// Reads what the question whether a contact may do something in `account`, perhaps to `resource`, is
@@ -102,8 +113,10 @@ impl Store {
         // No type has an empty name, so that a question without a resource finds none.
         let (kind, id) = resource.map_or(("", ""), |resource| (&resource.kind, &resource.id));
         let (account, contact) = (account.to_string(), contact.to_string());
-        let rows: Vec<(String, String)> = on_readers!(self.pools()?, c => {
-            sqlx::query_as(QUESTION).bind(&account).bind(&contact).bind(kind).bind(id).fetch_all(c).await
+        let pools = self.pools()?;
+        let sql = positioned!(pools, Pools::Sqlite { .. }, question);
+        let rows: Vec<(String, String)> = on_readers!(pools, c => {
+            sqlx::query_as(sql).bind(&account).bind(&contact).bind(kind).bind(id).fetch_all(c).await
         })?;
         let mut found = ContactRecords::default();
         for (what, body) in rows {
@@ -112,6 +125,7 @@ impl Store {
                 "contact" => {
                     found.contact = Some(decode("contacts", || format!("{account}/{contact}"), &body)?);
                 }
+                "position" => found.position = Position::told(&body)?,
                 _ => {
                     let key = || format!("{account}/{kind}/{id}");
                     found.resource = Some(decode("resources", key, &body)?);

@@ -163,6 +163,12 @@ fn is_sqlite(error: &dyn DatabaseError) -> bool {
 }
 
 impl StoreError {
+    /// The database is known to be away.
+    #[must_use]
+    pub fn away() -> Self {
+        sqlx::Error::Io(std::io::ErrorKind::NotConnected.into()).into()
+    }
+
     /// Whether the transaction was undone for the sake of another one, so that starting again at once is right
     /// (PostgreSQL: serialization failure or deadlock; either engine: the same request beside it).
     pub(crate) fn wants_restart(&self) -> bool {

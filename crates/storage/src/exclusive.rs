@@ -1,12 +1,11 @@
-//! Keeps a second server off the same database while this one answers from memory.
+//! Keeps a second server off a database that cannot be shared, and tells others that this one is there.
 //!
-//! On SQLite a locked file lies beside the database; on PostgreSQL a session of its own holds an advisory lock
-//! (PostgreSQL, "Explicit Locking", 13.3.5). The system releases either when the process ends, however it ends.
+//! On SQLite a locked file lies beside the database. On PostgreSQL servers share a database; a session of each holds an
+//! advisory lock on a number of its own (PostgreSQL, "Explicit Locking", 13.3.5). The system releases either when the
+//! process ends, however it ends.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -17,20 +16,30 @@ use tokio::task::JoinHandle;
 use crate::error::StoreError;
 use crate::open::refused_at_the_door;
 
-/// The advisory lock's key: "MANDATE" in ASCII. Advisory locks are kept per database.
+/// The advisory lock of whoever brings the tables into form: "MANDATE" in ASCII. Advisory locks are kept per
+/// database. Servers of format 1 keep it for life, since they do not see what others write.
 const ADVISORY_KEY: i64 = 0x004d_414e_4441_5445;
 
-/// How often the session that holds the advisory lock is looked after.
+/// How long to wait for another server that is bringing the tables into form.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often to look whether it is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How often the session that holds the server's number is looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
 
-/// Holds the database for this process.
+/// The number of whoever writes an SQLite database: there is one.
+pub(crate) const ALONE: i64 = 1;
+
+/// Says that this process uses the database.
 pub(crate) enum Guard {
-    /// Nothing is held: the database is in memory, or sharing it was asked for.
+    /// Nothing does: the database is in memory.
     None,
     /// The file is locked as long as it is open.
     File(File),
-    /// A task looks after the session.
-    Session { lost: Arc<AtomicBool>, stop: oneshot::Sender<()>, task: JoinHandle<()> },
+    /// A task looks after the session that holds the number.
+    Session { number: i64, stop: oneshot::Sender<()>, task: JoinHandle<()> },
 }
 
 impl Guard {
@@ -59,30 +68,22 @@ impl Guard {
         }
     }
 
-    /// Takes the advisory lock in a session of its own.
-    pub(crate) async fn lock_session(options: PgConnectOptions) -> Result<Self, StoreError> {
-        let Some(session) = take_soon(&options).await? else {
-            return Err(StoreError::Locked(format!(
-                "another server uses the database {} on {}: stop that one first, or give this one its own database",
-                options.get_database().unwrap_or("of that user's name"),
-                options.get_host()
-            )));
-        };
-        let lost = Arc::new(AtomicBool::new(false));
+    /// Takes a number that no other server has.
+    pub(crate) async fn take_number(options: PgConnectOptions) -> Result<Self, StoreError> {
+        let mut session = options.connect().await.map_err(refused_at_the_door)?;
+        let sql = "SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint";
+        let number: i64 = sqlx::query_scalar(sql).fetch_one(&mut session).await?;
+        hold(&mut session, number).await?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(look_after(session, options, Arc::clone(&lost), stopped));
-        Ok(Self::Session { lost, stop, task })
+        let task = tokio::spawn(look_after(session, options, number, stopped));
+        Ok(Self::Session { number, stop, task })
     }
 
-    /// Refuses to go on where another process took the database after the session was lost.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
+    /// This server's number.
+    pub(crate) fn number(&self) -> i64 {
         match self {
-            Self::Session { lost, .. } if lost.load(Ordering::Acquire) => Err(StoreError::Locked(
-                "another server took over the database while this one was cut off from it: restart this one \
-                 after stopping the other"
-                    .to_owned(),
-            )),
-            _ => Ok(()),
+            Self::None | Self::File(_) => ALONE,
+            Self::Session { number, .. } => *number,
         }
     }
 
@@ -110,30 +111,36 @@ pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// The same, with patience for the session of a process that ended a moment ago.
-async fn take_soon(options: &PgConnectOptions) -> Result<Option<PgConnection>, StoreError> {
-    for _ in 0..10 {
-        if let Some(session) = take(options).await? {
-            return Ok(Some(session));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    take(options).await
-}
-
-/// A session that holds the lock; `None`: another does.
-async fn take(options: &PgConnectOptions) -> Result<Option<PgConnection>, StoreError> {
-    let mut session = options.connect().await.map_err(refused_at_the_door)?;
+/// Keeps other servers from bringing the tables into form until the session ends.
+pub(crate) async fn take_turn(session: &mut PgConnection) -> Result<(), StoreError> {
     let sql = "SELECT pg_try_advisory_lock($1)";
-    let held: bool = sqlx::query_scalar(sql).bind(ADVISORY_KEY).fetch_one(&mut session).await?;
-    Ok(held.then_some(session))
+    let turn = async {
+        while !sqlx::query_scalar(sql).bind(ADVISORY_KEY).fetch_one(&mut *session).await? {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    };
+    let late = |_| {
+        Err(StoreError::Locked(
+            "a server of an older version uses the database for itself: stop that one first, or give this one its own \
+             database"
+                .to_owned(),
+        ))
+    };
+    tokio::time::timeout(PATIENCE, turn).await.unwrap_or_else(late)
 }
 
-/// Takes the lock again when the session was cut, until told to stop or another process has it.
+async fn hold(session: &mut PgConnection, number: i64) -> Result<(), StoreError> {
+    // Whoever looks whether the number is held holds it for an instant.
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(number).execute(session).await?;
+    Ok(())
+}
+
+/// Holds the number again when the session was cut, until told to stop.
 async fn look_after(
     mut session: PgConnection,
     options: PgConnectOptions,
-    lost: Arc<AtomicBool>,
+    number: i64,
     mut stopped: oneshot::Receiver<()>,
 ) {
     loop {
@@ -145,20 +152,14 @@ async fn look_after(
         if session.ping().await.is_ok() {
             continue;
         }
-        match take(&options).await {
-            Ok(Some(again)) => session = again,
-            Ok(None) => {
-                tracing::error!(
-                    "another server took over the database; this one stops reading and writing it"
-                );
-                lost.store(true, Ordering::Release);
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "cannot hold the database while it is away"),
+        // While the database is away, nobody can see that the number is not held.
+        if let Ok(mut again) = options.connect().await
+            && hold(&mut again, number).await.is_ok()
+        {
+            session = again;
         }
     }
     // The server would release the lock with the session, but not before this returns.
-    let sql = "SELECT pg_advisory_unlock($1)";
-    let _ = sqlx::query(sql).bind(ADVISORY_KEY).execute(&mut session).await;
+    let _ = sqlx::query("SELECT pg_advisory_unlock($1)").bind(number).execute(&mut session).await;
     let _ = session.close().await;
 }

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
-use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::tx::{Tx, on_readers, on_tx};
 
 /// One change, as the feed keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,18 @@ pub struct FeedEntry {
     pub change: Change,
 }
 
+/// The kind of the row that says that other policies are in force. It is no change of a fact.
+pub(crate) const POLICIES: &str = "policies";
+
+/// What was appended.
+#[derive(Default)]
+pub(crate) struct Appended {
+    /// The place of each change.
+    pub(crate) places: Vec<i64>,
+    /// PostgreSQL: the transaction that wrote them.
+    pub(crate) transaction: Option<u64>,
+}
+
 /// One row of `feed` beside its time.
 #[derive(Serialize)]
 struct Row {
@@ -30,26 +42,49 @@ struct Row {
     body: String,
 }
 
-/// Appends the changes in their order and gives each one's place.
-pub(crate) async fn append(tx: &mut Tx, changes: &[Change], now: i64) -> Result<Vec<i64>, StoreError> {
-    let sql = json_rows!(
-        tx,
-        "INSERT INTO feed (at, account, kind, body) \
-         SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body' FROM",
-        "$2",
-        "ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq"
-    );
+/// Appends the changes in their order.
+pub(crate) async fn append(tx: &mut Tx, changes: &[Change], now: i64) -> Result<Appended, StoreError> {
     let mut rows = Vec::with_capacity(changes.len());
     for (n, change) in changes.iter().enumerate() {
         let account = change.account().map(|id| id.to_string());
         rows.push(Row { n, account, kind: change.kind(), body: body(change)? });
     }
     let rows = encode(&rows)?;
-    let mut places: Vec<i64> =
-        on_tx!(tx, c => sqlx::query_scalar(sql).bind(now).bind(rows).fetch_all(c).await)?;
+    macro_rules! insert {
+        ($rows:literal, $transaction:literal) => {
+            concat!(
+                "INSERT INTO feed (at, account, kind, body) \
+                 SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body' FROM ",
+                $rows,
+                " ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq, ",
+                $transaction
+            )
+        };
+    }
+    let sql = match tx {
+        Tx::Sqlite(_) => insert!("json_each($2)", "''"),
+        Tx::Postgres(_) => insert!("json_array_elements($2::json) AS rows (value)", "xid::text"),
+    };
+    let rows: Vec<(i64, String)> =
+        on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(rows).fetch_all(c).await)?;
+    let transaction = rows.first().and_then(|(_, transaction)| transaction.parse().ok());
+    let mut places: Vec<i64> = rows.into_iter().map(|(place, _)| place).collect();
     // Places are given out in the order of the rows, but the rows may be returned in any.
     places.sort_unstable();
-    Ok(places)
+    Ok(Appended { places, transaction })
+}
+
+/// Says that other policies are in force from now on.
+pub(crate) async fn append_policies(tx: &mut Tx, now: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO feed (at, account, kind, body) VALUES ($1, NULL, $2, '{}')";
+    on_tx!(tx, c => sqlx::query(sql).bind(now).bind(POLICIES).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// The change that a row says.
+pub(crate) fn read(seq: i64, kind: &str, body: &str) -> Result<Change, StoreError> {
+    let kind = encode(&kind)?;
+    decode("feed", || seq.to_string(), &format!(r#"{{"kind":{kind},"fact":{body}}}"#))
 }
 
 /// The fact of a change as its table keeps it, but for what identifies a person or lets anybody sign in: the feed
@@ -93,22 +128,29 @@ pub(crate) async fn position(tx: &mut Tx) -> Result<i64, StoreError> {
 }
 
 impl Store {
+    /// The last place that was given out and is visible; 0: none was.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn position(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT COALESCE(MAX(seq), 0) FROM feed";
+        Ok(on_readers!(self.pools()?, c => sqlx::query_scalar(sql).fetch_one(c).await)?)
+    }
+
     /// A page of the feed behind a place, ascending.
     ///
     /// On PostgreSQL a slow transaction may still add places below those that are visible already, so this
-    /// alone is not enough to follow the feed of a database that several processes write.
+    /// alone is not enough to follow the feed of a database that several processes write: [`Store::follow`] is.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read or an entry is corrupt.
     pub async fn list_feed(&self, after: i64, limit: u32) -> Result<Page<FeedEntry>, StoreError> {
-        let sql = "SELECT seq, at, kind, body FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let sql = "SELECT seq, at, kind, body FROM feed WHERE seq > $1 AND kind <> $3 ORDER BY seq LIMIT $2";
         let rows: Vec<(i64, i64, String, String)> = on_readers!(self.pools()?, c => {
-            sqlx::query_as(sql).bind(after).bind(rows_for(limit)).fetch_all(c).await
+            sqlx::query_as(sql).bind(after).bind(rows_for(limit)).bind(POLICIES).fetch_all(c).await
         })?;
         Page::of(rows, limit, |(seq, at, kind, body)| {
-            let kind = encode(&kind)?;
-            let change = decode("feed", || seq.to_string(), &format!(r#"{{"kind":{kind},"fact":{body}}}"#))?;
-            Ok(FeedEntry { seq, at, change })
+            Ok(FeedEntry { seq, at, change: read(seq, &kind, &body)? })
         })
     }
 }

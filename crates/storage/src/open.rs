@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -12,7 +13,9 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
-use crate::exclusive::{Guard, create_private};
+use crate::exclusive::{Guard, create_private, take_turn};
+use crate::follow::Follower;
+use crate::incarnation;
 use crate::search;
 use crate::tx::{Pools, on_readers};
 
@@ -20,34 +23,22 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The newest table format that this version reads.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// How long a call waits for a connection before the database counts as unavailable.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
-/// Whether other processes may use the database at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Exclusive {
-    /// None may: a server that answers from memory would not see what they write.
-    #[default]
-    Yes,
-    /// PostgreSQL only: they may; nothing is remembered beyond a call.
-    No,
-}
-
 /// How to open a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// Whether other processes may use the database at the same time.
-    pub exclusive: Exclusive,
     /// The most connections: of PostgreSQL altogether, of SQLite for reading.
     pub connections: u32,
 }
 
 impl Default for OpenOptions {
-    /// Exclusive, with 16 connections.
+    /// 16 connections.
     fn default() -> Self {
-        Self { exclusive: Exclusive::Yes, connections: 16 }
+        Self { connections: 16 }
     }
 }
 
@@ -58,8 +49,13 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     pools: Pools,
     guard: std::sync::Mutex<Option<Guard>>,
+    number: i64,
     incarnation: String,
     mail: Arc<Notify>,
+    /// How others connect to the same PostgreSQL database.
+    connect: Option<PgConnectOptions>,
+    /// Whether whoever follows the database finds it away.
+    away: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -72,8 +68,8 @@ impl Store {
     /// [`StoreError::Config`] for a URL that cannot be used, [`StoreError::Locked`] when another process has
     /// the database, [`StoreError::TooNew`] when a newer version wrote it, and what reading it may bring.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
-        let (pools, guard) = match url.split_once(':') {
-            Some(("sqlite", ":memory:")) => (open_memory().await?, Guard::None),
+        let (pools, guard, connect) = match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => (open_memory().await?, Guard::None, None),
             Some(("sqlite", path)) => open_file(path, options).await?,
             Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
             _ => {
@@ -84,9 +80,9 @@ impl Store {
             }
         };
         let incarnation = read_meta(&pools).await?;
-        search::complete(&pools).await?;
-        let (guard, mail) = (std::sync::Mutex::new(Some(guard)), Arc::default());
-        Ok(Self(Arc::new(Inner { pools, guard, incarnation, mail })))
+        let (number, guard) = (guard.number(), std::sync::Mutex::new(Some(guard)));
+        let (mail, away) = (Arc::default(), Arc::default());
+        Ok(Self(Arc::new(Inner { pools, guard, number, incarnation, mail, connect, away })))
     }
 
     /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
@@ -94,6 +90,13 @@ impl Store {
     #[must_use]
     pub fn incarnation(&self) -> &str {
         &self.0.incarnation
+    }
+
+    /// Follows what everybody writes to a PostgreSQL database. `None`: on SQLite there is nobody else.
+    #[must_use]
+    pub fn follow(&self) -> Option<Follower> {
+        let connect = self.0.connect.as_ref()?;
+        Some(Follower::new(connect, Arc::clone(&self.0.away)))
     }
 
     /// Closes every connection and gives the database back. Clones cannot be used afterwards.
@@ -111,12 +114,18 @@ impl Store {
         }
     }
 
-    /// The connections, unless another process took the database.
+    /// The connections, unless the database is known to be away: nobody is helped by
+    /// waiting for it until a time limit ends.
     pub(crate) fn pools(&self) -> Result<&Pools, StoreError> {
-        if let Some(guard) = self.guard().as_ref() {
-            guard.check()?;
+        if self.0.away.load(Ordering::Acquire) {
+            return Err(StoreError::away());
         }
         Ok(&self.0.pools)
+    }
+
+    /// The number that tells this server from others on the same database.
+    pub(crate) fn number(&self) -> i64 {
+        self.0.number
     }
 
     pub(crate) fn mail_bell(&self) -> Arc<Notify> {
@@ -150,12 +159,15 @@ async fn open_memory() -> Result<Pools, StoreError> {
         .connect_with(options)
         .await?;
     migrator(&SQLITE).run(&pool).await?;
-    Ok(Pools::Sqlite { writer: pool.clone(), readers: pool })
+    let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
+    search::complete(&pools).await?;
+    Ok(pools)
 }
 
-async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+type Opened = (Pools, Guard, Option<PgConnectOptions>);
+
+async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     let path = sqlite_path(path)?;
-    // Locked even where sharing is asked for: two processes that write one file stall each other.
     let guard = Guard::lock_file(&path)?;
     create_private(&path).map_err(|error| {
         StoreError::Config(format!(
@@ -180,7 +192,9 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
         .max_connections(options.connections.max(1))
         .acquire_timeout(ACQUIRE)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
-    Ok((Pools::Sqlite { writer, readers }, guard))
+    let pools = Pools::Sqlite { writer, readers };
+    search::complete(&pools).await?;
+    Ok((pools, guard, None))
 }
 
 /// The file a URL names, the same however it is spelled, since the lock lies beside it.
@@ -196,7 +210,7 @@ fn sqlite_path(path: &str) -> Result<PathBuf, StoreError> {
     Ok(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
 }
 
-async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     // The parser's own message may repeat parts of the URL, a password among them.
     let connect = PgConnectOptions::from_str(url).map_err(|_| {
         StoreError::Config(
@@ -206,23 +220,26 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard)
         )
     })?;
     let connect = connect.application_name("mandate").statement_cache_capacity(200);
-    let guard = match options.exclusive {
-        Exclusive::Yes => Guard::lock_session(connect.clone()).await?,
-        Exclusive::No => Guard::None,
-    };
     // In a session without the limits below: a migration takes as long as it takes.
     let mut session = connect.connect().await.map_err(refused_at_the_door)?;
+    take_turn(&mut session).await?;
     migrator(&POSTGRES).run(&mut session).await?;
-    session.close().await?;
+    incarnation::settle(&mut session).await?;
     // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
     // Compiling a statement takes longer than any of ours runs.
-    let connect = connect.options([("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")]);
+    let limits = [("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")];
+    let limited = connect.clone().options(limits);
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(ACQUIRE)
-        .connect_with(connect)
+        .connect_with(limited)
         .await?;
-    Ok((Pools::Postgres(pool), guard))
+    let pools = Pools::Postgres(pool);
+    search::complete(&pools).await?;
+    // The next server has its turn.
+    session.close().await?;
+    let guard = Guard::take_number(connect.clone()).await?;
+    Ok((pools, guard, Some(connect)))
 }
 
 /// A mistake in the URL that only the server could notice.

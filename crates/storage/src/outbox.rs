@@ -17,7 +17,7 @@ use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::request;
 use crate::tx::{Tx, on_readers, on_tx};
-use crate::write::Mode;
+use crate::write::{Mode, Place};
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -143,18 +143,18 @@ impl Store {
         let mut tx = self.pools()?.begin_write().await?;
         let sql = match &tx {
             Tx::Sqlite(_) => {
-                "UPDATE outbox SET claimed = 1, attempts = attempts + 1, next_at = $2 WHERE seq IN (\
+                "UPDATE outbox SET claimed = $4, attempts = attempts + 1, next_at = $2 WHERE seq IN (\
                  SELECT seq FROM outbox WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, seq LIMIT $3) \
                  RETURNING seq, attempts, body"
             }
             Tx::Postgres(_) => {
-                "UPDATE outbox SET claimed = 1, attempts = attempts + 1, next_at = $2 WHERE seq IN (\
+                "UPDATE outbox SET claimed = $4, attempts = attempts + 1, next_at = $2 WHERE seq IN (\
                  SELECT seq FROM outbox WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, seq LIMIT $3 \
                  FOR UPDATE SKIP LOCKED) RETURNING seq, attempts, body"
             }
         };
         let mut rows: Vec<(i64, i64, String)> = on_tx!(&mut tx, c => {
-            sqlx::query_as(sql).bind(now).bind(until).bind(i64::from(limit)).fetch_all(c).await
+            sqlx::query_as(sql).bind(now).bind(until).bind(i64::from(limit)).bind(self.number()).fetch_all(c).await
         })?;
         tx.commit().await.map_err(StoreError::of_commit)?;
         rows.sort_unstable();
@@ -188,8 +188,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be written.
     pub async fn release_mail(&self, now: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE outbox SET claimed = 0, next_at = $1 WHERE state = 'queued' AND claimed = 1";
         let mut tx = self.pools()?.begin_write().await?;
+        let sql = match &tx {
+            Tx::Sqlite(_) => {
+                "UPDATE outbox SET claimed = 0, next_at = $1 WHERE state = 'queued' AND claimed <> 0"
+            }
+            // A server that is there holds its number.
+            Tx::Postgres(_) => {
+                "UPDATE outbox SET claimed = 0, next_at = $1 WHERE state = 'queued' AND claimed IN (\
+                 SELECT number FROM (SELECT DISTINCT claimed AS number FROM outbox \
+                 WHERE state = 'queued' AND claimed <> 0) claims WHERE pg_try_advisory_xact_lock(number))"
+            }
+        };
         on_tx!(&mut tx, c => sqlx::query(sql).bind(now).execute(c).await.map(drop))?;
         tx.commit().await.map_err(StoreError::of_commit)
     }
@@ -224,7 +234,7 @@ impl Store {
                 return Ok(found.is_some());
             }
             Mode::Retriable(key) if found.is_some() => {
-                request::remember(&mut tx, key, &nothing(), &[], 0, now).await?;
+                request::remember(&mut tx, key, &nothing(), &Place::default(), now).await?;
             }
             Mode::Retriable(_) | Mode::Once => {}
         }

@@ -1,6 +1,9 @@
 //! Policies live in the database, versioned, so that every server on it decides alike.
 
+use sqlx::PgConnection;
+
 use crate::error::StoreError;
+use crate::feed;
 use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
 
@@ -66,6 +69,12 @@ fn stored((name, version, digest, source, at): Row) -> StoredPolicy {
     StoredPolicy { name, version, digest, source, at }
 }
 
+/// The newest version of each policy, on a session of one's own.
+pub(crate) async fn newest(session: &mut PgConnection) -> Result<Vec<StoredPolicy>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(NEWEST).fetch_all(session).await?;
+    Ok(rows.into_iter().map(stored).collect())
+}
+
 impl Store {
     /// Writes a new version of each policy whose digest differs from its newest version's, and names those.
     ///
@@ -99,6 +108,9 @@ impl Store {
             };
             insert(&mut tx, &next).await?;
             written.push(next);
+        }
+        if !written.is_empty() {
+            feed::append_policies(&mut tx, now).await?;
         }
         tx.commit().await.map_err(StoreError::of_commit)?;
         Ok(written)

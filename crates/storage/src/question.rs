@@ -9,7 +9,8 @@ use mandate_domain::user::User;
 use crate::error::StoreError;
 use crate::json::decode;
 use crate::open::Store;
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::position::Position;
+use crate::tx::{Pools, Tx, on_readers, on_tx};
 
 /// What a check is decided on. Absence is an answer, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,29 +25,53 @@ pub struct QuestionRecords {
     pub resource: Option<Resource>,
     /// The user's assignments to the resource and to what it lives in, nearest first.
     pub assignments: Vec<Assignment>,
-    /// The feed's last place in the snapshot; 0: nothing was ever written.
-    pub position: i64,
+    /// Where in the database's history the snapshot stands.
+    pub position: Position,
 }
 
 /// Each row says what it is, how far from the resource an assignment lies, and the fact.
-const QUESTION: &str = "\
-    SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
-    UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
-    UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
-    UNION ALL SELECT 'resource', 0, body FROM resources WHERE account = $1 AND kind = $3 AND id = $4 \
-    UNION ALL SELECT 'assignment', 0, body FROM assignments \
-      WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4 \
-    UNION ALL SELECT 'assignment', a.depth, s.body FROM resource_ancestors a JOIN assignments s \
-      ON s.account = a.account AND s.kind = a.ancestor_kind AND s.id = a.ancestor_id AND s.user_id = $2 \
-      WHERE a.account = $1 AND a.kind = $3 AND a.id = $4 \
-    UNION ALL SELECT 'position', COALESCE(MAX(seq), 0), '' FROM feed";
+macro_rules! question {
+    ($position:literal) => {
+        concat!(
+            "SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
+             UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
+             UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
+             UNION ALL SELECT 'resource', 0, body FROM resources WHERE account = $1 AND kind = $3 AND id = $4 \
+             UNION ALL SELECT 'assignment', 0, body FROM assignments \
+               WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4 \
+             UNION ALL SELECT 'assignment', a.depth, s.body FROM resource_ancestors a JOIN assignments s \
+               ON s.account = a.account AND s.kind = a.ancestor_kind AND s.id = a.ancestor_id AND s.user_id = $2 \
+               WHERE a.account = $1 AND a.kind = $3 AND a.id = $4 \
+             UNION ALL SELECT 'position', CAST(0 AS BIGINT), ",
+            $position
+        )
+    };
+}
 
 /// The same for a question that names no resource.
-const QUESTION_OF_ACCOUNT: &str = "\
-    SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
-    UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
-    UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
-    UNION ALL SELECT 'position', COALESCE(MAX(seq), 0), '' FROM feed";
+macro_rules! question_of_account {
+    ($position:literal) => {
+        concat!(
+            "SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
+             UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
+             UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
+             UNION ALL SELECT 'position', CAST(0 AS BIGINT), ",
+            $position
+        )
+    };
+}
+
+/// The statement for an engine: each says in its own way where the snapshot stands.
+macro_rules! positioned {
+    ($on:expr, $sqlite:pat, $question:ident) => {
+        match $on {
+            $sqlite => $question!("CAST(COALESCE(MAX(seq), 0) AS TEXT) FROM feed"),
+            _ => $question!("pg_current_snapshot()::text"),
+        }
+    };
+}
+
+pub(crate) use positioned;
 
 impl Store {
     /// Reads what the question whether `user` may do something in `account`, perhaps to `resource`, is
@@ -61,13 +86,16 @@ impl Store {
         resource: Option<&ResourceRef>,
     ) -> Result<QuestionRecords, StoreError> {
         let (account, user) = (account.to_string(), user.to_string());
+        let pools = self.pools()?;
+        let whole = positioned!(pools, Pools::Sqlite { .. }, question);
+        let of_account = positioned!(pools, Pools::Sqlite { .. }, question_of_account);
         let rows: Vec<(String, i64, String)> = match resource {
-            Some(resource) => on_readers!(self.pools()?, c => {
-                sqlx::query_as(QUESTION).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+            Some(resource) => on_readers!(pools, c => {
+                sqlx::query_as(whole).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
                     .fetch_all(c).await
             }),
-            None => on_readers!(self.pools()?, c => {
-                sqlx::query_as(QUESTION_OF_ACCOUNT).bind(&account).bind(&user).fetch_all(c).await
+            None => on_readers!(pools, c => {
+                sqlx::query_as(of_account).bind(&account).bind(&user).fetch_all(c).await
             }),
         }?;
         let place = |resource: &ResourceRef| format!("{}/{}", resource.kind, resource.id);
@@ -84,13 +112,15 @@ pub(crate) async fn question_in(
     resource: Option<&ResourceRef>,
 ) -> Result<QuestionRecords, StoreError> {
     let (account, user) = (account.to_string(), user.to_string());
+    let whole = positioned!(tx, Tx::Sqlite(_), question);
+    let of_account = positioned!(tx, Tx::Sqlite(_), question_of_account);
     let rows: Vec<(String, i64, String)> = match resource {
         Some(resource) => on_tx!(tx, c => {
-            sqlx::query_as(QUESTION).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+            sqlx::query_as(whole).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
                 .fetch_all(c).await
         }),
         None => on_tx!(tx, c => {
-            sqlx::query_as(QUESTION_OF_ACCOUNT).bind(&account).bind(&user).fetch_all(c).await
+            sqlx::query_as(of_account).bind(&account).bind(&user).fetch_all(c).await
         }),
     }?;
     let at = resource.map(ToString::to_string).unwrap_or_default();
@@ -109,7 +139,7 @@ fn collect(
         membership: None,
         resource: None,
         assignments: Vec::new(),
-        position: 0,
+        position: Position::default(),
     };
     let mut assignments: Vec<(i64, Assignment)> = Vec::new();
     for (what, number, body) in rows {
@@ -126,7 +156,7 @@ fn collect(
                 let key = || format!("{account}/{user}/{resource} or what it lives in ({number} up)");
                 assignments.push((number, decode("assignments", key, &body)?));
             }
-            _ => found.position = number,
+            _ => found.position = Position::told(&body)?,
         }
     }
     assignments.sort_by_key(|(distance, _)| *distance);

@@ -11,7 +11,7 @@ use crate::error::{StoreError, WriteError};
 use crate::json::{decode, encode};
 use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
-use crate::write::Committed;
+use crate::write::{Committed, Place};
 
 /// For how long a request is kept, in microseconds: a day.
 pub const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
@@ -38,6 +38,8 @@ struct Done {
     mail: Vec<Mail>,
     versions: Vec<i64>,
     position: i64,
+    #[serde(default)]
+    transaction: Option<u64>,
 }
 
 const FIND: &str =
@@ -65,9 +67,10 @@ fn replayed(
         return Err(WriteError::RequestIdReused);
     }
     let name = || format!("{}/{}/{}", key.caller, key.rpc, key.id);
-    let Done { account, subject, changes, mail, versions, position } = decode("requests", name, &body)?;
+    let done: Done = decode("requests", name, &body)?;
+    let Done { account, subject, changes, mail, versions, position, transaction } = done;
     let plan = Plan { operation, account, subject, changes, mail, override_reason: None };
-    Ok(Committed { plan, versions, position })
+    Ok(Committed { plan, versions, position, transaction })
 }
 
 /// Keeps what the request did.
@@ -75,8 +78,7 @@ pub(crate) async fn remember(
     tx: &mut Tx,
     key: &RequestKey,
     plan: &Plan,
-    versions: &[i64],
-    position: i64,
+    Place { versions, position, transaction }: &Place,
     now: i64,
 ) -> Result<(), WriteError> {
     let done = Done {
@@ -84,8 +86,9 @@ pub(crate) async fn remember(
         subject: plan.subject.clone(),
         changes: plan.changes.clone(),
         mail: plan.mail.clone(),
-        versions: versions.to_vec(),
-        position,
+        versions: versions.clone(),
+        position: *position,
+        transaction: *transaction,
     };
     let body = encode(&done)?;
     // One that is too old to be answered makes room.

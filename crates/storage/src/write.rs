@@ -10,6 +10,7 @@ use mandate_domain::terms::Terms;
 use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
+use crate::feed::Appended;
 use crate::locks::{Needs, held_for, held_for_record};
 use crate::open::Store;
 use crate::preview::{self, Effects};
@@ -34,6 +35,7 @@ pub struct Prepared {
     pub plan: Plan,
     versions: Vec<i64>,
     position: i64,
+    transaction: Option<u64>,
     tx: Tx,
     /// Rung by the commit if there is mail.
     bell: Arc<Notify>,
@@ -48,6 +50,8 @@ pub struct Committed {
     pub versions: Vec<i64>,
     /// The feed's last place that this write knows of: its own last change, if it made any.
     pub position: i64,
+    /// PostgreSQL: the transaction that made the changes, or that kept the request.
+    pub transaction: Option<u64>,
 }
 
 /// A command, who gives it, and on what terms.
@@ -313,11 +317,15 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     async fn prepare(self, mut tx: Tx, bell: Arc<Notify>) -> Result<Prepared, WriteError> {
-        let (versions, position) = self.write(&mut tx).await?;
+        let mut place = self.write(&mut tx).await?;
         if let Some(Retry { key, .. }) = self.retry {
-            request::remember(&mut tx, key, &self.plan, &versions, position, self.now).await?;
+            if place.transaction.is_none() {
+                place.transaction = own_number(&mut tx).await?;
+            }
+            request::remember(&mut tx, key, &self.plan, &place, self.now).await?;
         }
-        Ok(Prepared { plan: self.plan, versions, position, tx, bell })
+        let Place { versions, position, transaction } = place;
+        Ok(Prepared { plan: self.plan, versions, position, transaction, tx, bell })
     }
 
     async fn preview(self, mut tx: Tx, policies: &Policies) -> Result<Previewed, WriteError> {
@@ -328,37 +336,57 @@ impl Draft<'_> {
         Ok(Previewed { plan: self.plan, effects })
     }
 
-    /// The versions of the changes, and the feed's last place.
-    async fn write(&self, tx: &mut Tx) -> Result<(Vec<i64>, i64), WriteError> {
-        let versions = put(tx, self.actor, &self.plan, self.records, self.now).await?;
-        let position = match versions.last() {
-            Some(last) => *last,
-            None => feed::position(tx).await?,
-        };
-        Ok((versions, position))
+    async fn write(&self, tx: &mut Tx) -> Result<Place, WriteError> {
+        let mut place = put(tx, self.actor, &self.plan, self.records, self.now).await?;
+        if place.versions.is_empty() {
+            place.position = feed::position(tx).await?;
+        }
+        Ok(place)
     }
 }
 
-/// Writes changes, feed, log and mail of a plan, and gives each change's place in the feed.
+/// Where in the database's history a write stands.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// The place of each change in the feed.
+    pub(crate) versions: Vec<i64>,
+    /// The feed's last place; 0: nothing changed.
+    pub(crate) position: i64,
+    /// PostgreSQL: the transaction, if it is known to have a number.
+    pub(crate) transaction: Option<u64>,
+}
+
+/// PostgreSQL: the number of the transaction.
+async fn own_number(tx: &mut Tx) -> Result<Option<u64>, WriteError> {
+    let Tx::Postgres(transaction) = tx else { return Ok(None) };
+    let sql = "SELECT pg_current_xact_id()::text";
+    let number: String = sqlx::query_scalar(sql).fetch_one(&mut **transaction).await?;
+    Ok(number.parse().ok())
+}
+
+/// Writes changes, feed, log and mail of a plan.
 pub(crate) async fn put(
     tx: &mut Tx,
     actor: &Actor,
     plan: &Plan,
     records: &Records,
     now: i64,
-) -> Result<Vec<i64>, WriteError> {
+) -> Result<Place, WriteError> {
     if plan.changes.is_empty() && plan.mail.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Place::default());
     }
     each_fact_once(&plan.changes)?;
-    let versions =
-        if plan.changes.is_empty() { Vec::new() } else { feed::append(tx, &plan.changes, now).await? };
+    let Appended { places: versions, transaction } = match plan.changes.as_slice() {
+        [] => Appended::default(),
+        changes => feed::append(tx, changes, now).await?,
+    };
     for (change, version) in plan.changes.iter().zip(&versions) {
         apply::apply(tx, change, *version, records).await?;
     }
     activity::append(tx, actor, plan, now).await?;
     outbox::append(tx, &plan.mail, now).await?;
-    Ok(versions)
+    let position = versions.last().copied().unwrap_or_default();
+    Ok(Place { versions, position, transaction })
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.
@@ -398,16 +426,22 @@ fn fact(change: &Change) -> Key {
 }
 
 impl Prepared {
+    /// The feed's last place that it knows of.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
     /// Makes the write happen, durably and for everybody at once.
     ///
     /// # Errors
     /// [`StoreError::CommitUnknown`] when the database did not answer; any other says that nothing happened.
     pub async fn commit(self) -> Result<Committed, WriteError> {
-        let Self { plan, versions, position, tx, bell } = self;
+        let Self { plan, versions, position, transaction, tx, bell } = self;
         tx.commit().await.map_err(StoreError::of_commit)?;
         if !plan.mail.is_empty() {
             bell.notify_one();
         }
-        Ok(Committed { plan, versions, position })
+        Ok(Committed { plan, versions, position, transaction })
     }
 }

@@ -274,7 +274,11 @@ impl<'s> Client<'s> {
         checks: Vec<pb::CheckRequest>,
     ) -> Result<Vec<pb::BatchCheckResult>, Status> {
         let mut client = AuthzServiceClient::new(self.channel.clone());
-        Ok(client.batch_check(self.asking(pb::BatchCheckRequest { checks })).await?.into_inner().results)
+        Ok(client
+            .batch_check(self.asking(pb::BatchCheckRequest { checks, consistency: None }))
+            .await?
+            .into_inner()
+            .results)
     }
 
     pub(super) async fn lookup(

@@ -148,6 +148,7 @@ impl Question {
             subject: Some(subject(&self.user)),
             permission: self.permission.clone(),
             resource: self.resource.as_ref().map(named),
+            consistency: None,
         }
     }
 }
@@ -176,6 +177,7 @@ async fn lookup(
         account: account.id.clone(),
         subject: Some(subject(&question.user)),
         resource: resource.as_ref().map(named),
+        consistency: None,
     };
     let answer = client
         .lookup(request)

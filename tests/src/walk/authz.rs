@@ -23,11 +23,11 @@ pub(super) const CASES: &[Case] = &[
     })
     .variant("oneself"),
     batch(Case::new("/mandate.v1.AuthzService/BatchCheck", Needs::NotOneself, CHECK, |scene| {
-        BatchCheckRequest { checks: vec![check(scene, &scene.target)] }.encode_to_vec()
+        BatchCheckRequest { checks: vec![check(scene, &scene.target)], consistency: None }.encode_to_vec()
     })),
     batch(
         Case::new("/mandate.v1.AuthzService/BatchCheck", Needs::Known, CHECK, |scene| {
-            BatchCheckRequest { checks: vec![check(scene, &scene.caller)] }.encode_to_vec()
+            BatchCheckRequest { checks: vec![check(scene, &scene.caller)], consistency: None }.encode_to_vec()
         })
         .variant("oneself"),
     ),
@@ -44,7 +44,13 @@ pub(super) const CASES: &[Case] = &[
     .variant("a contact"),
     Case::new("/mandate.v1.AuthzService/LookupPermissions", Needs::Operation("contact.get"), READ, |scene| {
         let subject = Some(contact(scene));
-        LookupPermissionsRequest { account: scene.account.clone(), subject, resource: None }.encode_to_vec()
+        LookupPermissionsRequest {
+            account: scene.account.clone(),
+            subject,
+            resource: None,
+            consistency: None,
+        }
+        .encode_to_vec()
     })
     .variant("a contact"),
 ];
@@ -55,12 +61,18 @@ fn check(scene: &Scene, user: &str) -> CheckRequest {
         subject: Some(about(user)),
         permission: scene.permission.clone(),
         resource: None,
+        consistency: None,
     }
 }
 
 fn lookup(scene: &Scene, user: &str) -> Vec<u8> {
-    LookupPermissionsRequest { account: scene.account.clone(), subject: Some(about(user)), resource: None }
-        .encode_to_vec()
+    LookupPermissionsRequest {
+        account: scene.account.clone(),
+        subject: Some(about(user)),
+        resource: None,
+        consistency: None,
+    }
+    .encode_to_vec()
 }
 
 fn contact(scene: &Scene) -> Subject {

@@ -194,6 +194,13 @@ impl Party {
         Ok(answer.member.expect("the member"))
     }
 
+    /// Ends a membership; the consistency token of that.
+    pub async fn remove_for_token(&self, account: &Account, user: &User) -> Result<String, Status> {
+        let request =
+            RemoveMemberRequest { account: account.id.clone(), user: user.id.clone(), ..Default::default() };
+        Ok(self.memberships().remove_member(request).await?.into_inner().consistency_token)
+    }
+
     /// Ends a membership; what had been assigned to it.
     pub async fn remove(&self, account: &Account, user: &User) -> Result<Vec<ResourceRef>, Status> {
         let request =

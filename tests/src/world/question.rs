@@ -3,7 +3,11 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use mandate_proto::v1::{CheckRequest, CheckResponse, DecisionReason, Subject, subject};
+use mandate_proto::v1::consistency::Requirement;
+use mandate_proto::v1::{
+    CheckRequest, CheckResponse, Consistency, DecisionReason, FullyConsistent, Subject, subject,
+};
+use tonic::Status;
 
 use super::{Party, resource, user_subject};
 
@@ -20,6 +24,7 @@ impl Question {
             subject: Some(user_subject(user)),
             permission: permission.to_owned(),
             resource: None,
+            consistency: None,
         };
         Self { asker, request }
     }
@@ -29,6 +34,32 @@ impl Question {
         let subject = subject::Subject::Contact(contact.to_owned());
         self.request.subject = Some(Subject { subject: Some(subject) });
         self
+    }
+
+    /// Asks another server.
+    pub fn of(mut self, asker: Party) -> Self {
+        self.asker = asker;
+        self
+    }
+
+    /// Asks for facts that are not older than a consistency token.
+    pub fn not_before(self, token: &str) -> Self {
+        self.requiring(Requirement::AtLeastAsFresh(token.to_owned()))
+    }
+
+    /// Asks for facts that leave nothing out.
+    pub fn fully_consistent(self) -> Self {
+        self.requiring(Requirement::FullyConsistent(FullyConsistent {}))
+    }
+
+    fn requiring(mut self, requirement: Requirement) -> Self {
+        self.request.consistency = Some(Consistency { requirement: Some(requirement) });
+        self
+    }
+
+    /// Asks where an answer may fail.
+    pub async fn ask(self) -> Result<CheckResponse, Status> {
+        Ok(self.asker.authz().check(self.request).await?.into_inner())
     }
 
     /// Asks about one resource.

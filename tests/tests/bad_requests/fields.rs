@@ -220,6 +220,7 @@ on_both_engines! {
             subject: Some(user_subject(&ada.id)),
             permission: "p".repeat(129),
             resource: None,
+            consistency: None,
         };
         complaint(operator.authz().check(request).await, "permission");
     }

@@ -91,11 +91,13 @@ on_both_engines! {
             subject: Some(user_subject(&ada.id)),
             permission: "users.view".to_owned(),
             resource: None,
+            consistency: None,
         };
         let lookup = LookupPermissionsRequest {
             account: acme.id.clone(),
             subject: Some(user_subject(&ada.id)),
             resource: None,
+            consistency: None,
         };
         assert_refused(by.authz().check(check).await, Code::PermissionDenied, "NOT_ONESELF");
         let mut told = Vec::new();

@@ -120,7 +120,8 @@ pub fn to_permissions(
     everywhere: v1::LookupPermissionsResponse,
     resources: Vec<(ResourceRef, v1::LookupPermissionsResponse)>,
 ) -> v1::OfferedPermissions {
-    let v1::LookupPermissionsResponse { permissions, modules, reason: _ } = everywhere;
+    let v1::LookupPermissionsResponse { permissions, modules, reason: _, consistency_token: _, stale_for: _ } =
+        everywhere;
     let on = |(resource, held): (ResourceRef, v1::LookupPermissionsResponse)| v1::ResourcePermissions {
         resource: Some(resource::to_reference(resource)),
         permissions: held.permissions,

@@ -7,7 +7,8 @@ use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::Identity;
 use mandate_proto::v1;
 
-use super::{Fields, Path, identity, resource};
+use super::consistency::Consistency;
+use super::{Fields, Path, consistency, identity, resource};
 use crate::error::Error;
 use crate::facts::{Ask, Known};
 
@@ -38,6 +39,8 @@ pub struct Check {
     pub permission: String,
     /// To which resource.
     pub resource: Option<ResourceRef>,
+    /// How fresh the facts must be; `None`: it does not say.
+    pub consistency: Option<Consistency>,
 }
 
 /// Reads a `CheckRequest`.
@@ -45,17 +48,39 @@ pub struct Check {
 /// # Errors
 /// Every bad field.
 pub fn check(message: v1::CheckRequest) -> Result<Check, Error> {
-    let v1::CheckRequest { account, subject, permission, resource } = message;
+    let v1::CheckRequest { account, subject, permission, resource, consistency } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let subject = fields.required(Path::of("subject"), subject);
     let subject = subject.and_then(|message| self::subject(&mut fields, Path::of("subject"), message));
     let permission = self::permission(&mut fields, Path::of("permission"), permission);
     let resource = resource::optional(&mut fields, Path::of("resource"), resource);
+    let consistency = match consistency {
+        None => Some(None),
+        set => consistency::consistency(&mut fields, Path::of("consistency"), set).map(Some),
+    };
     let check = (|| {
-        Some(Check { account: account?, subject: subject?, permission: permission?, resource: resource? })
+        Some(Check {
+            account: account?,
+            subject: subject?,
+            permission: permission?,
+            resource: resource?,
+            consistency: consistency?,
+        })
     })();
     fields.finish(check)
+}
+
+/// Reads a `CheckRequest` of a batch.
+///
+/// # Errors
+/// Every bad field.
+pub fn check_of_batch(message: v1::CheckRequest) -> Result<Check, Error> {
+    let check = check(message)?;
+    match check.consistency {
+        None => Ok(check),
+        Some(_) => Err(Error::field("consistency", "must be unset in a batch; the batch says it for all")),
+    }
 }
 
 /// Any text may be asked about: one that is no permission of the policy is denied.
@@ -83,20 +108,23 @@ fn subject(fields: &mut Fields, path: Path<'_>, message: v1::Subject) -> Option<
     }
 }
 
-/// The questions of a batch, each to be read by itself.
+/// The questions of a batch, each to be read by itself, and how fresh the facts of all must be.
 ///
 /// # Errors
-/// A bad number of them.
-pub fn batch(message: v1::BatchCheckRequest) -> Result<Vec<v1::CheckRequest>, Error> {
-    let v1::BatchCheckRequest { checks } = message;
+/// Every bad field of the batch itself.
+pub fn batch(message: v1::BatchCheckRequest) -> Result<(Vec<v1::CheckRequest>, Consistency), Error> {
+    let v1::BatchCheckRequest { checks, consistency } = message;
+    let mut fields = Fields::default();
+    let path = Path::of("checks");
     match checks.len() {
-        0 => Err(Error::field("checks", format!("is required: 1 to {MAX_BATCH} questions"))),
-        1..=MAX_BATCH => Ok(checks),
-        length => Err(Error::field(
-            "checks",
-            format!("has {length} questions; send at most {MAX_BATCH} in one call"),
-        )),
+        0 => fields.reject(path, format!("is required: 1 to {MAX_BATCH} questions")),
+        1..=MAX_BATCH => {}
+        length => {
+            fields.reject(path, format!("has {length} questions; send at most {MAX_BATCH} in one call"))
+        }
     }
+    let consistency = consistency::consistency(&mut fields, Path::of("consistency"), consistency);
+    fields.finish(consistency.map(|consistency| (checks, consistency)))
 }
 
 /// A look-up of permissions.
@@ -108,6 +136,8 @@ pub struct Lookup {
     pub subject: Option<Subject>,
     /// On which resource.
     pub resource: Option<ResourceRef>,
+    /// How fresh the facts must be.
+    pub consistency: Consistency,
 }
 
 /// Reads a `LookupPermissionsRequest`.
@@ -115,7 +145,7 @@ pub struct Lookup {
 /// # Errors
 /// Every bad field.
 pub fn lookup(message: v1::LookupPermissionsRequest) -> Result<Lookup, Error> {
-    let v1::LookupPermissionsRequest { account, subject, resource } = message;
+    let v1::LookupPermissionsRequest { account, subject, resource, consistency } = message;
     let mut fields = Fields::default();
     let account = fields.id(Path::of("account"), &account);
     let subject = match subject {
@@ -123,7 +153,11 @@ pub fn lookup(message: v1::LookupPermissionsRequest) -> Result<Lookup, Error> {
         Some(message) => self::subject(&mut fields, Path::of("subject"), message).map(Some),
     };
     let resource = resource::optional(&mut fields, Path::of("resource"), resource);
-    let lookup = (|| Some(Lookup { account: account?, subject: subject?, resource: resource? }))();
+    let consistency = consistency::consistency(&mut fields, Path::of("consistency"), consistency);
+    let lookup = (|| {
+        let (account, subject, resource) = (account?, subject?, resource?);
+        Some(Lookup { account, subject, resource, consistency: consistency? })
+    })();
     fields.finish(lookup)
 }
 
@@ -135,13 +169,21 @@ pub fn to_answer(decision: Decision, known: &Known, ask: Ask<'_>, permission: &s
         allowed: reason.allows(),
         reason: to_reason(reason).into(),
         via: if reason.allows() { to_via(via, known, ask, permission) } else { Vec::new() },
+        consistency_token: known.token(),
+        stale_for: None,
     }
 }
 
-/// A denial for which nothing was looked up.
+/// A denial that tells nothing of what is known.
 #[must_use]
-pub fn to_denial(reason: Reason) -> v1::CheckResponse {
-    v1::CheckResponse { allowed: false, reason: to_reason(reason).into(), via: Vec::new() }
+pub fn to_denial(reason: Reason, known: &Known) -> v1::CheckResponse {
+    v1::CheckResponse {
+        allowed: false,
+        reason: to_reason(reason).into(),
+        via: Vec::new(),
+        consistency_token: known.token(),
+        stale_for: None,
+    }
 }
 
 fn to_via(via: Via, known: &Known, ask: Ask<'_>, permission: &str) -> Vec<v1::Via> {

@@ -74,9 +74,14 @@ fn from_existing(choice: v1::ExistingMember) -> ExistingMember {
     }
 }
 
-/// The result of a row, as messages have it.
+/// The result of a row, as messages have it, with the consistency token of its commit.
 #[must_use]
-pub fn result(row_id: String, then: Then, judged: Result<Judged, Error>) -> v1::ImportMembersResponse {
+pub fn result(
+    row_id: String,
+    then: Then,
+    judged: Result<Judged, Error>,
+    token: &str,
+) -> v1::ImportMembersResponse {
     let judged = match judged {
         Ok(judged) => judged,
         Err(error) => {
@@ -97,6 +102,7 @@ pub fn result(row_id: String, then: Then, judged: Result<Judged, Error>) -> v1::
         error: None,
         effects: effects.into_iter().map(terms::to_effect).collect(),
         more_effects: more,
+        consistency_token: token.to_owned(),
     }
 }
 

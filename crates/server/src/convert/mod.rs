@@ -11,6 +11,7 @@ pub mod activation;
 pub mod activity;
 pub mod authz;
 mod avatar;
+pub mod consistency;
 pub mod contact;
 pub mod credential;
 mod fields;
@@ -32,6 +33,13 @@ mod tests;
 pub use fields::{Fields, Path};
 
 use prost_types::Timestamp;
+
+/// A time span as messages have it.
+#[must_use]
+pub fn duration(span: std::time::Duration) -> prost_types::Duration {
+    let nanos = i32::try_from(span.subsec_nanos()).unwrap_or_default();
+    prost_types::Duration { seconds: span.as_secs().try_into().unwrap_or(i64::MAX), nanos }
+}
 
 /// A time of the domain (microseconds since the Unix epoch) as a message has it.
 #[must_use]

@@ -204,6 +204,7 @@ fn a_question_needs_account_subject_and_permission() {
         subject: Some(v1::Subject { subject }),
         permission: "a.b".into(),
         resource: Some(v1::ResourceRef::default()),
+        consistency: None,
     };
     let expected = ["subject", "resource.type", "resource.id"];
     assert_eq!(paths(authz::check(check(None))), expected);
@@ -227,8 +228,10 @@ fn values_of_enums_that_nobody_declared_are_refused() {
 
 #[test]
 fn a_batch_holds_one_to_a_thousand_questions() {
-    let batch =
-        |length| authz::batch(v1::BatchCheckRequest { checks: vec![v1::CheckRequest::default(); length] });
+    let batch = |length| {
+        let checks = vec![v1::CheckRequest::default(); length];
+        authz::batch(v1::BatchCheckRequest { checks, ..Default::default() })
+    };
     assert!(batch(1).is_ok() && batch(1_000).is_ok());
     assert_eq!(paths(batch(0)), ["checks"]);
     assert_eq!(paths(batch(1_001)), ["checks"]);

@@ -88,7 +88,7 @@ impl Client {
 
     /// Asks several questions at once, as the backend.
     pub(super) async fn check_all(&self, checks: Vec<CheckRequest>) -> anyhow::Result<Vec<BatchCheckResult>> {
-        let request = with(&self.backend, BatchCheckRequest { checks })?;
+        let request = with(&self.backend, BatchCheckRequest { checks, consistency: None })?;
         let answer = AuthzServiceClient::new(self.channel.clone()).batch_check(request).await?;
         Ok(answer.into_inner().results)
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::mailer::MailSettings;
-use crate::serve::{Running, Settings};
+use crate::serve::{Running, STALE_LIMIT, Settings};
 
 /// A running server; its folder goes with it.
 ///
@@ -36,6 +36,7 @@ impl Host {
             policies: None,
             issuers: None,
             ready_file: None,
+            stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             mail: MailSettings::default(),
         };

@@ -120,6 +120,7 @@ impl Stage {
             subject: Some(Subject { subject: Some(subject::Subject::User(self.cast.user(line.who)?)) }),
             permission: permission.to_owned(),
             resource: on.map(resource),
+            consistency: None,
         };
         let place = on.map_or_else(|| line.at.to_owned(), |(kind, id)| format!("{kind} {id}"));
         let found = match self.client.check(question.clone()).await? {

@@ -46,6 +46,12 @@ pub enum Error {
         "this request_id was used for another request; use a new one for each request, and the same only to retry it"
     )]
     RequestIdReused,
+    /// The consistency token says nothing about this database.
+    #[error(
+        "the consistency token is none of this database's, or of a write that has not happened; \
+         use one from an answer of this service, as it is, or leave the field out"
+    )]
+    ConsistencyToken,
     /// The server is stopping, and a stream cannot go on.
     #[error(
         "the server is stopping; what was answered is done, go on from there with another server, or when it is back"
@@ -98,6 +104,7 @@ impl From<Error> for tonic::Status {
             Error::Refused(refusal) => refusal::refused(&refusal),
             Error::Store(error) => store::failed(&error),
             Error::RequestIdReused => refusal::reused(&error),
+            Error::ConsistencyToken => refusal::no_token(&error),
             Error::Stopping => access::stopping(&error),
             Error::MessageTooLarge => access::too_large(&error),
             Error::Defect(detail) => answer::internal(&detail),

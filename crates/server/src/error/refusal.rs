@@ -74,6 +74,13 @@ pub(super) fn reused(error: &crate::error::Error) -> Answer {
         .with_field("request_id", &message)
 }
 
+/// Answers a consistency token that says nothing about this database.
+pub(super) fn no_token(error: &crate::error::Error) -> Answer {
+    let message = error.to_string();
+    Answer::new(Code::InvalidArgument, ErrorReason::ConsistencyTokenInvalid, &message)
+        .with_field("consistency.at_least_as_fresh", &message)
+}
+
 /// Names as many fields as an answer has room for, and says how many more there are.
 fn invalid(fields: &[FieldError]) -> Answer {
     let summary = fields.iter().take(3).map(|FieldError { path, message }| match path.as_str() {

@@ -82,6 +82,7 @@ async fn others() -> Vec<Error> {
         Error::Defect("an oversight".into()),
         Error::MessageTooLarge,
         Error::RequestIdReused,
+        Error::ConsistencyToken,
         Error::Stopping,
     ]
 }

@@ -11,20 +11,32 @@ use mandate_domain::policy::Policy;
 use mandate_domain::resource::{Assignment, Resource};
 use mandate_domain::user::User;
 use mandate_domain::{account::Account, membership::Membership};
+use mandate_storage::{Position, StoreError};
 use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
 use super::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::fill::changed;
 use super::key::{AssignmentAt, ResourceAt};
+use crate::error::Error;
 
 /// The gate, held alone: nobody publishes what they read from the database until it is dropped.
 ///
 /// Whoever holds it commits and then says what became of it. One that is dropped without a word, because its
 /// holder panicked or was stopped, empties the caches: it is not known what was committed.
-pub struct Gate<'a> {
+pub(super) struct Gate<'a> {
     facts: &'a Facts,
     _alone: RwLockWriteGuard<'a, ()>,
     outcome: Outcome,
+}
+
+/// What a commit will have done.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The changes, in order.
+    pub changes: &'a [Change],
+    /// The feed's last place; `None`: nothing changes.
+    pub position: Option<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,14 +46,58 @@ enum Outcome {
 }
 
 impl Facts {
+    /// Lets something commit. When it returns, every question asked of this process sees what that did.
+    ///
+    /// # Errors
+    /// Those of the commit.
+    pub async fn commit<T, E: Into<Error>>(
+        &self,
+        told: Told<'_>,
+        commit: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        if let Some(following) = &self.following {
+            let done = commit.await.map_err(Into::into)?;
+            self.catch_up(following, told.changes).await;
+            return Ok(done);
+        }
+        let gate = self.gate().await;
+        match commit.await.map_err(Into::into) {
+            Ok(done) => {
+                gate.committed(told);
+                Ok(done)
+            }
+            // INVARIANT: here alone it is not known whether anything was written; dropping the gate without a
+            // word empties the caches.
+            Err(error @ Error::Store(StoreError::CommitUnknown { .. })) => {
+                drop(gate);
+                Err(error)
+            }
+            Err(error) => {
+                gate.undone();
+                Err(error)
+            }
+        }
+    }
+
     /// Waits until nobody is publishing, and keeps others from it.
-    pub async fn gate(&self) -> Gate<'_> {
+    pub(super) async fn gate(&self) -> Gate<'_> {
         Gate { facts: self, _alone: self.gate.write().await, outcome: Outcome::Unknown }
     }
 
-    fn while_odd(&self, change: impl FnOnce()) {
-        let _even_again = Odd::new(self);
-        change();
+    /// Keeps hits away while entries change. The change is told the epoch that it makes.
+    pub(super) fn while_odd(&self, change: impl FnOnce(u64)) {
+        let even_again = Odd::new(self);
+        change(even_again.next);
+    }
+
+    pub(super) fn apply_noted(&self, change: &Change, epoch: u64) {
+        self.apply(change);
+        changed(change, |fact| self.changed.note(fact, epoch));
+    }
+
+    pub(super) fn drop_all(&self, epoch: u64) {
+        self.caches.clear();
+        self.changed.note_all(epoch);
     }
 
     fn apply(&self, change: &Change) {
@@ -153,14 +209,21 @@ impl Facts {
 }
 
 impl Gate<'_> {
-    /// These changes were committed.
-    pub fn committed(mut self, changes: &[Change]) {
-        self.facts.while_odd(|| changes.iter().for_each(|change| self.facts.apply(change)));
+    /// This was committed.
+    fn committed(mut self, Told { changes, position }: Told<'_>) {
+        let Self { facts, .. } = self;
+        let moment = position.map(|seq| Arc::new(facts.moment().with(Position::Seq(seq))));
+        facts.while_odd(|epoch| {
+            changes.iter().for_each(|change| facts.apply_noted(change, epoch));
+            if let Some(moment) = moment {
+                facts.moment.store(moment);
+            }
+        });
         self.outcome = Outcome::Settled;
     }
 
     /// Certainly nothing was committed.
-    pub fn undone(mut self) {
+    pub(super) fn undone(mut self) {
         self.outcome = Outcome::Settled;
     }
 }
@@ -168,24 +231,28 @@ impl Gate<'_> {
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
         if self.outcome == Outcome::Unknown {
-            self.facts.while_odd(|| self.facts.caches.clear());
+            self.facts.while_odd(|epoch| self.facts.drop_all(epoch));
         }
     }
 }
 
 /// Keeps the epoch odd while it lives.
-struct Odd<'a>(&'a Facts);
+struct Odd<'a> {
+    facts: &'a Facts,
+    /// The even one that comes afterwards.
+    next: u64,
+}
 
 impl<'a> Odd<'a> {
     /// INVARIANT: made by the holder of the gate alone, so the epoch is even before.
     fn new(facts: &'a Facts) -> Self {
-        facts.epoch.fetch_add(1, Ordering::AcqRel);
-        Self(facts)
+        let before = facts.epoch.fetch_add(1, Ordering::AcqRel);
+        Self { facts, next: before.wrapping_add(2) }
     }
 }
 
 impl Drop for Odd<'_> {
     fn drop(&mut self) {
-        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        self.facts.epoch.store(self.next, Ordering::Release);
     }
 }

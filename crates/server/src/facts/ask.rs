@@ -11,7 +11,10 @@ use mandate_domain::policy::set::PermissionId;
 use mandate_domain::resource::ResourceRef;
 use mandate_storage::QuestionRecords;
 
+use super::Moment;
 use super::entry::{AccountEntry, MemberEntry, ResourceEntry, UserEntry};
+use super::fill::Entry;
+use super::key::{AssignmentAt, ResourceAt};
 
 /// Whose facts a question needs.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,8 @@ pub struct Known {
     assignments: Vec<AssignmentFact>,
     /// For each of them, which link of the chain it is of: 0 is the resource itself.
     links: Vec<usize>,
+    /// Where all of it stands in the database's history.
+    moment: Option<Arc<Moment>>,
 }
 
 impl Known {
@@ -68,6 +73,17 @@ impl Known {
         known
     }
 
+    /// The same, as it stood then.
+    pub(super) fn at(self, moment: Arc<Moment>) -> Self {
+        Self { moment: Some(moment), ..self }
+    }
+
+    /// The consistency token of an answer that is decided on this.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.moment.as_ref().map_or_else(String::new, |moment| moment.token.to_string())
+    }
+
     /// Adds the assignment of one link of the chain; they come nearest first.
     pub(super) fn assign(&mut self, link: usize, fact: AssignmentFact) {
         self.links.push(link);
@@ -80,7 +96,26 @@ impl Known {
         std::iter::once(asked).chain(ancestors)
     }
 
-    pub(super) fn assignment_at(&self, link: usize) -> Option<AssignmentFact> {
+    /// What it leaves in memory.
+    pub(super) fn entries(&self, ask: Ask<'_>) -> Vec<Entry> {
+        let Ask { account, user, resource } = ask;
+        let mut entries =
+            vec![Entry::Account(account, self.account.clone()), Entry::User(user, self.user.clone())];
+        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
+        if self.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
+            return entries;
+        }
+        entries.push(Entry::Member(account, user, self.member.clone()));
+        let Some(asked) = resource else { return entries };
+        entries.push(Entry::Resource(ResourceAt::new(account, asked).into(), self.resource.clone()));
+        for (position, resource) in self.chain(asked).enumerate() {
+            let key = AssignmentAt::new(account, user, resource).into();
+            entries.push(Entry::Assignment(key, self.assignment_at(position)));
+        }
+        entries
+    }
+
+    fn assignment_at(&self, link: usize) -> Option<AssignmentFact> {
         let position = self.links.iter().position(|of| *of == link)?;
         self.assignments.get(position).copied()
     }

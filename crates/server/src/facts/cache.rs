@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::ask::{Ask, Known};
 use super::entry::{AccountEntry, Bytes, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::fill::FactAt;
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
 /// Most bytes that all facts together may take.
@@ -79,30 +80,26 @@ impl Caches {
         Some(known)
     }
 
-    /// Leaves what a question was decided on.
-    pub(super) fn publish(&self, ask: Ask<'_>, known: &Known) {
-        let Ask { account, user, resource } = ask;
-        self.accounts.insert(account, known.account.clone());
-        self.users.insert(user, known.user.clone());
-        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
-        if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
-            return;
-        }
-        self.members.insert((account, user), known.member.clone());
-        let Some(asked) = resource else { return };
-        self.resources.insert(ResourceAt::new(account, asked).into(), known.resource.clone());
-        for (position, resource) in known.chain(asked).enumerate() {
-            let fact = known.assignment_at(position);
-            self.assignments.insert(AssignmentAt::new(account, user, resource).into(), fact);
-        }
-    }
-
     /// The user of a login; `None`: an entry is missing.
     pub(super) fn user_of(&self, identity: &Identity) -> Option<Option<UserId>> {
         let Some(id) = self.identities.get(identity)? else { return Some(None) };
         let user = self.users.get(&id)?;
         let still_is = user.is_some_and(|user| user.identities.contains(identity));
         still_is.then_some(Some(id))
+    }
+
+    /// Drops one fact.
+    pub(super) fn remove(&self, fact: FactAt<'_>) {
+        match fact {
+            FactAt::Account(account) => drop(self.accounts.remove(&account)),
+            FactAt::User(user) => drop(self.users.remove(&user)),
+            FactAt::Member(account, user) => drop(self.members.remove(&(account, user))),
+            FactAt::Contact(account, contact) => drop(self.contacts.remove(&(account, contact))),
+            FactAt::Resource(at) => drop(self.resources.remove(&at)),
+            FactAt::Assignment(at) => drop(self.assignments.remove(&at)),
+            FactAt::Identity(identity) => drop(self.identities.remove(identity)),
+            FactAt::Session(session) => drop(self.sessions.remove(&session)),
+        }
     }
 
     /// Drops everything.

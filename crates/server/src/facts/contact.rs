@@ -10,6 +10,7 @@ use mandate_storage::StoreError;
 
 use super::cache::Caches;
 use super::entry::{AccountEntry, MemberEntry, ResourceEntry, UserEntry};
+use super::fill::{Entry, Fill};
 use super::key::ResourceAt;
 use super::{Ask, Facts, Known};
 
@@ -41,7 +42,9 @@ impl Facts {
     /// # Errors
     /// Those of the store, when it has to be read.
     pub async fn of_contact(&self, ask: AskContact<'_>) -> Result<Known, StoreError> {
-        if let Some(known) = self.reread(|| self.caches.known_contact(ask)) {
+        if let Some(known) =
+            self.reread(|| self.caches.known_contact(ask).map(|known| known.at(self.moment())))
+        {
             return Ok(known);
         }
         let since = self.epoch.load(Ordering::Acquire);
@@ -54,8 +57,8 @@ impl Facts {
         let fact = records.contact.zip(policy).map(compile);
         let resource = records.resource.map(|resource| Arc::new(ResourceEntry::from(&resource)));
         let known = known(entry, fact, resource);
-        self.publish(since, |caches| caches.publish_contact(ask, &known)).await;
-        Ok(known)
+        self.keep_later(Fill { since, entries: entries(ask, &known) }).await;
+        Ok(known.at(Arc::new(self.moment().with(records.position))))
     }
 }
 
@@ -82,18 +85,19 @@ impl Caches {
         };
         Some(known(entry, fact, resource))
     }
+}
 
-    /// Leaves what a question about a contact was decided on.
-    fn publish_contact(&self, ask: AskContact<'_>, known: &Known) {
-        let AskContact { account, contact, resource } = ask;
-        self.accounts.insert(account, known.account.clone());
-        // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
-        if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
-            return;
-        }
-        self.contacts.insert((account, contact), known.member.clone());
-        if let Some(asked) = resource {
-            self.resources.insert(ResourceAt::new(account, asked).into(), known.resource.clone());
-        }
+/// What a question about a contact leaves in memory.
+fn entries(ask: AskContact<'_>, known: &Known) -> Vec<Entry> {
+    let AskContact { account, contact, resource } = ask;
+    let mut entries = vec![Entry::Account(account, known.account.clone())];
+    // Without the policy nothing could be compiled: what is `None` then is not known to be absent.
+    if known.account.as_ref().is_some_and(|entry| entry.policy.is_none()) {
+        return entries;
     }
+    entries.push(Entry::Contact(account, contact, known.member.clone()));
+    if let Some(asked) = resource {
+        entries.push(Entry::Resource(ResourceAt::new(account, asked).into(), known.resource.clone()));
+    }
+    entries
 }

@@ -27,6 +27,12 @@ impl<'a> ResourceAt<'a> {
     }
 }
 
+impl ResourceKey {
+    pub(super) fn at(&self) -> ResourceAt<'_> {
+        ResourceAt { account: self.account, kind: &self.kind, id: &self.id }
+    }
+}
+
 impl From<ResourceAt<'_>> for ResourceKey {
     fn from(ResourceAt { account, kind, id }: ResourceAt<'_>) -> Self {
         Self { account, kind: kind.into(), id: id.into() }
@@ -56,6 +62,12 @@ pub(super) struct AssignmentAt<'a> {
 impl<'a> AssignmentAt<'a> {
     pub(super) fn new(account: AccountId, user: UserId, resource: &'a ResourceRef) -> Self {
         Self { user, resource: ResourceAt::new(account, resource) }
+    }
+}
+
+impl AssignmentKey {
+    pub(super) fn at(&self) -> AssignmentAt<'_> {
+        AssignmentAt { user: self.user, resource: self.resource.at() }
     }
 }
 

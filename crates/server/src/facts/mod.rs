@@ -3,45 +3,61 @@
 //! - An entry is one account, user, membership, resource, assignment or login, its absence included, compiled
 //!   against the account's policy.
 //! - A question that misses an entry reads all of its facts in one snapshot of the database, is decided on that
-//!   snapshot, and leaves it here unless a change was applied since before the snapshot was taken.
-//! - A write holds the gate alone from before its commit until its changes are applied here. A miss passes the
-//!   gate after its snapshot: so whoever was answered with what a write did, finds it here the next time, too.
+//!   snapshot, and leaves it here unless one of these facts changed since before the snapshot was taken.
 //! - A hit takes no gate. It looks at the epoch before and after reading its entries, and reads again if a
 //!   change was applied in between: all facts of one answer are of one moment.
-//! - Nobody waits for the database while holding the gate, but the write whose commit it is.
 //!
+//! Alone on its database (SQLite), a write holds the gate alone from before its commit until its changes are applied
+//! here, and a miss passes the gate after its snapshot: whoever was answered with what a write did, finds it here the
+//! next time, too. Nobody waits for the database while holding the gate, but the write whose commit it is.
 //! INVARIANT: every entry equals what the database holds, but for the instants in which somebody holds the
 //! gate alone. Where that cannot be known (a lost reply to COMMIT), all entries are dropped.
+//!
+//! Where several servers write one database (PostgreSQL), facts follow its feed: `follow.rs`.
 
 mod apply;
 mod ask;
 mod cache;
+mod changed;
+mod consistency;
 mod contact;
 mod entry;
+mod fill;
+mod follow;
 mod key;
+mod moment;
 mod noted;
 mod offer;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mandate_domain::id::{SessionId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::user::Identity;
-use mandate_storage::{Store, StoreError};
+use mandate_storage::{News, Position, Store, StoreError};
 use tokio::sync::RwLock;
 
-pub use self::apply::Gate;
+use crate::policies;
+
+pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+pub use self::moment::Moment;
 pub use self::noted::Note;
 pub use self::offer::Offered;
 
 use self::cache::Caches;
+use self::changed::Changed;
+use self::fill::{Entry, Fill};
+use self::follow::Following;
+use self::moment::shortened;
 use self::noted::Noted;
 
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
@@ -52,10 +68,16 @@ pub struct Facts {
     store: Store,
     policies: ArcSwap<Policies>,
     caches: Caches,
+    /// What changed lately, by which a miss knows whether a change overtook it.
+    changed: Changed,
     /// Held alone from before a commit until its changes are applied, and together by misses that publish.
     gate: RwLock<()>,
     /// Odd while changes are being applied; different after they have been.
     epoch: AtomicU64,
+    /// Where the entries stand in the database's history.
+    moment: ArcSwap<Moment>,
+    /// `None`: nobody else writes the database, and each write changes the entries itself.
+    following: Option<Arc<Following>>,
     /// Who was active; no question is decided on it.
     noted: Noted,
 }
@@ -64,22 +86,49 @@ pub struct Facts {
 enum Cached<T> {
     /// All that was asked for, of one moment.
     Whole(T),
-    /// Something is not there.
+    /// Something is not there, or too old.
     Missing,
     /// A change was applied while the entries were read.
     Overtaken,
 }
 
 impl Facts {
-    /// No facts yet, over this store.
-    #[must_use]
-    pub fn new(store: Store, policies: Policies) -> Self {
+    /// No facts yet, over this store: it is followed if others may write it, too. Facts that are followed are good for
+    /// `limit` after the start of the last poll.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn open(store: Store, policies: Policies, limit: Duration) -> Result<Arc<Self>, StoreError> {
+        let Some(mut follower) = store.follow() else {
+            let position = Position::Seq(store.position().await?);
+            let moment = Moment::new(shortened(store.incarnation()), position);
+            return Ok(Arc::new(Self::new(store, policies, moment, None)));
+        };
+        let following = Arc::new(Following::new(limit));
+        let polled = follower.poll().await?;
+        let moment = Moment::new(shortened(&polled.incarnation), Position::Snapshot(polled.position));
+        let policies = match polled.news {
+            News::Anew { policies } => policies::in_force(&policies),
+            News::Changes(_) => policies,
+        };
+        let facts = Arc::new(Self::new(store, policies, moment, Some(Arc::clone(&following))));
+        let weak = || Arc::downgrade(&facts);
+        tokio::spawn(follow::run(weak(), Arc::clone(&following), follower));
+        tokio::spawn(wake::call(weak(), Arc::clone(&following)));
+        tokio::spawn(wake::listen(weak(), following));
+        Ok(facts)
+    }
+
+    fn new(store: Store, policies: Policies, moment: Moment, following: Option<Arc<Following>>) -> Self {
         Self {
             store,
             policies: ArcSwap::from_pointee(policies),
             caches: Caches::default(),
+            changed: Changed::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
+            moment: ArcSwap::from_pointee(moment),
+            following,
             noted: Noted::default(),
         }
     }
@@ -101,7 +150,7 @@ impl Facts {
     /// # Errors
     /// Those of the store, when it has to be read.
     pub async fn of(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
-        match self.reread(|| self.caches.known(ask)) {
+        match self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment()))) {
             Some(known) => Ok(known),
             None => self.read(ask).await,
         }
@@ -112,8 +161,8 @@ impl Facts {
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
         let known = Known::new(&self.policies.load(), ask, &records);
-        self.publish(since, |caches| caches.publish(ask, &known)).await;
-        Ok(known)
+        self.keep_later(Fill { since, entries: known.entries(ask) }).await;
+        Ok(known.at(Arc::new(self.moment().with(records.position))))
     }
 
     /// The user of that id, if there is one.
@@ -121,12 +170,12 @@ impl Facts {
     /// # Errors
     /// Those of the store.
     pub async fn user(&self, id: UserId) -> Result<Option<Arc<UserEntry>>, StoreError> {
-        if let Some(user) = self.caches.users.get(&id) {
+        if let Some(user) = self.reread(|| self.caches.users.get(&id)) {
             return Ok(user);
         }
         let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user(id).await?.map(|user| Arc::new(UserEntry::from(&user)));
-        self.publish(since, |caches| caches.users.insert(id, user.clone())).await;
+        self.keep_later(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
         Ok(user)
     }
 
@@ -142,13 +191,13 @@ impl Facts {
         let user = self.store.user_by_identity(identity).await?;
         let id = user.as_ref().map(|user| user.id);
         let entry = user.map(|user| Arc::new(UserEntry::from(&user)));
-        self.publish(since, |caches| {
-            if let Some(id) = id {
-                caches.users.insert(id, entry);
-            }
-            caches.identities.insert(identity.clone(), id);
-        })
-        .await;
+        // The feed does not say whose a login becomes, so that nobody's is not kept where it is followed.
+        if id.is_none() && self.following.is_some() {
+            return Ok(None);
+        }
+        let mut entries = vec![Entry::Identity(identity.clone(), id)];
+        entries.extend(id.map(|id| Entry::User(id, entry)));
+        self.keep_later(Fill { since, entries }).await;
         Ok(id)
     }
 
@@ -157,21 +206,31 @@ impl Facts {
     /// # Errors
     /// Those of the store.
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionEntry>, StoreError> {
-        if let Some(session) = self.caches.sessions.get(&id) {
+        if let Some(session) = self.reread(|| self.caches.sessions.get(&id)) {
             return Ok(session);
         }
         let since = self.epoch.load(Ordering::Acquire);
         let session = self.store.session(id).await?.map(|session| SessionEntry::from(&session));
-        self.publish(since, |caches| caches.sessions.insert(id, session)).await;
+        self.keep_later(Fill { since, entries: vec![Entry::Session(id, session)] }).await;
         Ok(session)
     }
 
-    /// Leaves what was read after the epoch was `since`, unless a change was applied meanwhile.
-    async fn publish(&self, since: u64, publish: impl FnOnce(&Caches)) {
-        let _no_commit_under_way = self.gate.read().await;
-        // INVARIANT: while the gate is held no change can be applied between this look and the publishing.
-        if self.epoch.load(Ordering::Acquire) == since {
-            publish(&self.caches);
+    /// Leaves what was read, unless one of its facts changed meanwhile. What else changed does not matter: each fact
+    /// that did not is as it was read.
+    async fn keep_later(&self, fill: Fill) {
+        match &self.following {
+            Some(following) => following.later(fill),
+            None => {
+                let _no_commit_under_way = self.gate.read().await;
+                self.keep(fill);
+            }
+        }
+    }
+
+    /// INVARIANT: the gate is held, so that no change can be applied between this look and the last entry.
+    fn keep(&self, fill: Fill) {
+        if !self.changed.overtook(&fill) {
+            fill.entries.into_iter().for_each(|entry| entry.put(&self.caches));
         }
     }
 
@@ -194,6 +253,7 @@ impl Facts {
         let after = self.epoch.load(Ordering::Relaxed);
         match value {
             _ if before != after || before % 2 == 1 => Cached::Overtaken,
+            _ if self.following.as_ref().is_some_and(|following| following.is_too_old()) => Cached::Missing,
             Some(value) => Cached::Whole(value),
             None => Cached::Missing,
         }

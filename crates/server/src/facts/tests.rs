@@ -68,7 +68,7 @@ impl Shop {
         let policies: Policies =
             [checked.policy.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics))].into_iter().collect();
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        let facts = Arc::new(Facts::new(store, policies));
+        let facts = Facts::open(store, policies, std::time::Duration::ZERO).await.unwrap();
         let (account, owner, clerk) = (AccountId::from_bits(1), UserId::from_bits(2), UserId::from_bits(3));
         let shop = Self { facts, account, owner, clerk };
         for (id, name) in [(owner, "owner"), (clerk, "clerk")] {
@@ -193,17 +193,36 @@ async fn a_login_is_nobodys_until_its_user_is_created() {
     assert_eq!(shop.facts.user_of(&login("new")).await.unwrap(), Some(id));
 }
 
+/// Reads what a question about the user is decided on; it is left in memory only when told to.
+async fn miss(shop: &Shop, user: UserId) -> super::Fill {
+    let ask = Ask { account: shop.account, user, resource: None };
+    let since = shop.facts.epoch.load(std::sync::atomic::Ordering::Acquire);
+    let records = shop.facts.store().read_question(shop.account, user, None).await.unwrap();
+    let known = super::Known::new(&shop.facts.policies(), ask, &records);
+    super::Fill { since, entries: known.entries(ask) }
+}
+
 #[tokio::test]
 async fn a_miss_that_a_write_overtook_leaves_nothing() {
     let shop = Shop::open().await;
-    let ask = Ask { account: shop.account, user: shop.clerk, resource: None };
-    let since = shop.facts.epoch.load(std::sync::atomic::Ordering::Acquire);
-    let records = shop.facts.store().read_question(shop.account, shop.clerk, None).await.unwrap();
-    let old = super::Known::new(&shop.facts.policies(), ask, &records);
+    let old = miss(&shop, shop.clerk).await;
     shop.hire().await;
-    shop.facts.publish(since, |caches| caches.publish(ask, &old)).await;
+    shop.facts.keep_later(old).await;
     assert!(!shop.is_in_memory(shop.clerk), "the miss knew nothing of the membership");
     assert_eq!(shop.ask(shop.clerk, "stock.view", None).await, Reason::ResourceRequired);
+}
+
+#[tokio::test]
+async fn a_miss_is_not_kept_out_by_what_happens_to_others() {
+    let shop = Shop::open().await;
+    let read = miss(&shop, shop.owner).await;
+    shop.hire().await;
+    shop.facts.keep_later(read).await;
+    assert!(shop.is_in_memory(shop.owner), "nothing of the owner's changed");
+    let read = miss(&shop, shop.clerk).await;
+    drop(shop.facts.gate().await);
+    shop.facts.keep_later(read).await;
+    assert!(!shop.is_in_memory(shop.clerk), "what was committed meanwhile is not known");
 }
 
 #[tokio::test]

@@ -155,7 +155,13 @@ pub async fn sync(store: &Store, files: &[PolicyFile]) -> Result<Policies, Polic
     for StoredPolicy { name, version, .. } in store.sync_policies(&sources, now_micros()).await? {
         tracing::info!(policy = name, version, "a new version of a policy is in force");
     }
-    Ok(store.load_policies().await?.iter().filter_map(compiled).collect())
+    Ok(in_force(&store.load_policies().await?))
+}
+
+/// The policies in force, ready to decide by.
+#[must_use]
+pub fn in_force(stored: &[StoredPolicy]) -> Policies {
+    stored.iter().filter_map(compiled).collect()
 }
 
 /// A stored policy. One that this version cannot read is left out: its accounts deny everything until it can.

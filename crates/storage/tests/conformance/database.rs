@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mandate_storage::{Exclusive, OpenOptions, Store};
+use mandate_storage::{OpenOptions, Store};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -47,9 +47,9 @@ impl Database {
         Self { engine, url, created, folder }
     }
 
-    /// A store that lets others use the database, too.
+    /// A store, on PostgreSQL perhaps one of several.
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&self.url, OpenOptions { exclusive: Exclusive::No, connections: 4 }).await.expect("opens")
+        Store::open(&self.url, OpenOptions { connections: 4 }).await.expect("opens")
     }
 
     /// A second way to write the same database: other connections where the engine allows for them.

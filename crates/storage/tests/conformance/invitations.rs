@@ -7,6 +7,7 @@ use mandate_domain::records::{Key, Record};
 use mandate_domain::refusal::Refusal;
 use mandate_storage::{Committed, MailState, Mode, Settled, Store, WriteError};
 
+use crate::database::Engine;
 use crate::on_every_engine;
 use crate::world::{NOW, World, account, names, operator, user};
 
@@ -135,21 +136,27 @@ on_every_engine! {
         assert!(claim(NOW).await.expect("nothing is left").is_empty());
         assert_eq!(world.store.next_mail().await.expect("read"), Some(NOW + DAY));
         assert_eq!(claim(NOW + DAY).await.expect("claims end by themselves").len(), 3);
-        world.store.release_mail(NOW).await.expect("released");
-        let again = world.store.claim_mail(NOW, NOW + DAY, 10).await.expect("claimed");
+        let store = database.open_beside(&world.store).await;
+        if database.engine == Engine::Postgres {
+            store.release_mail(NOW).await.expect("nothing to release");
+            assert!(store.claim_mail(NOW, NOW + DAY, 10).await.expect("asked").is_empty(), "who claimed them is there");
+            world.store.close().await;
+        }
+        store.release_mail(NOW).await.expect("released");
+        let again = store.claim_mail(NOW, NOW + DAY, 10).await.expect("claimed");
         assert_eq!(again.len(), 5);
 
         let (sent, failed, later) = (&again[0], &again[1], &again[2]);
-        settle(&world.store, sent.seq, Settled::Sent).await;
-        settle(&world.store, failed.seq, Settled::Failed { error: "no".to_owned() }).await;
-        settle(&world.store, later.seq, Settled::Again { at: NOW + 5, error: "not now".to_owned() }).await;
-        assert_eq!(world.store.next_mail().await.expect("read"), Some(NOW + 5));
-        let failures = world.store.list_outbox(Some(MailState::Failed), 0, 10).await.expect("listed").items;
+        settle(&store, sent.seq, Settled::Sent).await;
+        settle(&store, failed.seq, Settled::Failed { error: "no".to_owned() }).await;
+        settle(&store, later.seq, Settled::Again { at: NOW + 5, error: "not now".to_owned() }).await;
+        assert_eq!(store.next_mail().await.expect("read"), Some(NOW + 5));
+        let failures = store.list_outbox(Some(MailState::Failed), 0, 10).await.expect("listed").items;
         assert_eq!(failures.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [failed.seq]);
         assert_eq!(failures[0].message_id, failed.message_id);
-        assert!(world.store.retry_mail(failed.seq, Mode::Once, NOW).await.expect("queued"));
-        assert!(!world.store.retry_mail(failed.seq, Mode::Once, NOW).await.expect("it is queued already"));
-        assert!(!world.store.retry_mail(sent.seq, Mode::Once, NOW).await.expect("it was sent"));
+        assert!(store.retry_mail(failed.seq, Mode::Once, NOW).await.expect("queued"));
+        assert!(!store.retry_mail(failed.seq, Mode::Once, NOW).await.expect("it is queued already"));
+        assert!(!store.retry_mail(sent.seq, Mode::Once, NOW).await.expect("it was sent"));
     }
 }
 

@@ -12,6 +12,7 @@
 mod activity_and_feed;
 mod contacts_and_groups;
 mod database;
+mod following;
 mod invitations;
 mod lists;
 mod locks;

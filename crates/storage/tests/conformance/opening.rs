@@ -1,7 +1,7 @@
 //! Opening, closing and opening again.
 
 use mandate_domain::records::{Key, Record};
-use mandate_storage::{Exclusive, OpenOptions, Store, StoreError};
+use mandate_storage::{OpenOptions, Store, StoreError};
 
 use crate::database::{Database, Engine, block_on};
 use crate::on_every_engine;
@@ -29,9 +29,9 @@ on_every_engine! {
         assert!(matches!(found, Record::Membership(found) if found.is_some() == database.is_kept()));
     }
 
-    async fn a_second_server_is_kept_off(database: Database) {
-        if database.engine == Engine::Memory {
-            return; // Nobody else reaches it.
+    async fn a_second_server_is_kept_off_a_file(database: Database) {
+        if database.engine != Engine::File {
+            return; // Nobody else reaches it, or several may.
         }
         let first = Store::open(&database.url, OpenOptions::default()).await.expect("opens");
         let second = Store::open(&database.url, OpenOptions::default()).await.map(drop);
@@ -47,9 +47,9 @@ on_every_engine! {
             return;
         }
         database.open().await.close().await;
-        database.execute("UPDATE meta SET value = '2' WHERE name = 'least_reader'").await;
+        database.execute("UPDATE meta SET value = '3' WHERE name = 'least_reader'").await;
         let result = Store::open(&database.url, OpenOptions::default()).await.map(drop);
-        assert!(matches!(result, Err(StoreError::TooNew { found: 2, known: 1 })), "{result:?}");
+        assert!(matches!(result, Err(StoreError::TooNew { found: 3, known: 2 })), "{result:?}");
     }
 }
 
@@ -64,6 +64,22 @@ fn mistakes_in_the_url_are_told_without_its_password() {
     }
     let error = error_of("sqlite:/no/such/folder/state.db");
     assert!(matches!(&error, StoreError::Config(text) if text.contains("/no/such/folder")), "{error:?}");
+}
+
+#[test]
+fn servers_that_start_at_once_share_an_empty_database() {
+    let database = Database::create(Engine::Postgres);
+    block_on(async {
+        let open = || Store::open(&database.url, OpenOptions { connections: 2 });
+        let (one, two, three) = tokio::join!(open(), open(), open());
+        let stores = [one.expect("opens"), two.expect("opens"), three.expect("opens")];
+        let mut incarnations: Vec<&str> = stores.iter().map(Store::incarnation).collect();
+        incarnations.dedup();
+        assert_eq!(incarnations.len(), 1, "it was made once");
+        for store in &stores {
+            store.close().await;
+        }
+    });
 }
 
 #[test]
@@ -89,8 +105,8 @@ fn a_file_is_for_its_owner_alone_and_locked_however_it_is_spelled() {
     block_on(async {
         let first = database.open().await;
         let detour = database.folder().join("..").join(database.folder().file_name().expect("a name"));
-        let options = OpenOptions { exclusive: Exclusive::No, ..OpenOptions::default() };
-        let second = Store::open(&format!("sqlite:{}/state.db", detour.display()), options).await.map(drop);
+        let url = format!("sqlite:{}/state.db", detour.display());
+        let second = Store::open(&url, OpenOptions::default()).await.map(drop);
         assert!(matches!(second, Err(StoreError::Locked(_))), "{second:?}");
         #[cfg(unix)]
         for entry in std::fs::read_dir(database.folder()).expect("lists") {

@@ -1,0 +1,35 @@
+//! Where in the database's history facts stand, and the token that says so to callers.
+
+use std::sync::Arc;
+
+use mandate_storage::Position;
+
+use crate::convert::consistency::Token;
+
+/// A place in the history of one database, with its token made beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// What callers are told.
+    pub token: Arc<str>,
+    /// The same, to be compared.
+    pub place: Token,
+}
+
+impl Moment {
+    /// A place in the database of this incarnation.
+    pub(super) fn new(incarnation: u64, position: Position) -> Self {
+        let place = Token { incarnation, position };
+        Self { token: place.encode().into(), place }
+    }
+
+    /// Another place in the same history.
+    pub(super) fn with(&self, position: Position) -> Self {
+        Self::new(self.place.incarnation, position)
+    }
+}
+
+/// What tokens carry of an incarnation's name: enough that no two databases are taken for each other.
+pub(super) fn shortened(incarnation: &str) -> u64 {
+    let digits = incarnation.get(..16).unwrap_or(incarnation);
+    u64::from_str_radix(digits, 16).unwrap_or_default()
+}

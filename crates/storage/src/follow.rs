@@ -1,0 +1,177 @@
+//! Following what other servers write to a PostgreSQL database.
+//!
+//! Places in the feed are given out before commit: whoever asks for "what came behind the last place" misses the rows of
+//! transactions that took a lower place and committed later, and whoever waits until no lower place can come waits for
+//! every transaction that is open anywhere in the cluster. So a follower keeps its last snapshot, and asks for the rows
+//! that it could not see: those of transactions that began later, and of those that were running. Each poll is one
+//! statement, and so one snapshot itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mandate_domain::change::Change;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+
+use crate::error::StoreError;
+use crate::feed;
+use crate::incarnation::{self, Incarnation};
+use crate::policy::{self, StoredPolicy};
+use crate::position::Snapshot;
+
+/// How long the database has to answer before it counts as away.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The most rows that are followed one by one. Whoever was away for longer starts anew.
+const MOST: usize = 100_000;
+
+/// Follows a database, on a connection of its own.
+pub struct Follower {
+    options: PgConnectOptions,
+    /// Set while the database cannot be followed, so that nobody waits for it elsewhere either.
+    away: Arc<AtomicBool>,
+    session: Option<PgConnection>,
+    last: Option<(Incarnation, Snapshot)>,
+}
+
+/// What a poll found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polled {
+    /// Which history the database is in: 32 hexadecimal digits.
+    pub incarnation: String,
+    /// Everything that has been read up to now.
+    pub position: Snapshot,
+    /// What became known with it.
+    pub news: News,
+}
+
+/// What became known with a poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// What was committed since the last one, in an order in which the last change of each fact comes last.
+    Changes(Vec<Followed>),
+    /// Nothing known before counts: this is the first poll, the database is in another history, there is too much to
+    /// follow, a newer server wrote something that this version cannot read, or other policies are in force.
+    Anew {
+        /// The policies in force now.
+        policies: Vec<StoredPolicy>,
+    },
+}
+
+/// One change that somebody committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed {
+    /// When it was made: microseconds since the Unix epoch.
+    pub at: i64,
+    /// What changed.
+    pub change: Change,
+}
+
+/// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
+const POLL: &str = "\
+    SELECT 0::bigint AS seq, 0::bigint AS at, '' AS kind, pg_current_snapshot()::text AS body \
+    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
+    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
+    ORDER BY seq";
+
+type Row = (i64, i64, String, String);
+
+impl Follower {
+    pub(crate) fn new(options: &PgConnectOptions, away: Arc<AtomicBool>) -> Self {
+        let options = options.clone().application_name("mandate follower").options([
+            ("statement_timeout", "3s"),
+            // The plan must look at how few rows there are behind $2, not at how many there might be.
+            ("plan_cache_mode", "force_custom_plan"),
+        ]);
+        Self { options, away, session: None, last: None }
+    }
+
+    /// Reads what was committed since the last poll. One that fails is as if it had not been made.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked; until one succeeds, the store's other calls fail at once.
+    pub async fn poll(&mut self) -> Result<Polled, StoreError> {
+        let was_connected = self.session.is_some();
+        let mut result = self.attempt().await;
+        if was_connected && result.is_err() {
+            // The connection may have been cut, and nothing else.
+            result = self.attempt().await;
+        }
+        self.away.store(result.is_err(), Ordering::Release);
+        result
+    }
+
+    async fn attempt(&mut self) -> Result<Polled, StoreError> {
+        // A session whose poll did not end well is not used again.
+        let session = self.session.take();
+        let last = self.last.as_ref();
+        let poll = async {
+            let (mut session, incarnation) = match (session, last) {
+                (Some(session), Some((incarnation, _))) => (session, incarnation.clone()),
+                _ => {
+                    let mut session = self.options.connect().await?;
+                    let incarnation = incarnation::settle(&mut session).await?;
+                    (session, incarnation)
+                }
+            };
+            let since = last.filter(|(of, _)| *of == incarnation).map(|(_, snapshot)| snapshot);
+            let (position, news) = poll(&mut session, incarnation.era, since).await?;
+            Ok::<_, StoreError>((session, incarnation, position, news))
+        };
+        let late = |_| StoreError::from(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+        let (session, incarnation, position, news) =
+            tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
+        self.session = Some(session);
+        let name = incarnation.name.clone();
+        self.last = Some((incarnation, position.clone()));
+        Ok(Polled { incarnation: name, position, news })
+    }
+}
+
+async fn poll(
+    session: &mut PgConnection,
+    era: i64,
+    since: Option<&Snapshot>,
+) -> Result<(Snapshot, News), StoreError> {
+    let Some(since) = since else {
+        let sql = "SELECT pg_current_snapshot()::text";
+        let now: String = sqlx::query_scalar(sql).fetch_one(&mut *session).await?;
+        return Ok((now.parse()?, anew(session).await?));
+    };
+    let running: Vec<String> = since.running().iter().map(u64::to_string).collect();
+    let most = i64::try_from(MOST).unwrap_or(i64::MAX);
+    let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
+    let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
+    let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
+    let (.., now) = now.ok_or(sqlx::Error::RowNotFound)?;
+    let now = now.parse()?;
+    if rows.len() >= MOST {
+        tracing::warn!("too much was written while the database was not followed; all facts are read anew");
+        return Ok((now, anew(session).await?));
+    }
+    let changes: Option<Vec<Followed>> = rows.into_iter().map(followed).collect();
+    match changes {
+        Some(changes) => Ok((now, News::Changes(changes))),
+        None => Ok((now, anew(session).await?)),
+    }
+}
+
+/// The change that a row is; `None` for one that changes more than can be told by it.
+fn followed((seq, at, kind, body): Row) -> Option<Followed> {
+    if kind == feed::POLICIES {
+        tracing::info!("other policies are in force; all facts are read anew");
+        return None;
+    }
+    match feed::read(seq, &kind, &body) {
+        Ok(change) => Some(Followed { at, change }),
+        Err(error) => {
+            tracing::warn!(%error, seq, kind, "this version cannot read what was changed; all facts are read anew");
+            None
+        }
+    }
+}
+
+async fn anew(session: &mut PgConnection) -> Result<News, StoreError> {
+    Ok(News::Anew { policies: policy::newest(session).await? })
+}
