@@ -30,6 +30,7 @@ impl Host {
         let folder =
             tempfile::Builder::new().prefix("mandate-demo-").tempdir().context("no temporary folder")?;
         let settings = Settings {
+            workers: None,
             listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
             data_dir: folder.path().to_owned(),
             database: None,
