@@ -36,6 +36,7 @@ use crate::mail::Mails;
 use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
+use crate::metrics::{CountLayer, Port, Watched};
 use crate::passwords::Passwords;
 use crate::policies;
 
@@ -66,6 +67,10 @@ pub struct Settings {
     /// sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the file mandate.db in the data folder.
     #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
+    /// Where to serve /metrics (for Prometheus), /healthz and /readyz over HTTP: 127.0.0.1:9464, for example. Port 0
+    /// takes a free one. Left out: nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "MANDATE_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
@@ -115,6 +120,8 @@ pub struct Running {
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     mailer: Mailer,
     recorder: Recorder,
+    /// Where operators look, if they do.
+    port: Option<Port>,
     _keys: KeyRefresh,
 }
 
@@ -148,7 +155,16 @@ impl Running {
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
         let stopping = CancellationToken::new();
-        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key, stopping.clone()).await?;
+        let passwords = Arc::new(Passwords::new()?);
+        let port = match settings.metrics_listen {
+            Some(listen) => {
+                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords));
+                Some(Port::open(listen, watched, stopping.clone()).await?)
+            }
+            None => None,
+        };
+        let (health, router) =
+            router(&facts, &verifier, &Arc::new(key), mail_key, passwords, stopping.clone()).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -161,7 +177,7 @@ impl Running {
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, _keys: keys })
+        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, port, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only when the listener fails.
@@ -192,6 +208,9 @@ impl Running {
         }
         self.recorder.stop().await;
         self.mailer.stop().await;
+        if let Some(port) = self.port {
+            port.close();
+        }
         if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("the database did not answer, and was left without a word");
         }
@@ -225,16 +244,16 @@ const SERVICES: [&str; 5] = [
     MailServiceServer::<Mails>::NAME,
 ];
 
-type Guarded = Router<Stack<GuardLayer, Identity>>;
+type Guarded = Router<Stack<GuardLayer, Stack<CountLayer, Identity>>>;
 
 async fn router(
     facts: &Arc<Facts>,
     verifier: &Arc<Verifier>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
+    passwords: Arc<Passwords>,
     stopping: CancellationToken,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
-    let passwords = Arc::new(Passwords::new()?);
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
     let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
     macro_rules! service {
@@ -249,6 +268,7 @@ async fn router(
         health.set_service_status(name, ServingStatus::Serving).await;
     }
     let router = tonic::transport::Server::builder()
+        .layer(CountLayer::new(facts.counts()))
         .layer(GuardLayer::new(Arc::clone(verifier)))
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
         .add_service(service!(MembershipServiceServer, memberships))
