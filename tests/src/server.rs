@@ -121,6 +121,11 @@ impl Server {
         std::fs::read_to_string(self.log_file()).expect("the log of a server that was started")
     }
 
+    /// Where it serves metrics; it was started with `--metrics-listen 127.0.0.1:0`. Panics where it was not.
+    pub fn metrics(&self) -> SocketAddr {
+        metrics_in(&self.log())
+    }
+
     /// A channel without a caller. Take a new one after a restart. Panics while the server is stopped.
     pub fn channel(&self) -> Channel {
         self.running().channel.clone()
@@ -220,6 +225,13 @@ impl Drop for Server {
             eprintln!("{}", process::tail(&self.log_file()));
         }
     }
+}
+
+/// Where the server of this log serves metrics, since its last start.
+pub(crate) fn metrics_in(log: &str) -> SocketAddr {
+    let address = log.rsplit_once("metrics are at http://").and_then(|(_, rest)| rest.split_once("/metrics"));
+    let (address, _) = address.unwrap_or_else(|| panic!("no port for metrics:\n{log}"));
+    address.parse().expect("an address")
 }
 
 /// What a developer has set for a server of their own is none of this one's business.

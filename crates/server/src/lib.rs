@@ -42,6 +42,7 @@ pub mod mail;
 pub mod mail_key;
 pub mod mailer;
 pub mod membership;
+pub mod metrics;
 pub mod ownership;
 pub mod passwords;
 mod people;

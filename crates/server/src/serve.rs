@@ -35,6 +35,7 @@ use crate::mail::Mails;
 use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
+use crate::metrics::{CountLayer, Port, Watched};
 use crate::passwords::Passwords;
 use crate::policies;
 use crate::transport::Workers;
@@ -66,6 +67,10 @@ pub struct Settings {
     /// sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the file mandate.db in the data folder.
     #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
+    /// Where to serve /metrics (for Prometheus), /healthz and /readyz over HTTP: 127.0.0.1:9464, for example. Port 0
+    /// takes a free one. Left out: nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "MANDATE_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
@@ -117,6 +122,8 @@ pub struct Running {
     workers: Workers,
     mailer: Mailer,
     recorder: Recorder,
+    /// Where operators look, if they do.
+    port: Option<Port>,
     _keys: KeyRefresh,
 }
 
@@ -150,17 +157,26 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?;
         let address = listener.local_addr()?;
         let stopping = CancellationToken::new();
-        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, stopping.clone()).await?;
+        let passwords = Arc::new(Passwords::new()?);
+        let port = match settings.metrics_listen {
+            Some(listen) => {
+                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords));
+                Some(Port::open(listen, watched, stopping.clone()).await?)
+            }
+            None => None,
+        };
+        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, stopping.clone()).await?;
+        let count = CountLayer::new(facts.counts());
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let workers = Workers::start(listener, settings.workers(), || {
-            tonic::transport::Server::builder().layer(guard.clone()).add_routes(routes.clone())
+            tonic::transport::Server::builder().layer(count).layer(guard.clone()).add_routes(routes.clone())
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stopping, workers, mailer, recorder, _keys: keys })
+        Ok(Self { address, store, health, stopping, workers, mailer, recorder, port, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only by a defect.
@@ -186,6 +202,9 @@ impl Running {
         let drained = tokio::time::timeout(DRAIN, self.workers.drain()).await;
         self.recorder.stop().await;
         self.mailer.stop().await;
+        if let Some(port) = self.port {
+            port.close();
+        }
         if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("the database did not answer, and was left without a word");
         }
@@ -229,9 +248,9 @@ async fn routes(
     facts: &Arc<Facts>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
+    passwords: Arc<Passwords>,
     stopping: CancellationToken,
 ) -> anyhow::Result<(HealthReporter, Routes)> {
-    let passwords = Arc::new(Passwords::new()?);
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
     let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
     macro_rules! service {

@@ -37,6 +37,7 @@ impl Host {
             policies: None,
             issuers: None,
             ready_file: None,
+            metrics_listen: None,
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             mail: MailSettings::default(),

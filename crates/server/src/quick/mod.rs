@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Request, Response, header};
-use mandate_domain::decide::decide;
+use mandate_domain::decide::{Reason, decide};
 use prost::bytes::Bytes;
 use tonic::body::Body;
 use tower::Service;
@@ -105,7 +105,10 @@ impl Quick {
         });
         answer.extend_from_slice(&[0; PREFIX]);
         match rpc {
-            Rpc::Check => self.decide(question::read(message)?, &mut answer)?,
+            Rpc::Check => {
+                let reason = self.decide(question::read(message)?, &mut answer)?;
+                self.facts.counts().decision(reason);
+            }
             Rpc::BatchCheck => self.decide_all(message, &mut answer)?,
         }
         let length = u32::try_from(answer.len().checked_sub(PREFIX)?).ok()?;
@@ -114,17 +117,19 @@ impl Quick {
     }
 
     fn decide_all(&self, message: &[u8], answer: &mut Vec<u8>) -> Option<()> {
-        let mut one = Vec::with_capacity(128);
+        let (mut one, mut reasons) = (Vec::with_capacity(128), Vec::new());
         for question in question::batch(message)? {
             one.clear();
-            self.decide(question?, &mut one)?;
+            reasons.push(self.decide(question?, &mut one)?);
             answer::put_result(answer, &one);
         }
+        // Not before all of them are decided here: otherwise the ordinary way counts them.
+        reasons.into_iter().for_each(|reason| self.facts.counts().decision(reason));
         Some(())
     }
 
     /// Appends the `CheckResponse`. `None`: something is not in memory, or too old to be told without its age.
-    fn decide(&self, question: Question<'_>, answer: &mut Vec<u8>) -> Option<()> {
+    fn decide(&self, question: Question<'_>, answer: &mut Vec<u8>) -> Option<Reason> {
         let Question { account, user, permission } = question;
         let ask = Ask { account, user, resource: None };
         let known = self.facts.hit(ask)?;
@@ -134,7 +139,7 @@ impl Quick {
         self.facts.note(account, user, known.member.as_ref());
         let decision = decide(&known.question(ask, known.permission(permission)));
         answer::put(answer, decision, &known, ask, permission);
-        Some(())
+        Some(decision.reason)
     }
 }
 
