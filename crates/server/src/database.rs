@@ -29,7 +29,7 @@ pub struct DatabaseSettings {
     /// PostgreSQL: how many seconds each server has to let a session begin.
     #[arg(long, value_name = "SECONDS", default_value = "3", env = "MANDATE_DATABASE_CONNECT_TIMEOUT", value_parser = limit)]
     pub database_connect_timeout: Duration,
-    /// PostgreSQL: how many seconds a statement may take, or a transaction be left alone.
+    /// PostgreSQL: how many seconds a statement may take.
     #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_DATABASE_STATEMENT_TIMEOUT", value_parser = limit)]
     pub database_statement_timeout: Duration,
     /// PostgreSQL: for how many seconds a write waits for another one before it is ABORTED.
@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn no_limit_is_for_ever() {
-        assert!(limit("0").is_err() && limit("-1").is_err() && limit("soon").is_err() && limit("86401").is_err());
+        assert!(
+            limit("0").is_err() && limit("-1").is_err() && limit("soon").is_err() && limit("86401").is_err()
+        );
         assert_eq!(limit("0.5"), Ok(Duration::from_millis(500)));
     }
 }

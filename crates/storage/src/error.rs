@@ -238,7 +238,9 @@ fn tls_mistake(error: &sqlx::Error) -> Option<String> {
             ));
         }
         sqlx::Error::Configuration(error) => {
-            return Some(format!("a certificate or key that the database URL names cannot be read ({error})"));
+            return Some(format!(
+                "a certificate or key that the database URL names cannot be read ({error})"
+            ));
         }
         _ => return None,
     };

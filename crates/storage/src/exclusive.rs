@@ -7,7 +7,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 use tokio::sync::oneshot;
@@ -71,13 +71,12 @@ impl Guard {
 
     /// Takes a number that no other server has.
     pub(crate) async fn take_number(line: Arc<Line>) -> Result<Self, StoreError> {
-        let since = Instant::now();
         let mut session = line.connect(|session| line.limited(session)).await?.session;
         let sql = "SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint";
         let number: i64 = sqlx::query_scalar(sql).fetch_one(&mut session).await?;
         hold(&mut session, number).await?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(look_after((session, since), line, number, stopped));
+        let task = tokio::spawn(look_after(session, line, number, stopped));
         Ok(Self::Session { number, stop, task })
     }
 
@@ -140,7 +139,7 @@ async fn hold(session: &mut PgConnection, number: i64) -> Result<(), StoreError>
 
 /// Holds the number again when the session was cut, until told to stop.
 async fn look_after(
-    (mut session, mut since): (PgConnection, Instant),
+    mut session: PgConnection,
     line: Arc<Line>,
     number: i64,
     mut stopped: oneshot::Receiver<()>,
@@ -151,17 +150,16 @@ async fn look_after(
             _ = &mut stopped => break,
             () = tokio::time::sleep(LOOK_AFTER) => {}
         }
-        let held = since >= line.chosen_at()
-            && tokio::time::timeout(ANSWER, session.ping()).await.is_ok_and(|ping| ping.is_ok());
-        if held {
+        // Who has become a standby knows of no locks but its own.
+        let standby = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut session);
+        if let Ok(Ok(false)) = tokio::time::timeout(ANSWER, standby).await {
             continue;
         }
-        let begun = Instant::now();
         // While the database is away, nobody can see that the number is not held.
         if let Ok(again) = line.connect(|session| line.limited(session)).await {
             let mut again = again.session;
             if tokio::time::timeout(ANSWER, hold(&mut again, number)).await.is_ok_and(|held| held.is_ok()) {
-                (session, since) = (again, begun);
+                session = again;
             }
         }
     }

@@ -14,6 +14,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::error::{StoreError, timed_out};
 use crate::feed;
+use crate::hosts::Found;
 use crate::incarnation::{self, Incarnation};
 use crate::line::PgPools;
 use crate::policy::{self, StoredPolicy};
@@ -106,9 +107,12 @@ impl Follower {
         // A session whose poll did not end well is not used again.
         let session = self.session.take();
         let known = self.last.as_ref().map(|(incarnation, _)| incarnation.clone());
-        let (mut session, known) = match (session, known) {
-            (Some(session), Some(known)) => (session, Some(known)),
-            _ => (self.connect().await?, None),
+        let (mut session, known, found) = match (session, known) {
+            (Some(session), Some(known)) => (session, Some(known), None),
+            _ => {
+                let Found { session, options, .. } = self.connect().await?;
+                (session, None, Some(options))
+            }
         };
         let last = self.last.as_ref();
         let poll = async {
@@ -120,11 +124,18 @@ impl Follower {
             let polled = poll(&mut session, incarnation.era, since).await?;
             Ok::<_, StoreError>((incarnation, polled))
         };
-        let late = |_| StoreError::from(timed_out());
+        let late = |_| {
+            self.pools.line.fell_silent();
+            StoreError::from(timed_out())
+        };
         let (incarnation, (position, writable, news)) =
             tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
         if last.is_some_and(|(of, _)| *of != incarnation) {
             self.pools.line.begin_history();
+        }
+        if let Some(found) = found {
+            self.since = Instant::now();
+            self.pools.lead_to(&found);
         }
         // Another one may take writes by now.
         let stays = writable || !self.pools.line.has_several_hosts() || self.since.elapsed() < LOOK_AGAIN;
@@ -134,19 +145,17 @@ impl Follower {
         Ok(Polled { incarnation: name, position, news })
     }
 
-    /// A session on the server that takes writes, to which all others go from now on.
-    async fn connect(&mut self) -> Result<PgConnection, StoreError> {
+    /// A session on the server that takes writes.
+    async fn connect(&self) -> Result<Found, StoreError> {
         let dress = |session: PgConnectOptions| {
             session.application_name("mandate follower").options([
-                ("statement_timeout", "3s"),
+                // The database says so itself before it counts as silent.
+                ("statement_timeout", "2500ms"),
                 // The plan must look at how few rows there are behind $2, not at how many there might be.
                 ("plan_cache_mode", "force_custom_plan"),
             ])
         };
-        let found = self.pools.line.connect(dress).await?;
-        self.since = Instant::now();
-        self.pools.lead_to(&found.options);
-        Ok(found.session)
+        self.pools.line.connect(dress).await
     }
 }
 

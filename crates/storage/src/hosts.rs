@@ -279,11 +279,15 @@ mod tests {
             ("postgres://a:b@one:1,two:2/c", vec!["one:1", "two:2"]),
             ("postgresql://a:b,d@one:1/c?sslmode=require", vec!["one:1"]),
             ("postgres://a@[::1]:7,[::2]:8/c", vec!["::1:7", "::2:8"]),
-            ("postgres://a@one:1,two:2/c?target_session_attrs=read-write&sslmode=disable", vec!["one:1", "two:2"]),
+            (
+                "postgres://a@one:1,two:2/c?target_session_attrs=read-write&sslmode=disable",
+                vec!["one:1", "two:2"],
+            ),
         ] {
             assert_eq!(hosts(url).unwrap(), expected, "{url}");
         }
-        let parsed = Hosts::parse("postgres://a:b@one:1,two:2/c?sslmode=verify-full", Duration::ZERO).unwrap();
+        let parsed =
+            Hosts::parse("postgres://a:b@one:1,two:2/c?sslmode=verify-full", Duration::ZERO).unwrap();
         for options in &parsed.list {
             assert_eq!((options.get_username(), options.get_database()), ("a", Some("c")));
             assert!(matches!(options.get_ssl_mode(), PgSslMode::VerifyFull));

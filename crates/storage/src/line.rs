@@ -20,8 +20,11 @@ use crate::hosts::{Found, Hosts};
 use crate::open::OpenOptions;
 use crate::tx::PgTx;
 
-/// A call that has waited this long waits no longer once the database is known to be away.
+/// A call that has waited this long waits no longer once the database is known to be away, or to have been silent.
 const LEAST_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the database keeps a transaction, and its locks, whose server says nothing. Ours never pause for so long.
+const LEFT_ALONE: Duration = Duration::from_secs(10);
 
 /// How long a pooled connection has to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -46,6 +49,8 @@ pub(crate) struct Line {
     state: watch::Sender<State>,
     /// When the server was last chosen. Connections that are older may lead to another one, or nowhere.
     chosen: watch::Sender<Instant>,
+    /// When the database was last asked and said nothing: neither an answer nor an error.
+    silent: watch::Sender<Instant>,
     /// Counts the histories that the database was seen in.
     history: AtomicU64,
 }
@@ -59,8 +64,9 @@ pub(crate) struct PgPools {
 
 impl Line {
     pub(crate) fn new(hosts: Hosts, options: OpenOptions) -> Self {
-        let (state, chosen) = (watch::Sender::new(State::Open), watch::Sender::new(Instant::now()));
-        Self { hosts, options, state, chosen, history: AtomicU64::new(0) }
+        let moment = || watch::Sender::new(Instant::now());
+        let state = watch::Sender::new(State::Open);
+        Self { hosts, options, state, chosen: moment(), silent: moment(), history: AtomicU64::new(0) }
     }
 
     /// A session on the server that takes writes, outside of the pool.
@@ -86,7 +92,8 @@ impl Line {
                  ?sslmode=verify-full&sslrootcert=FILE to the database URL"
             );
         }
-        let sql = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
+        let sql =
+            "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
         let (commit, standbys): (String, String) = sqlx::query_as(sql).fetch_one(session).await?;
         let loses_at_failover = self.has_several_hosts() && (standbys.is_empty() || commit == "local");
         if commit == "off" || loses_at_failover {
@@ -113,7 +120,7 @@ impl Line {
             ("lock_timeout", milliseconds(self.options.lock)),
             ("statement_timeout", milliseconds(self.options.statement)),
             // A server that was stopped in the middle of a write must not keep its locks from the others.
-            ("idle_in_transaction_session_timeout", milliseconds(self.options.statement)),
+            ("idle_in_transaction_session_timeout", milliseconds(LEFT_ALONE)),
             // Sessions of a server that is gone without a word end, too.
             ("tcp_keepalives_idle", "30".to_owned()),
             ("tcp_keepalives_interval", "10".to_owned()),
@@ -137,6 +144,12 @@ impl Line {
             }
             changes
         });
+    }
+
+    /// The database was asked and said nothing. What others asked on connections of the same time will not be answered
+    /// either, even if a new connection brings answers.
+    pub(crate) fn fell_silent(&self) {
+        self.silent.send_replace(Instant::now());
     }
 
     /// Nothing is asked of the database any more.
@@ -185,18 +198,26 @@ impl Line {
 
     /// Lasts as long as it makes sense to wait for an answer: the database ends every statement itself before.
     async fn patience(&self) {
+        let since = Instant::now();
         tokio::time::sleep(LEAST_PATIENCE).await;
         let OpenOptions { acquire, statement, .. } = self.options;
-        let mut state = self.state.subscribe();
-        let away = state.wait_for(|state| *state != State::Open);
-        let _ = tokio::time::timeout(acquire + statement, away).await;
+        let (mut state, mut silent) = (self.state.subscribe(), self.silent.subscribe());
+        tokio::select! {
+            _ = state.wait_for(|state| *state != State::Open) => {}
+            _ = silent.wait_for(|silent| *silent > since) => {}
+            () = tokio::time::sleep(acquire + statement) => {}
+        }
     }
 
     /// Whether a pooled connection can be used again.
     ///
     /// # Errors
     /// When it does not answer: then it is dropped without a word.
-    async fn is_fit(&self, session: &mut PgConnection, of: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
+    async fn is_fit(
+        &self,
+        session: &mut PgConnection,
+        of: PoolConnectionMetadata,
+    ) -> Result<bool, sqlx::Error> {
         if of.age > self.chosen_at().elapsed() {
             return Ok(false);
         }

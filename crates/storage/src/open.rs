@@ -35,7 +35,7 @@ pub struct OpenOptions {
     pub acquire: Duration,
     /// PostgreSQL: how long each server of the URL has to let a session begin.
     pub connect: Duration,
-    /// PostgreSQL: how long a statement may take (`statement_timeout`), or a transaction be left alone.
+    /// PostgreSQL: how long a statement may take (`statement_timeout`).
     pub statement: Duration,
     /// PostgreSQL: how long a write waits for another one (`lock_timeout`).
     pub lock: Duration,
