@@ -38,6 +38,7 @@ struct Running {
 /// What a server is started with beyond the defaults.
 pub struct ServerBuilder {
     engine: Engine,
+    database: Option<String>,
     arguments: Vec<OsString>,
 }
 
@@ -50,6 +51,12 @@ impl ServerBuilder {
     /// Trusts the issuers of a file beside the server's own.
     pub fn issuers(self, file: impl AsRef<Path>) -> Self {
         self.argument("--issuers").argument(file.as_ref())
+    }
+
+    /// Uses the database of this URL, which stays when the server goes.
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
     }
 
     /// Adds an argument of `mandate serve`.
@@ -73,7 +80,7 @@ impl ServerBuilder {
         std::fs::create_dir(&data).expect("a data folder");
         let mut server = Server {
             running: None,
-            database: Database::create(self.engine, &data),
+            database: self.database.map_or_else(|| Database::create(self.engine, &data), Database::given),
             data,
             folder,
             engine: self.engine,
@@ -93,7 +100,7 @@ impl Server {
 
     /// Begins a server with options.
     pub fn builder(engine: Engine) -> ServerBuilder {
-        ServerBuilder { engine, arguments: Vec::new() }
+        ServerBuilder { engine, database: None, arguments: Vec::new() }
     }
 
     /// The storage engine it runs on.

@@ -28,6 +28,7 @@ pub mod cli;
 pub mod clock;
 pub mod contact;
 pub mod convert;
+pub mod database;
 pub mod demo;
 pub mod error;
 pub mod facts;

@@ -1,6 +1,5 @@
 //! A running server: from the settings to an open socket, and back to a closed store.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use mandate_proto::v1::authz_service_server::AuthzServiceServer;
 use mandate_proto::v1::identity_service_server::IdentityServiceServer;
 use mandate_proto::v1::mail_service_server::MailServiceServer;
 use mandate_proto::v1::membership_service_server::MembershipServiceServer;
-use mandate_storage::{OpenOptions, Store};
+use mandate_storage::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
@@ -27,6 +26,7 @@ use crate::account::Accounts;
 use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
+use crate::database::DatabaseSettings;
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
@@ -64,9 +64,6 @@ pub struct Settings {
     /// The folder of the signing key and, unless told otherwise, the database. Made if it is not there.
     #[arg(long, value_name = "FOLDER", default_value = "./mandate-data", env = "MANDATE_DATA_DIR")]
     pub data_dir: PathBuf,
-    /// sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the file mandate.db in the data folder.
-    #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
-    pub database: Option<DatabaseUrl>,
     /// Where to serve /metrics (for Prometheus), /healthz and /readyz over HTTP: 127.0.0.1:9464, for example. Port 0
     /// takes a free one. Left out: nowhere.
     #[arg(long, value_name = "ADDRESS", env = "MANDATE_METRICS_LISTEN")]
@@ -90,25 +87,12 @@ pub struct Settings {
     /// How often it is written down when members were last active, in seconds. Longer costs the database less.
     #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
     pub activity_interval: Duration,
+    /// Where the database is, and how it is used.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
-}
-
-/// Where the database is. It may hold a password, so it is never shown.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl From<String> for DatabaseUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] leaves it running until its runtime ends.
@@ -139,7 +123,7 @@ impl Running {
         let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
-        let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
+        let store = Store::open(&settings.database_url()?, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let facts = Facts::open(store.clone(), policies, limit).await?;
@@ -225,8 +209,8 @@ impl Settings {
     }
 
     fn database_url(&self) -> anyhow::Result<String> {
-        if let Some(DatabaseUrl(url)) = &self.database {
-            return Ok(url.clone());
+        if let Some(url) = &self.database.database {
+            return Ok(url.as_str().to_owned());
         }
         let file = self.data_dir.join("mandate.db");
         let path =

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::database::DatabaseSettings;
 use crate::mailer::MailSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
 
@@ -33,7 +34,7 @@ impl Host {
             workers: None,
             listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
             data_dir: folder.path().to_owned(),
-            database: None,
+            database: DatabaseSettings::default(),
             policies: None,
             issuers: None,
             ready_file: None,
