@@ -41,6 +41,26 @@ pub fn execute(server: &Server, statement: &str) {
     done.expect("the database in time").expect("a statement that runs");
 }
 
+/// The number that a query gives, asked behind the server's back.
+pub fn number(server: &Server, query: &str) -> i64 {
+    let (engine, url, query) = (server.engine(), server.database_url().to_owned(), query.to_owned());
+    let number = background::run(LIMIT, async move {
+        match engine {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&url).await?;
+                let number = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await?;
+                connection.close().await.map(|()| number)
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&url).await?;
+                let number = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await?;
+                connection.close().await.map(|()| number)
+            }
+        }
+    });
+    number.expect("the database in time").expect("a query that gives a number")
+}
+
 async fn sqlite(url: &str) -> Result<String, sqlx::Error> {
     let mut connection = SqliteConnection::connect(url).await?;
     let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -48,6 +48,7 @@ mod people;
 pub mod policies;
 pub mod reads;
 pub mod resource;
+pub mod retention;
 pub mod secret_file;
 pub mod serve;
 pub mod sign_in;

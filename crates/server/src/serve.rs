@@ -38,6 +38,7 @@ use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::retention::{KeepSettings, Retention};
 
 /// The largest message that is read, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -85,6 +86,9 @@ pub struct Settings {
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
+    /// For how long things are kept.
+    #[command(flatten)]
+    pub keep: KeepSettings,
 }
 
 /// Where the database is. It may hold a password, so it is never shown.
@@ -115,6 +119,7 @@ pub struct Running {
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     mailer: Mailer,
     recorder: Recorder,
+    retention: Retention,
     _keys: KeyRefresh,
 }
 
@@ -158,10 +163,11 @@ impl Running {
         }));
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
+        let retention = Retention::start(store.clone(), settings.keep.clone());
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, _keys: keys })
+        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, retention, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only when the listener fails.
@@ -190,6 +196,7 @@ impl Running {
         if drained.is_err() {
             self.serving.abort();
         }
+        self.retention.stop().await;
         self.recorder.stop().await;
         self.mailer.stop().await;
         if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
