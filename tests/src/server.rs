@@ -26,6 +26,7 @@ pub struct Server {
     folder: TempDir,
     engine: Engine,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
     tokens: Mutex<HashMap<Vec<String>, String>>,
 }
 
@@ -39,6 +40,7 @@ struct Running {
 pub struct ServerBuilder {
     engine: Engine,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
 }
 
 impl ServerBuilder {
@@ -55,6 +57,12 @@ impl ServerBuilder {
     /// Adds an argument of `mandate serve`.
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -78,6 +86,7 @@ impl ServerBuilder {
             folder,
             engine: self.engine,
             arguments: self.arguments,
+            variables: self.variables,
             tokens: Mutex::default(),
         };
         server.launch().await?;
@@ -93,7 +102,7 @@ impl Server {
 
     /// Begins a server with options.
     pub fn builder(engine: Engine) -> ServerBuilder {
-        ServerBuilder { engine, arguments: Vec::new() }
+        ServerBuilder { engine, arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// The storage engine it runs on.
@@ -193,6 +202,7 @@ impl Server {
             .arg(&ready)
             .args(&self.arguments);
         own_environment(&mut command);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let (process, address) = Process::start(&mut command, &ready, &self.log_file()).await?;
         self.running = Some(Running { process, address, channel: connect(address) });
         Ok(())

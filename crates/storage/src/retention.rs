@@ -8,15 +8,15 @@
 use sqlx::PgConnection;
 
 use crate::error::StoreError;
-use crate::json::encode;
 use crate::open::Store;
 use crate::tx::{Tx, on_tx};
 
-/// The most rows that one transaction deletes from one table, but for the sessions behind their last refresh tokens.
+/// The most rows that one transaction deletes from one table, but for requests and sessions behind the last rows
+/// that belonged to them.
 pub const FORGOTTEN_AT_ONCE: i64 = 500;
 
-/// The most sessions among them.
-const SESSIONS_AT_ONCE: i64 = 100;
+/// The most requests, or sessions, among them.
+const PARENTS_AT_ONCE: i64 = 100;
 
 /// The advisory lock of whoever deletes: "MANDKEEP" in ASCII. Advisory locks are kept per database.
 const ADVISORY_KEY: i64 = 0x4d41_4e44_4b45_4550;
@@ -84,9 +84,9 @@ impl Store {
         let forgotten = match what {
             Kept::Feed => feed(&mut tx, before).await?,
             Kept::Activity => delete(&mut tx, ACTIVITY, before).await?,
-            Kept::Requests => delete(&mut tx, REQUESTS, before).await?,
+            Kept::Requests => parents(&mut tx, &REQUESTS, before).await?,
             Kept::Mail => delete(&mut tx, MAIL, before).await?,
-            Kept::Sessions => sessions(&mut tx, before).await?,
+            Kept::Sessions => parents(&mut tx, &SESSIONS, before).await?,
         };
         match forgotten.rows {
             0 => tx.rollback().await?,
@@ -116,13 +116,6 @@ const ACTIVITY: Delete = Delete {
              SELECT seq FROM (SELECT seq, at FROM activity ORDER BY seq LIMIT $2) oldest WHERE at < $1)",
     postgres: "DELETE FROM activity WHERE seq = ANY (ARRAY(\
                SELECT seq FROM (SELECT seq, at FROM activity ORDER BY seq LIMIT $2) oldest WHERE at < $1))",
-};
-
-const REQUESTS: Delete = Delete {
-    sqlite: "DELETE FROM requests WHERE (caller, rpc, id) IN (\
-             SELECT caller, rpc, id FROM requests WHERE at < $1 ORDER BY at LIMIT $2)",
-    postgres: "DELETE FROM requests WHERE ctid = ANY (ARRAY(\
-               SELECT ctid FROM requests WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))",
 };
 
 const MAIL: Delete = Delete {
@@ -191,44 +184,78 @@ async fn feed_of_eras(
     Ok((rows.into_iter().map(|(place, ..)| place).collect(), last))
 }
 
-/// A session may have had thousands of refresh tokens: they go first, and itself once few are left.
-async fn sessions(tx: &mut Tx, before: i64) -> Result<Forgotten, StoreError> {
-    let sql = match tx {
-        Tx::Sqlite(_) => {
-            "SELECT id FROM sessions WHERE CAST(body ->> 'ends_at' AS INTEGER) < $1 \
-             ORDER BY CAST(body ->> 'ends_at' AS INTEGER) LIMIT $2"
-        }
-        Tx::Postgres(_) => {
-            "SELECT id FROM sessions WHERE CAST(body::json ->> 'ends_at' AS BIGINT) < $1 \
-             ORDER BY CAST(body::json ->> 'ends_at' AS BIGINT) LIMIT $2 FOR UPDATE SKIP LOCKED"
-        }
+/// Rows with others that belong to them, which may be thousands: these go first, and themselves once few are left.
+struct Parents {
+    /// At most $2 that are older than $1, as JSON arrays of one key each.
+    find: [&'static str; 2],
+    /// At most $2 rows that belong to those of the JSON array $1.
+    children: [&'static str; 2],
+    /// Those of the JSON array $1.
+    themselves: [&'static str; 2],
+}
+
+const SESSIONS: Parents = Parents {
+    find: [
+        "SELECT json_array(id) FROM sessions WHERE CAST(body ->> 'ends_at' AS INTEGER) < $1 \
+         ORDER BY CAST(body ->> 'ends_at' AS INTEGER) LIMIT $2",
+        "SELECT json_build_array(id)::text FROM sessions WHERE CAST(body::json ->> 'ends_at' AS BIGINT) < $1 \
+         ORDER BY CAST(body::json ->> 'ends_at' AS BIGINT) LIMIT $2 FOR UPDATE SKIP LOCKED",
+    ],
+    children: [
+        "DELETE FROM spent_refresh WHERE refresh IN (SELECT refresh FROM spent_refresh \
+         WHERE session_id IN (SELECT value ->> 0 FROM json_each($1)) LIMIT $2)",
+        "DELETE FROM spent_refresh WHERE ctid = ANY (ARRAY(SELECT s.ctid FROM spent_refresh s WHERE session_id = ANY (\
+         ARRAY(SELECT value ->> 0 FROM json_array_elements($1::json) AS rows (value))) LIMIT $2))",
+    ],
+    themselves: [
+        "DELETE FROM sessions WHERE id IN (SELECT value ->> 0 FROM json_each($1))",
+        "DELETE FROM sessions WHERE id = ANY (\
+         ARRAY(SELECT value ->> 0 FROM json_array_elements($1::json) AS rows (value)))",
+    ],
+};
+
+const REQUESTS: Parents = Parents {
+    find: [
+        "SELECT json_array(caller, rpc, id) FROM requests WHERE at < $1 ORDER BY at LIMIT $2",
+        "SELECT json_build_array(caller, rpc, id)::text FROM requests WHERE at < $1 ORDER BY at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED",
+    ],
+    children: [
+        "DELETE FROM request_people WHERE (caller, rpc, id, person) IN (SELECT p.caller, p.rpc, p.id, p.person \
+         FROM json_each($1) old CROSS JOIN request_people p \
+         ON p.caller = old.value ->> 0 AND p.rpc = old.value ->> 1 AND p.id = old.value ->> 2 LIMIT $2)",
+        "DELETE FROM request_people WHERE ctid = ANY (ARRAY(SELECT p.ctid \
+         FROM json_array_elements($1::json) AS old (value) CROSS JOIN LATERAL (SELECT ctid FROM request_people \
+         WHERE caller = value ->> 0 AND rpc = value ->> 1 AND id = value ->> 2 LIMIT $2) p LIMIT $2))",
+    ],
+    themselves: [
+        "DELETE FROM requests WHERE (caller, rpc, id) IN (\
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1))",
+        "DELETE FROM requests WHERE ctid = ANY (ARRAY(SELECT r.ctid \
+         FROM json_array_elements($1::json) AS old (value) CROSS JOIN LATERAL (SELECT ctid FROM requests \
+         WHERE caller = value ->> 0 AND rpc = value ->> 1 AND id = value ->> 2 OFFSET 0) r))",
+    ],
+};
+
+async fn parents(tx: &mut Tx, parents: &Parents, before: i64) -> Result<Forgotten, StoreError> {
+    let of = |[sqlite, postgres]: [&'static str; 2]| match tx {
+        Tx::Sqlite(_) => sqlite,
+        Tx::Postgres(_) => postgres,
     };
-    let ended: Vec<String> =
-        on_tx!(tx, c => sqlx::query_scalar(sql).bind(before).bind(SESSIONS_AT_ONCE).fetch_all(c).await)?;
-    if ended.is_empty() {
+    let (find, children, themselves) = (of(parents.find), of(parents.children), of(parents.themselves));
+    let found: Vec<String> =
+        on_tx!(tx, c => sqlx::query_scalar(find).bind(before).bind(PARENTS_AT_ONCE).fetch_all(c).await)?;
+    if found.is_empty() {
         return Ok(Forgotten::default());
     }
-    let more = i64::try_from(ended.len()).is_ok_and(|ended| ended >= SESSIONS_AT_ONCE);
-    let ended = encode(&ended)?;
-    let (spent, done) = match tx {
-        Tx::Sqlite(_) => (
-            "DELETE FROM spent_refresh WHERE refresh IN (\
-             SELECT refresh FROM spent_refresh WHERE session_id IN (SELECT value FROM json_each($1)) LIMIT $2)",
-            "DELETE FROM sessions WHERE id IN (SELECT value FROM json_each($1))",
-        ),
-        Tx::Postgres(_) => (
-            "DELETE FROM spent_refresh WHERE ctid = ANY (ARRAY(SELECT spent.ctid FROM spent_refresh spent \
-             WHERE session_id = ANY (ARRAY(SELECT json_array_elements_text($1::json))) LIMIT $2))",
-            "DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
-        ),
-    };
-    let tokens = on_tx!(tx, c => {
-        sqlx::query(spent).bind(&ended).bind(FORGOTTEN_AT_ONCE).execute(c).await?.rows_affected()
+    let more = i64::try_from(found.len()).is_ok_and(|found| found >= PARENTS_AT_ONCE);
+    let found = format!("[{}]", found.join(","));
+    let belonging = on_tx!(tx, c => {
+        sqlx::query(children).bind(&found).bind(FORGOTTEN_AT_ONCE).execute(c).await?.rows_affected()
     });
-    let tokens = Forgotten::of(tokens);
-    if tokens.more {
-        return Ok(tokens);
+    if i64::try_from(belonging).is_ok_and(|rows| rows >= FORGOTTEN_AT_ONCE) {
+        return Ok(Forgotten { rows: belonging, more: true });
     }
-    let ended = on_tx!(tx, c => sqlx::query(done).bind(&ended).execute(c).await?.rows_affected());
-    Ok(Forgotten { rows: tokens.rows + ended, more })
+    let gone = on_tx!(tx, c => sqlx::query(themselves).bind(&found).execute(c).await?.rows_affected());
+    Ok(Forgotten { rows: belonging + gone, more })
 }
