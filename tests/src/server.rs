@@ -26,6 +26,7 @@ pub struct Server {
     folder: TempDir,
     engine: Engine,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
     tokens: Mutex<HashMap<Vec<String>, String>>,
 }
 
@@ -40,6 +41,7 @@ pub struct ServerBuilder {
     engine: Engine,
     database: Option<String>,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
 }
 
 impl ServerBuilder {
@@ -65,6 +67,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Starts the server and waits until it listens; panics with the end of its log where it does not.
     pub async fn start(self) -> Server {
         self.try_start().await.unwrap_or_else(|error| panic!("mandate serve: {error}"))
@@ -85,6 +93,7 @@ impl ServerBuilder {
             folder,
             engine: self.engine,
             arguments: self.arguments,
+            variables: self.variables,
             tokens: Mutex::default(),
         };
         server.launch().await?;
@@ -100,7 +109,7 @@ impl Server {
 
     /// Begins a server with options.
     pub fn builder(engine: Engine) -> ServerBuilder {
-        ServerBuilder { engine, database: None, arguments: Vec::new() }
+        ServerBuilder { engine, database: None, arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// The storage engine it runs on.
@@ -205,6 +214,7 @@ impl Server {
             .arg(&ready)
             .args(&self.arguments);
         own_environment(&mut command);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let (process, address) = Process::start(&mut command, &ready, &self.log_file()).await?;
         self.running = Some(Running { process, address, channel: connect(address) });
         Ok(())

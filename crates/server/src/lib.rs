@@ -51,6 +51,7 @@ pub mod policies;
 mod quick;
 pub mod reads;
 pub mod resource;
+pub mod retention;
 pub mod secret_file;
 pub mod serve;
 pub mod sign_in;

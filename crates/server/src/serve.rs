@@ -38,6 +38,7 @@ use crate::membership::Memberships;
 use crate::metrics::{CountLayer, Port, Watched};
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::retention::{KeepSettings, Retention};
 use crate::transport::Workers;
 
 /// The largest message that is read, in bytes.
@@ -93,6 +94,9 @@ pub struct Settings {
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
+    /// For how long things are kept.
+    #[command(flatten)]
+    pub keep: KeepSettings,
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] leaves it running until its runtime ends.
@@ -108,6 +112,7 @@ pub struct Running {
     recorder: Recorder,
     /// Where operators look, if they do.
     port: Option<Port>,
+    retention: Retention,
     _keys: KeyRefresh,
 }
 
@@ -157,10 +162,11 @@ impl Running {
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
+        let retention = Retention::start(store.clone(), settings.keep.clone());
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stopping, workers, mailer, recorder, port, _keys: keys })
+        Ok(Self { address, store, health, stopping, workers, mailer, recorder, port, retention, _keys: keys })
     }
 
     /// Waits until the server has ended by itself, which it does only by a defect.
@@ -184,6 +190,7 @@ impl Running {
         }
         self.stopping.cancel();
         let drained = tokio::time::timeout(DRAIN, self.workers.drain()).await;
+        self.retention.stop().await;
         self.recorder.stop().await;
         self.mailer.stop().await;
         if let Some(port) = self.port {

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::DatabaseSettings;
 use crate::mailer::MailSettings;
+use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
 
 /// A running server; its folder goes with it.
@@ -42,6 +43,7 @@ impl Host {
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             mail: MailSettings::default(),
+            keep: KeepSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })
