@@ -157,7 +157,8 @@ on_both_engines! {
             told.contains(&rpc.as_str()) || answers.get(rpc.as_str()).is_some_and(|words| words.contains("ok"))
         };
         let missing: Vec<String> = rpcs().into_iter().filter(|rpc| !answered(rpc)).collect();
-        assert!(missing.is_empty(), "neither the walk nor the story has an answer of {missing:?}: {answers:?}");
+        let words: Vec<_> = missing.iter().map(|rpc| answers.get(rpc.as_str())).collect();
+        assert!(missing.is_empty(), "neither the walk nor the story has an answer of {missing:?}: {words:?}");
         assert!(wrong.is_empty(), "{} statement(s) read a large table whole:\n{}", wrong.len(), wrong.join("\n"));
     }
 }

@@ -66,7 +66,7 @@ pub fn scans(server: &Server, statements: &BTreeSet<String>) -> Vec<String> {
         let told = match plan {
             Err(error) => error,
             Ok(plan) => {
-                let bad = plan.iter().any(|line| scans_big(server.engine(), sql, line));
+                let bad = plan.iter().any(|line| scans_big(server.engine(), sql, line)) || walks_index(&plan);
                 let may = |(engine, part, _why): &(Engine, &str, &str)| {
                     *engine == server.engine() && sql.contains(part)
                 };
@@ -116,4 +116,14 @@ fn scans_big(engine: Engine, sql: &str, line: &str) -> bool {
         })
     };
     BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(&table))
+}
+
+/// Whether a plan of PostgreSQL reads an index of a large table from one end to the other, which counts as no scan.
+fn walks_index(plan: &[String]) -> bool {
+    let of_big = |line: &str| {
+        let table = line.split_once(" Scan using ").and_then(|(_, rest)| rest.split_once(" on "));
+        table.is_some_and(|(_, rest)| BIG.contains(&rest.split_whitespace().next().unwrap_or_default()))
+    };
+    let next = plan.iter().skip(1).map(String::as_str).chain([""]);
+    plan.iter().zip(next).any(|(line, next)| of_big(line) && !next.contains("Index Cond"))
 }
