@@ -25,7 +25,7 @@ pub fn statements(log: &str) -> BTreeSet<String> {
 }
 
 /// Statements that may read a large table from one end, by a part of their text, and why.
-const MAY: [(Engine, &str, &str); 6] = [
+const MAY: [(Engine, &str, &str); 10] = [
     (
         Engine::Sqlite,
         "FROM (SELECT seq, at FROM feed ORDER BY seq LIMIT $2) oldest",
@@ -40,6 +40,26 @@ const MAY: [(Engine, &str, &str); 6] = [
         Engine::Postgres,
         "pg_current_snapshot()::text AS body",
         "planned anew each time, for few rows; it is counted below",
+    ),
+    (
+        Engine::Postgres,
+        "FROM (SELECT seq, at FROM feed ORDER BY seq LIMIT $2) oldest",
+        "it stops after 500 rows",
+    ),
+    (
+        Engine::Postgres,
+        "FROM (SELECT seq, at FROM activity ORDER BY seq LIMIT $2) oldest",
+        "it stops after 500 rows",
+    ),
+    (
+        Engine::Postgres,
+        "SELECT MIN(next_at) FROM outbox WHERE state = 'queued'",
+        "its index holds what is queued alone",
+    ),
+    (
+        Engine::Postgres,
+        "UPDATE outbox SET claimed = 0, next_at = $1 WHERE state",
+        "its index holds what is queued alone",
     ),
     // When a server opens a database that an older version wrote, for as long as there are such rows.
     (Engine::Postgres, "FROM users WHERE search IS NULL", "once"),
@@ -115,7 +135,7 @@ fn scans_big(engine: Engine, sql: &str, line: &str) -> bool {
             sql.match_indices(text.as_str()).any(|(at, _)| ends(at))
         })
     };
-    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(&table))
+    BIG.contains(&name) || BIG.iter().any(&is_alias_of)
 }
 
 /// Whether a plan of PostgreSQL reads an index of a large table from one end to the other, which counts as no scan.
