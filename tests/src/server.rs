@@ -39,6 +39,7 @@ struct Running {
 /// What a server is started with beyond the defaults.
 pub struct ServerBuilder {
     engine: Engine,
+    database: Option<String>,
     arguments: Vec<OsString>,
     variables: Vec<(String, String)>,
 }
@@ -52,6 +53,12 @@ impl ServerBuilder {
     /// Trusts the issuers of a file beside the server's own.
     pub fn issuers(self, file: impl AsRef<Path>) -> Self {
         self.argument("--issuers").argument(file.as_ref())
+    }
+
+    /// Uses the database of this URL, which stays when the server goes.
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
     }
 
     /// Adds an argument of `mandate serve`.
@@ -81,7 +88,7 @@ impl ServerBuilder {
         std::fs::create_dir(&data).expect("a data folder");
         let mut server = Server {
             running: None,
-            database: Database::create(self.engine, &data),
+            database: self.database.map_or_else(|| Database::create(self.engine, &data), Database::given),
             data,
             folder,
             engine: self.engine,
@@ -102,7 +109,7 @@ impl Server {
 
     /// Begins a server with options.
     pub fn builder(engine: Engine) -> ServerBuilder {
-        ServerBuilder { engine, arguments: Vec::new(), variables: Vec::new() }
+        ServerBuilder { engine, database: None, arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// The storage engine it runs on.
@@ -128,6 +135,11 @@ impl Server {
     /// Everything it has printed since its first start, to prove what it does not print.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).expect("the log of a server that was started")
+    }
+
+    /// Where it serves metrics; it was started with `--metrics-listen 127.0.0.1:0`. Panics where it was not.
+    pub fn metrics(&self) -> SocketAddr {
+        metrics_in(&self.log())
     }
 
     /// A channel without a caller. Take a new one after a restart. Panics while the server is stopped.
@@ -230,6 +242,13 @@ impl Drop for Server {
             eprintln!("{}", process::tail(&self.log_file()));
         }
     }
+}
+
+/// Where the server of this log serves metrics, since its last start.
+pub(crate) fn metrics_in(log: &str) -> SocketAddr {
+    let address = log.rsplit_once("metrics are at http://").and_then(|(_, rest)| rest.split_once("/metrics"));
+    let (address, _) = address.unwrap_or_else(|| panic!("no port for metrics:\n{log}"));
+    address.parse().expect("an address")
 }
 
 /// What a developer has set for a server of their own is none of this one's business.

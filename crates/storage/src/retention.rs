@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use crate::error::StoreError;
 use crate::open::Store;
-use crate::tx::{Tx, on_tx};
+use crate::tx::{PgTx, Tx, on_tx};
 
 /// The most rows that one transaction deletes from one table, but for requests and sessions behind the last rows
 /// that belonged to them.
@@ -98,9 +98,9 @@ impl Store {
 
 /// Whether nobody else is at it. On SQLite there is nobody else.
 async fn my_turn(tx: &mut Tx) -> Result<bool, StoreError> {
-    let Tx::Postgres(transaction) = tx else { return Ok(true) };
-    let sql = "SELECT pg_try_advisory_xact_lock($1)";
-    Ok(sqlx::query_scalar(sql).bind(ADVISORY_KEY).fetch_one(&mut **transaction).await?)
+    let Tx::Postgres(PgTx { transaction, line, .. }) = tx else { return Ok(true) };
+    let query = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(ADVISORY_KEY);
+    Ok(line.within(query.fetch_one(&mut **transaction)).await?)
 }
 
 /// One statement on either engine: it deletes at most $2 rows that are older than $1.
@@ -132,8 +132,9 @@ async fn delete(tx: &mut Tx, delete: Delete, before: i64) -> Result<Forgotten, S
         Tx::Postgres(_) => delete.postgres,
     };
     let rows = on_tx!(tx, c => {
-        sqlx::query(sql).bind(before).bind(FORGOTTEN_AT_ONCE).execute(c).await?.rows_affected()
-    });
+        let query = sqlx::query(sql).bind(before).bind(FORGOTTEN_AT_ONCE);
+        query.execute(c).await.map(|done| done.rows_affected())
+    })?;
     Ok(Forgotten::of(rows))
 }
 
@@ -153,7 +154,9 @@ async fn feed(tx: &mut Tx, before: i64) -> Result<Forgotten, StoreError> {
             let places: Vec<i64> = query.fetch_all(&mut **transaction).await?;
             (places, None)
         }
-        Tx::Postgres(transaction) => feed_of_eras(transaction, before).await?,
+        Tx::Postgres(PgTx { transaction, line, .. }) => {
+            line.within(feed_of_eras(transaction, before)).await?
+        }
     };
     let last = places.iter().max().map(i64::to_string);
     let transaction = transaction.map(|number| number.to_string());
@@ -169,7 +172,7 @@ async fn feed(tx: &mut Tx, before: i64) -> Result<Forgotten, StoreError> {
 async fn feed_of_eras(
     transaction: &mut PgConnection,
     before: i64,
-) -> Result<(Vec<i64>, Option<u64>), StoreError> {
+) -> Result<(Vec<i64>, Option<u64>), sqlx::Error> {
     // What is read from here on is what whoever begins an era has left, or will find.
     sqlx::query("LOCK TABLE feed IN ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
     let sql = "SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'era'";
@@ -251,11 +254,14 @@ async fn parents(tx: &mut Tx, parents: &Parents, before: i64) -> Result<Forgotte
     let more = i64::try_from(found.len()).is_ok_and(|found| found >= PARENTS_AT_ONCE);
     let found = format!("[{}]", found.join(","));
     let belonging = on_tx!(tx, c => {
-        sqlx::query(children).bind(&found).bind(FORGOTTEN_AT_ONCE).execute(c).await?.rows_affected()
-    });
+        let query = sqlx::query(children).bind(&found).bind(FORGOTTEN_AT_ONCE);
+        query.execute(c).await.map(|done| done.rows_affected())
+    })?;
     if i64::try_from(belonging).is_ok_and(|rows| rows >= FORGOTTEN_AT_ONCE) {
         return Ok(Forgotten { rows: belonging, more: true });
     }
-    let gone = on_tx!(tx, c => sqlx::query(themselves).bind(&found).execute(c).await?.rows_affected());
+    let gone = on_tx!(tx, c => {
+        sqlx::query(themselves).bind(&found).execute(c).await.map(|done| done.rows_affected())
+    })?;
     Ok(Forgotten { rows: belonging + gone, more })
 }

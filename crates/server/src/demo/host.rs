@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::database::DatabaseSettings;
 use crate::mailer::MailSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
@@ -31,12 +32,14 @@ impl Host {
         let folder =
             tempfile::Builder::new().prefix("mandate-demo-").tempdir().context("no temporary folder")?;
         let settings = Settings {
+            workers: None,
             listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
             data_dir: folder.path().to_owned(),
-            database: None,
+            database: DatabaseSettings::default(),
             policies: None,
             issuers: None,
             ready_file: None,
+            metrics_listen: None,
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             mail: MailSettings::default(),
