@@ -21,7 +21,7 @@ const PEOPLE: usize = 60;
 
 /// A tool that comes with PostgreSQL: beside the server's own binaries where `tests/run` tells of them, else of this machine.
 fn tool(name: &str) -> PathBuf {
-    let told = std::env::var_os("MANDATE_TEST_POSTGRES_BIN").map(PathBuf::from);
+    let told = std::env::var_os("MANDATE_POSTGRES_BIN").map(PathBuf::from);
     let mut installed: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
         .unwrap_or_default();
@@ -30,7 +30,9 @@ fn tool(name: &str) -> PathBuf {
     let folders = told.into_iter().chain(installed.into_iter().rev()).chain(std::env::split_paths(&path));
     let mut found = folders.map(|folder| folder.join(name)).filter(|file| file.is_file());
     found.next().unwrap_or_else(|| {
-        panic!("{name} is not on this machine: install PostgreSQL's client tools, or set MANDATE_TEST_POSTGRES_BIN")
+        panic!(
+            "{name} is not on this machine: install PostgreSQL's client tools, or set MANDATE_POSTGRES_BIN"
+        )
     })
 }
 
