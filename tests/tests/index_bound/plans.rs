@@ -25,7 +25,7 @@ pub fn statements(log: &str) -> BTreeSet<String> {
 }
 
 /// Statements that may read a large table from one end, by a part of their text, and why.
-const MAY: [(Engine, &str, &str); 6] = [
+const MAY: [(Engine, &str, &str); 10] = [
     (
         Engine::Sqlite,
         "FROM (SELECT seq, at FROM feed ORDER BY seq LIMIT $2) oldest",
@@ -40,6 +40,26 @@ const MAY: [(Engine, &str, &str); 6] = [
         Engine::Postgres,
         "pg_current_snapshot()::text AS body",
         "planned anew each time, for few rows; it is counted below",
+    ),
+    (
+        Engine::Postgres,
+        "FROM (SELECT seq, at FROM feed ORDER BY seq LIMIT $2) oldest",
+        "it stops after 500 rows",
+    ),
+    (
+        Engine::Postgres,
+        "FROM (SELECT seq, at FROM activity ORDER BY seq LIMIT $2) oldest",
+        "it stops after 500 rows",
+    ),
+    (
+        Engine::Postgres,
+        "SELECT MIN(next_at) FROM outbox WHERE state = 'queued'",
+        "its index holds what is queued alone",
+    ),
+    (
+        Engine::Postgres,
+        "UPDATE outbox SET claimed = 0, next_at = $1 WHERE state",
+        "its index holds what is queued alone",
     ),
     // When a server opens a database that an older version wrote, for as long as there are such rows.
     (Engine::Postgres, "FROM users WHERE search IS NULL", "once"),
@@ -66,7 +86,7 @@ pub fn scans(server: &Server, statements: &BTreeSet<String>) -> Vec<String> {
         let told = match plan {
             Err(error) => error,
             Ok(plan) => {
-                let bad = plan.iter().any(|line| scans_big(server.engine(), sql, line));
+                let bad = plan.iter().any(|line| scans_big(server.engine(), sql, line)) || walks_index(&plan);
                 let may = |(engine, part, _why): &(Engine, &str, &str)| {
                     *engine == server.engine() && sql.contains(part)
                 };
@@ -115,5 +135,15 @@ fn scans_big(engine: Engine, sql: &str, line: &str) -> bool {
             sql.match_indices(text.as_str()).any(|(at, _)| ends(at))
         })
     };
-    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(&table))
+    BIG.contains(&name) || BIG.iter().any(&is_alias_of)
+}
+
+/// Whether a plan of PostgreSQL reads an index of a large table from one end to the other, which counts as no scan.
+fn walks_index(plan: &[String]) -> bool {
+    let of_big = |line: &str| {
+        let table = line.split_once(" Scan using ").and_then(|(_, rest)| rest.split_once(" on "));
+        table.is_some_and(|(_, rest)| BIG.contains(&rest.split_whitespace().next().unwrap_or_default()))
+    };
+    let next = plan.iter().skip(1).map(String::as_str).chain([""]);
+    plan.iter().zip(next).any(|(line, next)| of_big(line) && !next.contains("Index Cond"))
 }

@@ -38,6 +38,10 @@ pub async fn tell(world: &World) -> Vec<&'static str> {
     let shop = world.account("client-area", &ada).await;
     world.member(&shop, &cleo, &["user"]).await;
     world.by(&ada).hand_over(&shop, &cleo).await.expect("handed over");
+    let north = world.account("managed-accounts", &ada).await;
+    let south = world.account("managed-accounts", &ada).await;
+    let agency = world.by(&ada).found_group("Agency", &[&north, &south]).await.expect("founded");
+    world.by(&ada).delete_group(&agency).await.expect("deleted");
     let company = world.account("company-account", &ada).await;
     world.operator().bill(&company, "Your bill").await.expect("billed");
     dump::execute(world.server(), "UPDATE outbox SET state = 'failed' WHERE recipient = 'i0-1@example.org'");
@@ -45,6 +49,7 @@ pub async fn tell(world: &World) -> Vec<&'static str> {
     let again = RetryMailRequest { sequence, request_id: "again".to_owned(), ..Default::default() };
     world.operator().mail().retry_mail(again).await.expect("queued again");
     vec![
+        "/mandate.v1.AccountService/DeleteAccountGroup",
         "/mandate.v1.AccountService/TransferOwnership",
         "/mandate.v1.MailService/RetryMail",
         "/mandate.v1.MailService/SendBillingMail",

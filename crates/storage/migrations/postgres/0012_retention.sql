@@ -13,3 +13,8 @@ CREATE TABLE request_people (
     FOREIGN KEY (caller, rpc, id) REFERENCES requests (caller, rpc, id) ON DELETE CASCADE
 );
 CREATE INDEX request_people_who ON request_people (person);
+
+-- PostgreSQL alone: of two indexes that begin with the account, a plan for whatever account is bound may take the wrong
+-- one, and read all contacts of a large account to find one by its id.
+ALTER TABLE contacts DROP CONSTRAINT contacts_account_email_key;
+CREATE UNIQUE INDEX contacts_at ON contacts (email, account);
