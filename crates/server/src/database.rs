@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_store() {
-        let line = <Line as clap::Parser>::try_parse_from(["x"]).ok().expect("no option is needed");
+        let Ok(line) = <Line as clap::Parser>::try_parse_from(["x"]) else { panic!("no option is needed") };
         assert_eq!(line.database.options(), OpenOptions::default());
     }
 
