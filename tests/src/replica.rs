@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::process::Process;
+use crate::server::metrics_in;
 use crate::world::Party;
 use crate::{Bearer, Server, background, binary};
 
@@ -59,6 +60,11 @@ impl Replica {
     /// The same on a connection of its own, for races between clients.
     pub fn another_party(&self, token: &str) -> Party {
         Party::new(Bearer::new(token).on(connect(self.address)))
+    }
+
+    /// Where it serves metrics; it was started with `--metrics-listen 127.0.0.1:0`. Panics where it was not.
+    pub fn metrics(&self) -> SocketAddr {
+        metrics_in(&self.log())
     }
 
     /// Everything it has printed.

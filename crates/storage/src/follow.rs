@@ -56,7 +56,7 @@ pub enum News {
     /// What was committed since the last one, in an order in which the last change of each fact comes last.
     Changes(Vec<Followed>),
     /// Nothing known before counts: this is the first poll, the database is in another history, there is too much to
-    /// follow, a newer server wrote something that this version cannot read, or other policies are in force.
+    /// follow, or some of it has been deleted already, a newer server wrote something that this version cannot read, or other policies are in force.
     Anew {
         /// The policies in force now.
         policies: Vec<StoredPolicy>,
@@ -73,9 +73,12 @@ pub struct Followed {
 }
 
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
-/// In the place of a kind stands with the snapshot whether writes are refused (`on`).
+/// With the snapshot stand, in the place of a time, the last transaction whose rows have been deleted, and, in the
+/// place of a kind, whether writes are refused (`on`).
 const POLL: &str = "\
-    SELECT 0::bigint AS seq, 0::bigint AS at, current_setting('transaction_read_only') AS kind, \
+    SELECT 0::bigint AS seq, \
+    COALESCE((SELECT value::bigint FROM meta WHERE name = 'feed_forgotten_xid'), 0) AS at, \
+    current_setting('transaction_read_only') AS kind, \
     pg_current_snapshot()::text AS body \
     UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
     UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
@@ -175,8 +178,13 @@ async fn poll(
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
     let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
-    let (.., refuses, now) = now.ok_or(sqlx::Error::RowNotFound)?;
-    let (now, writable) = (now.parse()?, refuses != "on");
+    let (_, forgotten, refuses, now) = now.ok_or(sqlx::Error::RowNotFound)?;
+    let now: Snapshot = now.parse()?;
+    let writable = refuses != "on";
+    if u64::try_from(forgotten).is_ok_and(|forgotten| since.missed(forgotten, &now)) {
+        tracing::warn!("what the feed had meanwhile has been deleted already; all facts are read anew");
+        return Ok((now, writable, anew(session).await?));
+    }
     if rows.len() >= MOST {
         tracing::warn!("too much was written while the database was not followed; all facts are read anew");
         return Ok((now, writable, anew(session).await?));

@@ -145,6 +145,11 @@ impl Store {
         }
     }
 
+    /// The connections, whatever is known of the database.
+    pub(crate) fn all_pools(&self) -> &Pools {
+        &self.0.pools
+    }
+
     /// The number that tells this server from others on the same database.
     pub(crate) fn number(&self) -> i64 {
         self.0.number
