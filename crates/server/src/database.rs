@@ -1,9 +1,12 @@
 //! Where the database is, and how much of it a server takes: the part of the command line that is about it.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
 use mandate_storage::OpenOptions;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// How the database is used.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,6 +19,10 @@ pub struct DatabaseSettings {
     /// &sslcert=FILE&sslkey=FILE for a certificate of this server's own.
     #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
     pub database: Option<DatabaseUrl>,
+    /// A file that holds the password of the URL's user, which keeps it out of the environment and the list of
+    /// processes.
+    #[arg(long, value_name = "FILE", env = "MANDATE_DATABASE_PASSWORD_FILE")]
+    pub database_password_file: Option<PathBuf>,
     /// The most connections for calls. On PostgreSQL up to four more are used besides.
     #[arg(long, value_name = "COUNT", default_value_t = 16, env = "MANDATE_DATABASE_CONNECTIONS",
           value_parser = clap::value_parser!(u32).range(2..=1000))]
@@ -50,6 +57,7 @@ impl Default for DatabaseSettings {
             OpenOptions::default();
         Self {
             database: None,
+            database_password_file: None,
             database_connections: connections,
             database_least_connections: least_connections,
             database_acquire_timeout: acquire,
@@ -63,6 +71,24 @@ impl Default for DatabaseSettings {
 }
 
 impl DatabaseSettings {
+    /// Where the database is: unless told otherwise, the file `mandate.db` in the data folder.
+    ///
+    /// # Errors
+    /// A password file that cannot be read, or whose password has no place in the URL.
+    pub fn url(&self, data_dir: &Path) -> anyhow::Result<String> {
+        let Some(DatabaseUrl(url)) = &self.database else {
+            let file = data_dir.join("mandate.db");
+            let path = file
+                .to_str()
+                .ok_or_else(|| anyhow!("the path of --data-dir is not UTF-8; choose another"))?;
+            return Ok(format!("sqlite:{path}"));
+        };
+        match &self.database_password_file {
+            Some(file) => with_password(url, file),
+            None => Ok(url.clone()),
+        }
+    }
+
     /// How to open the database.
     #[must_use]
     pub fn options(&self) -> OpenOptions {
@@ -89,17 +115,25 @@ fn limit(text: &str) -> Result<Duration, String> {
     valid.ok_or_else(|| "is no number of seconds from 0.001 to 86400".to_owned())
 }
 
+/// The URL with the password that a file holds, behind its user's name.
+fn with_password(url: &str, file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{}: cannot be read; check --database-password-file", file.display()))?;
+    let password = utf8_percent_encode(text.trim_end_matches(['\r', '\n']), NON_ALPHANUMERIC);
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)));
+    match parts {
+        Some((scheme, (user, rest))) if !user.is_empty() && !user.contains([':', '/', '?']) => {
+            Ok(format!("{scheme}://{user}:{password}@{rest}"))
+        }
+        _ => Err(anyhow!(
+            "--database-password-file goes with a URL that names a user and no password: postgres://USER@HOST/DATABASE"
+        )),
+    }
+}
+
 /// Where the database is. It may hold a password, so it is never shown.
 #[derive(Clone)]
 pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The URL, for whoever connects.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 impl From<String> for DatabaseUrl {
     fn from(url: String) -> Self {
@@ -125,8 +159,22 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_store() {
-        let line = <Line as clap::Parser>::try_parse_from(["x"]).ok().expect("no option is needed");
+        let Ok(line) = <Line as clap::Parser>::try_parse_from(["x"]) else { panic!("no option is needed") };
         assert_eq!(line.database.options(), OpenOptions::default());
+    }
+
+    #[test]
+    fn a_password_file_completes_the_url() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "a:b@c/d\n").unwrap();
+        let whole = with_password("postgres://me@one:1,two:2/db?sslmode=require", &file).unwrap();
+        assert_eq!(whole, "postgres://me:a%3Ab%40c%2Fd@one:1,two:2/db?sslmode=require");
+        for url in ["postgres://me:other@one/db", "postgres://one/db", "sqlite:x.db"] {
+            let error = with_password(url, &file).unwrap_err().to_string();
+            assert!(error.contains("--database-password-file") && !error.contains("other"), "{error}");
+        }
+        assert!(with_password("postgres://me@one/db", &folder.path().join("none")).is_err());
     }
 
     #[test]

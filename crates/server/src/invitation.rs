@@ -9,7 +9,7 @@ use mandate_domain::records::{Key, Record};
 use mandate_domain::refusal::Refusal;
 use mandate_mail::MailKey;
 use mandate_proto::v1;
-use mandate_storage::{Committed, InvitationFilter, Member, MemberFilter};
+use mandate_storage::{Committed, InvitationFilter, Member, MemberFilter, StoreError};
 use tonic::Response;
 
 use crate::access;
@@ -190,7 +190,7 @@ impl Memberships {
         self.facts().note_change(account, membership.user);
         let person = match person {
             Some(person) => Some(person),
-            None => self.facts().store().user(membership.user).await?,
+            None => self.facts().store().user(membership.user).await.map_err(StoreError::after_commit)?,
         };
         let person = person.ok_or_else(|| Error::not_found("user", membership.user))?;
         let member = Some(convert::membership::to_message(Member::new(membership, person, None)));

@@ -10,7 +10,7 @@ use mandate_domain::resource::Assignment;
 use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
-use mandate_storage::{Member, MemberFilter};
+use mandate_storage::{Member, MemberFilter, StoreError};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -86,9 +86,10 @@ impl Memberships {
         let member = match changed {
             // What this write did, whatever another one has done since.
             Some(membership) => {
-                let person = self.facts.store().user(user).await?;
+                let person = self.facts.store().user(user).await.map_err(StoreError::after_commit)?;
                 let person = person.ok_or_else(|| Error::not_found("user", user))?;
-                let stored = self.facts.store().member(account, user).await?;
+                let stored = self.facts.store().member(account, user).await;
+                let stored = stored.map_err(StoreError::after_commit)?;
                 Member::new(membership, person, stored.and_then(|member| member.last_active))
             }
             // Nothing changed: it was like that before.

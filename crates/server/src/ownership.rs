@@ -8,7 +8,7 @@ use mandate_domain::id::UserId;
 use mandate_domain::records::{Key, Record};
 use mandate_domain::user::User;
 use mandate_proto::v1;
-use mandate_storage::{Committed, Member};
+use mandate_storage::{Committed, Member, StoreError};
 
 use crate::account::named_or_caller;
 use crate::caller::Call;
@@ -26,14 +26,15 @@ pub(crate) async fn transfer(
     let from = named_or_caller(call, from, "from")?;
     let committed = write(facts, &call.write, Command::TransferOwnership { account, from, to }).await?;
     let mut people: Vec<User> = Vec::new();
-    for (_, record) in facts.store().read(&[Key::User(from), Key::User(to)]).await? {
+    let read = facts.store().read(&[Key::User(from), Key::User(to)]).await;
+    for (_, record) in read.map_err(StoreError::after_commit)? {
         if let Record::User(user) = record {
             people.extend(user);
         }
     }
     let mut members = Vec::with_capacity(2);
     for id in [from, to] {
-        let stored = facts.store().member(account, id).await?;
+        let stored = facts.store().member(account, id).await.map_err(StoreError::after_commit)?;
         let last_active = stored.and_then(|member| member.last_active);
         members.push(member(&committed, &people, id, last_active)?);
     }

@@ -128,7 +128,8 @@ impl Running {
         let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
-        let store = Store::open(&settings.database_url()?, settings.database.options()).await?;
+        let store =
+            Store::open(&settings.database.url(&settings.data_dir)?, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let facts = Facts::open(store.clone(), policies, limit).await?;
@@ -213,16 +214,6 @@ impl Running {
 impl Settings {
     fn workers(&self) -> usize {
         self.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
-    }
-
-    fn database_url(&self) -> anyhow::Result<String> {
-        if let Some(url) = &self.database.database {
-            return Ok(url.as_str().to_owned());
-        }
-        let file = self.data_dir.join("mandate.db");
-        let path =
-            file.to_str().ok_or_else(|| anyhow!("the path of --data-dir is not UTF-8; choose another"))?;
-        Ok(format!("sqlite:{path}"))
     }
 }
 

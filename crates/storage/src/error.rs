@@ -14,8 +14,11 @@ pub enum StoreError {
         #[source]
         source: Box<sqlx::Error>,
     },
-    /// The reply to COMMIT was lost, so the write may or may not have happened.
-    #[error("the database did not confirm the commit; read whether the write happened before repeating it")]
+    /// The reply to COMMIT was lost, or what is to be told of the write: it may or may not have happened.
+    #[error(
+        "the database did not confirm the write; read whether it happened before repeating it, or repeat it with the \
+         same request_id"
+    )]
     CommitUnknown {
         /// What the driver said.
         #[source]
@@ -176,6 +179,16 @@ impl StoreError {
         let Some(source) = source else { return true };
         let code = source.as_database_error().and_then(DatabaseError::code);
         matches!(code.as_deref(), Some("40001" | "40P01"))
+    }
+
+    /// What a failed read means for a write that is done and would be answered with what was read: that the database is
+    /// away does not say that nothing was written.
+    #[must_use]
+    pub fn after_commit(self) -> Self {
+        match self {
+            Self::Unavailable { source } => Self::CommitUnknown { source },
+            other => other,
+        }
     }
 
     /// What a failed COMMIT means: an answer of the database undid it, silence leaves it open, and so does the end of

@@ -235,7 +235,10 @@ fn understood(parameters: &str) -> Result<String, StoreError> {
                         .to_owned(),
                 ));
             }
-            _ if PARAMETERS.contains(&name) || name.starts_with("options[") => kept.push(parameter),
+            _ if PARAMETERS.contains(&name) || name.starts_with("options[") => {
+                readable(name, value)?;
+                kept.push(parameter);
+            }
             _ => {
                 return Err(StoreError::Config(format!(
                     "the database URL has a parameter that is not known; known are {} and target_session_attrs",
@@ -245,6 +248,23 @@ fn understood(parameters: &str) -> Result<String, StoreError> {
         }
     }
     Ok(if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) })
+}
+
+/// A file that is not there is a mistake in the URL, which connecting would tell as any other failure. What is encoded
+/// in the URL, or the certificate itself, is not looked at.
+fn readable(name: &str, value: &str) -> Result<(), StoreError> {
+    let names_file = matches!(
+        name.replace("ssl-", "ssl").as_str(),
+        "sslrootcert" | "sslroot-cert" | "sslca" | "sslcert" | "sslkey"
+    );
+    if !names_file || value.contains(['%', '+', ' ']) {
+        return Ok(());
+    }
+    std::fs::File::open(value).map(drop).map_err(|error| {
+        StoreError::Config(format!(
+            "{value} cannot be read ({error}): correct {name} in the database URL, or let this user read the file"
+        ))
+    })
 }
 
 fn is_local(options: &PgConnectOptions) -> bool {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod health;
 mod import;
 mod policy;
 mod serve;
@@ -38,6 +39,8 @@ enum Command {
     /// Rows that were done before are recognised, so a file that broke off is imported again whole. Refused rows are
     /// told with their line and stop nothing. Fails if any row was refused.
     Import(import::Import),
+    /// Asks a running server whether it answers; fails if it does not.
+    Health(health::Health),
     /// Checks and shows policies.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -53,6 +56,7 @@ impl Cli {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => import.run().await,
+            Command::Health(health) => health.run().await,
             Command::Policy(command) => command.run(),
             Command::Demo(options) => demo::run(&options).await,
         };
