@@ -28,6 +28,7 @@
 mod background;
 mod binary;
 mod caller;
+pub mod cluster;
 mod database;
 pub mod dump;
 mod engines;

@@ -26,6 +26,7 @@ pub struct Server {
     folder: TempDir,
     engine: Engine,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
     tokens: Mutex<HashMap<Vec<String>, String>>,
 }
 
@@ -38,7 +39,9 @@ struct Running {
 /// What a server is started with beyond the defaults.
 pub struct ServerBuilder {
     engine: Engine,
+    database: Option<String>,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
 }
 
 impl ServerBuilder {
@@ -52,9 +55,21 @@ impl ServerBuilder {
         self.argument("--issuers").argument(file.as_ref())
     }
 
+    /// Uses the database of this URL, which stays when the server goes.
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
+    }
+
     /// Adds an argument of `mandate serve`.
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -73,11 +88,12 @@ impl ServerBuilder {
         std::fs::create_dir(&data).expect("a data folder");
         let mut server = Server {
             running: None,
-            database: Database::create(self.engine, &data),
+            database: self.database.map_or_else(|| Database::create(self.engine, &data), Database::given),
             data,
             folder,
             engine: self.engine,
             arguments: self.arguments,
+            variables: self.variables,
             tokens: Mutex::default(),
         };
         server.launch().await?;
@@ -93,7 +109,7 @@ impl Server {
 
     /// Begins a server with options.
     pub fn builder(engine: Engine) -> ServerBuilder {
-        ServerBuilder { engine, arguments: Vec::new() }
+        ServerBuilder { engine, database: None, arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// The storage engine it runs on.
@@ -198,6 +214,7 @@ impl Server {
             .arg(&ready)
             .args(&self.arguments);
         own_environment(&mut command);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let (process, address) = Process::start(&mut command, &ready, &self.log_file()).await?;
         self.running = Some(Running { process, address, channel: connect(address) });
         Ok(())

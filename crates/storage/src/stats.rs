@@ -44,7 +44,7 @@ impl Store {
         match self.all_pools() {
             // In memory they are one.
             Pools::Sqlite { writer, readers } => vec![of("write", writer), of("read", readers)],
-            Pools::Postgres(pool) => vec![of("all", pool)],
+            Pools::Postgres(pools) => vec![of("all", &pools.pool)],
         }
     }
 

@@ -157,10 +157,16 @@ impl Facts {
     /// # Errors
     /// Those of the store, when it has to be read.
     pub async fn of(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
-        match self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment()))) {
+        match self.hit(ask) {
             Some(known) => Ok(known),
             None => self.read(ask).await,
         }
+    }
+
+    /// The same, if all of it is in memory.
+    #[must_use]
+    pub fn hit(&self, ask: Ask<'_>) -> Option<Known> {
+        self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment())))
     }
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
