@@ -159,6 +159,15 @@ impl Seeder {
         Ok(())
     }
 
+    /// Lets the next server that starts complete what people are searched by, without which nobody becomes a member.
+    /// Measurements that only ask need not wait for it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn let_be_searched(&mut self) -> anyhow::Result<()> {
+        self.connection.execute("UPDATE meta SET value = 'incomplete' WHERE name = 'search'").await
+    }
+
     /// Writes what is left and commits.
     ///
     /// # Errors

@@ -31,6 +31,12 @@ pub struct OutboxDepth {
     pub oldest: Option<i64>,
 }
 
+/// $1 and $2 are the states that wait, $3 the most of each.
+const OUTBOX_DEPTH: &str = "\
+    SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = $1 LIMIT $3) queued), \
+    (SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = $2 LIMIT $3) failed), \
+    (SELECT at FROM outbox WHERE state = $1 ORDER BY seq LIMIT 1)";
+
 impl Store {
     /// The connections. The one that follows the feed and the one that listens are not among them.
     #[must_use]
@@ -47,12 +53,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub async fn outbox_depth(&self, most: u32) -> Result<OutboxDepth, StoreError> {
-        let sql = "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = $1 LIMIT $3) queued), \
-                   (SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = $2 LIMIT $3) failed), \
-                   (SELECT at FROM outbox WHERE state = $1 ORDER BY seq LIMIT 1)";
         let (queued, failed) = (MailState::Queued.name(), MailState::Failed.name());
         let (queued, failed, oldest): (i64, i64, Option<i64>) = on_readers!(self.pools()?, c => {
-            sqlx::query_as(sql).bind(queued).bind(failed).bind(i64::from(most)).fetch_one(c).await
+            sqlx::query_as(OUTBOX_DEPTH).bind(queued).bind(failed).bind(i64::from(most)).fetch_one(c).await
         })?;
         let count = |count: i64| u64::try_from(count).unwrap_or_default();
         Ok(OutboxDepth { queued: count(queued), failed: count(failed), oldest })
@@ -64,4 +67,27 @@ fn of<D: Database>(pool: &'static str, connections: &Pool<D>) -> Connections {
     // The two are not read at once.
     let used = connections.size().saturating_sub(idle);
     Connections { pool, used, idle, most: connections.options().get_max_connections() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::OpenOptions;
+
+    #[tokio::test]
+    async fn the_depth_of_the_outbox_comes_from_an_index() {
+        let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
+        let Pools::Sqlite { readers, .. } = store.all_pools() else { panic!("SQLite") };
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OUTBOX_DEPTH}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql).fetch_all(readers).await.unwrap();
+        let reads: Vec<&str> =
+            plan.iter().map(|step| step.3.as_str()).filter(|step| step.contains("outbox")).collect();
+        assert_eq!(reads.len(), 3, "{plan:?}");
+        assert!(
+            reads
+                .iter()
+                .all(|read| read.starts_with("SEARCH outbox USING") && read.contains("outbox_by_state")),
+            "{reads:?}"
+        );
+    }
 }

@@ -78,6 +78,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     seeder.account(&account(ACCOUNT, None)).await?;
     seeder.flush_all().await?;
     seeder.membership(&membership(ACCOUNT, FOUNDER, OWNER)).await?;
+    seeder.let_be_searched().await?;
     seeder.finish().await?;
     let token = service.token("platform.operator")?;
     let mut replicas = Vec::with_capacity(options.replicas);

@@ -68,6 +68,7 @@ impl World {
                 seeder.membership(&membership(number, one.second_owner, OWNER)).await?;
             }
         }
+        seeder.let_be_searched().await?;
         seeder.finish().await?;
         Ok(Self { groups })
     }

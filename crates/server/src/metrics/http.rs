@@ -169,3 +169,38 @@ fn response(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Ful
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use mandate_domain::plan::Policies;
+    use mandate_storage::{OpenOptions, Store};
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::passwords::Passwords;
+
+    #[tokio::test]
+    async fn who_stops_or_cannot_read_the_database_is_not_ready() {
+        let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
+        let facts = Facts::open(store.clone(), Policies::default(), Duration::from_secs(1)).await.unwrap();
+        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()));
+        let stopping = CancellationToken::new();
+        let status = async |path| answer(&Method::GET, path, &watched, &stopping).await.status().as_u16();
+        assert_eq!((status("/readyz").await, status("/healthz").await), (200, 200));
+        store.close().await;
+        assert_eq!((status("/readyz").await, status("/healthz").await), (503, 200));
+        assert_eq!(status("/metrics").await, 200);
+        stopping.cancel();
+        assert_eq!((status("/readyz").await, status("/healthz").await), (503, 200));
+    }
+
+    #[tokio::test]
+    async fn who_stops_is_not_ready_although_the_database_is_there() {
+        let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
+        let facts = Facts::open(store, Policies::default(), Duration::from_secs(1)).await.unwrap();
+        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()));
+        let stopping = CancellationToken::new();
+        stopping.cancel();
+        assert_eq!(answer(&Method::GET, "/readyz", &watched, &stopping).await.status().as_u16(), 503);
+    }
+}

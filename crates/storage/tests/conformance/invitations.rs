@@ -151,6 +151,11 @@ on_every_engine! {
         settle(&store, failed.seq, Settled::Failed { error: "no".to_owned() }).await;
         settle(&store, later.seq, Settled::Again { at: NOW + 5, error: "not now".to_owned() }).await;
         assert_eq!(store.next_mail().await.expect("read"), Some(NOW + 5));
+        let depth = store.outbox_depth(10).await.expect("counted");
+        assert_eq!((depth.queued, depth.failed), (3, 1));
+        let queued = store.list_outbox(Some(MailState::Queued), 0, 1).await.expect("listed").items;
+        assert_eq!(depth.oldest, Some(queued[0].at));
+        assert_eq!(store.outbox_depth(2).await.expect("counted").queued, 2, "no further than asked for");
         let failures = store.list_outbox(Some(MailState::Failed), 0, 10).await.expect("listed").items;
         assert_eq!(failures.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [failed.seq]);
         assert_eq!(failures[0].message_id, failed.message_id);
