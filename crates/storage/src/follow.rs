@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mandate_domain::change::Change;
+use mandate_domain::taken::Taken;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
 use crate::error::StoreError;
-use crate::feed;
+use crate::feed::{self, FeedRow, Row};
 use crate::incarnation::{self, Incarnation};
 use crate::policy::{self, StoredPolicy};
 use crate::position::Snapshot;
@@ -62,20 +63,27 @@ pub enum News {
 /// One change that somebody committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followed {
+    /// Its place in the feed.
+    pub seq: i64,
+    /// PostgreSQL: the transaction that made it.
+    pub transaction: u64,
     /// When it was made: microseconds since the Unix epoch.
     pub at: i64,
     /// What changed.
     pub change: Change,
+    /// What it takes from somebody; `None`: nothing that the feed knows of.
+    pub taken: Option<Taken>,
 }
 
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
 const POLL: &str = "\
-    SELECT 0::bigint AS seq, 0::bigint AS at, '' AS kind, pg_current_snapshot()::text AS body \
-    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
-    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
+    SELECT 0::bigint AS seq, '' AS xid, 0::bigint AS at, '' AS kind, pg_current_snapshot()::text AS body, \
+    NULL AS taken \
+    UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
+    WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
+    UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
+    WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
     ORDER BY seq";
-
-type Row = (i64, i64, String, String);
 
 impl Follower {
     pub(crate) fn new(options: &PgConnectOptions, away: Arc<AtomicBool>) -> Self {
@@ -144,7 +152,7 @@ async fn poll(
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
     let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
-    let (.., now) = now.ok_or(sqlx::Error::RowNotFound)?;
+    let (.., now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
     let now = now.parse()?;
     if rows.len() >= MOST {
         tracing::warn!("too much was written while the database was not followed; all facts are read anew");
@@ -158,15 +166,16 @@ async fn poll(
 }
 
 /// The change that a row is; `None` for one that changes more than can be told by it.
-fn followed((seq, at, kind, body): Row) -> Option<Followed> {
-    if kind == feed::POLICIES {
-        tracing::info!("other policies are in force; all facts are read anew");
-        return None;
-    }
-    match feed::read(seq, &kind, &body) {
-        Ok(change) => Some(Followed { at, change }),
+fn followed(row: Row) -> Option<Followed> {
+    let seq = row.0;
+    match feed::entry(row) {
+        Ok(FeedRow::Fact(followed)) => Some(followed),
+        Ok(FeedRow::Policies { .. }) => {
+            tracing::info!("other policies are in force; all facts are read anew");
+            None
+        }
         Err(error) => {
-            tracing::warn!(%error, seq, kind, "this version cannot read what was changed; all facts are read anew");
+            tracing::warn!(%error, seq, "this version cannot read what was changed; all facts are read anew");
             None
         }
     }

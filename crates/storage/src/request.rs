@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{StoreError, WriteError};
 use crate::json::{decode, encode};
 use crate::open::Store;
+use crate::position::Transaction;
 use crate::tx::{Tx, on_readers, on_tx};
 use crate::write::{Committed, Place};
 
@@ -40,6 +41,9 @@ struct Done {
     position: i64,
     #[serde(default)]
     transaction: Option<u64>,
+    /// The oldest transaction that may have been running beside it.
+    #[serde(default)]
+    oldest: u64,
 }
 
 const FIND: &str =
@@ -68,7 +72,8 @@ fn replayed(
     }
     let name = || format!("{}/{}/{}", key.caller, key.rpc, key.id);
     let done: Done = decode("requests", name, &body)?;
-    let Done { account, subject, changes, mail, versions, position, transaction } = done;
+    let Done { account, subject, changes, mail, versions, position, transaction, oldest } = done;
+    let transaction = transaction.map(|number| Transaction { number, oldest });
     let plan = Plan { operation, account, subject, changes, mail, override_reason: None };
     Ok(Committed { plan, versions, position, transaction })
 }
@@ -88,7 +93,8 @@ pub(crate) async fn remember(
         mail: plan.mail.clone(),
         versions: versions.clone(),
         position: *position,
-        transaction: *transaction,
+        transaction: transaction.map(|transaction| transaction.number),
+        oldest: transaction.map(|transaction| transaction.oldest).unwrap_or_default(),
     };
     let body = encode(&done)?;
     // One that is too old to be answered makes room.
