@@ -200,7 +200,10 @@ mod tests {
             identities: Vec::new(),
             seats: roles
                 .iter()
-                .map(|(group, role)| GroupSeat { group: GroupId::from_bits(*group), role: (*role).to_owned() })
+                .map(|(group, role)| GroupSeat {
+                    group: GroupId::from_bits(*group),
+                    role: (*role).to_owned(),
+                })
                 .collect(),
             created_at: 0,
         };
@@ -209,10 +212,7 @@ mod tests {
         records.put(Key::User(UserId::from_bits(2)), Record::User(Some(user(&seats))));
         let after = user(&[(1, "admin"), (2, "viewer"), (4, "admin")]);
         let groups = vec![GroupId::from_bits(2), GroupId::from_bits(3)];
-        assert_eq!(
-            taken(&Change::User(after), &records),
-            Some(Taken { groups, ..Taken::default() })
-        );
+        assert_eq!(taken(&Change::User(after), &records), Some(Taken { groups, ..Taken::default() }));
         let erased = Change::UserErased { user: UserId::from_bits(2), identities: Vec::new() };
         assert_eq!(taken(&erased, &records).map(|taken| taken.groups.len()), Some(3));
     }

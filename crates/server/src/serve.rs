@@ -38,6 +38,7 @@ use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::watch::{self, Watching};
 
 /// The largest message that is read, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -82,6 +83,9 @@ pub struct Settings {
     /// How often it is written down when members were last active, in seconds. Longer costs the database less.
     #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
     pub activity_interval: Duration,
+    /// For how many seconds whoever watches changes need not take messages that are there, before the stream is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = watch::PATIENCE, env = "MANDATE_WATCH_PATIENCE")]
+    pub watch_patience: u64,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
@@ -148,7 +152,9 @@ impl Running {
             .with_nodelay(Some(true));
         let address = incoming.local_addr()?;
         let stopping = CancellationToken::new();
-        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key, stopping.clone()).await?;
+        let patience = Duration::from_secs(settings.watch_patience);
+        let watching = Watching { patience, stopping: stopping.clone() };
+        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key, watching).await?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
             // A sender that is gone will never ask: the server runs on.
@@ -232,11 +238,11 @@ async fn router(
     verifier: &Arc<Verifier>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
-    stopping: CancellationToken,
+    watching: Watching,
 ) -> anyhow::Result<(HealthReporter, Guarded)> {
     let passwords = Arc::new(Passwords::new()?);
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
+    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone());
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -252,7 +258,7 @@ async fn router(
         .layer(GuardLayer::new(Arc::clone(verifier)))
         .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
         .add_service(service!(MembershipServiceServer, memberships))
-        .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
+        .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts), watching)))
         .add_service(service!(IdentityServiceServer, identities))
         .add_service(service!(MailServiceServer, Mails::new(Arc::clone(facts))))
         .add_service(health_service)

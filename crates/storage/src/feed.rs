@@ -122,8 +122,7 @@ pub(crate) fn entry((seq, transaction, at, kind, body, taken): Row) -> Result<Fe
         return Ok(FeedRow::Policies { at });
     }
     let change = read(seq, &kind, &body)?;
-    let taken =
-        taken.map(|taken| decode_column("feed", "taken", || seq.to_string(), &taken)).transpose()?;
+    let taken = taken.map(|taken| decode_column("feed", "taken", || seq.to_string(), &taken)).transpose()?;
     let transaction = transaction.parse().unwrap_or_default();
     Ok(FeedRow::Fact(Followed { seq, transaction, at, change, taken }))
 }

@@ -36,8 +36,10 @@ pub struct FeedPage {
     pub incarnation: String,
     /// The rows.
     pub rows: Vec<FeedRow>,
-    /// The place up to which everything was read with it; `None`: there are more pages.
+    /// The place up to which everything was read with it, where there is one before the end.
     pub reached: Option<Position>,
+    /// Whether the walk goes on.
+    pub more: bool,
 }
 
 /// Why there is no page.
@@ -106,9 +108,13 @@ impl Store {
         if let Some((seq, ..)) = rows.last() {
             walk.after = *seq;
         }
-        let reached = walk.until.as_ref().filter(|_| !more).map(|(until, _)| until.clone());
+        let reached = match &walk.until {
+            Some((Position::Seq(_), _)) if more => Some(Position::Seq(walk.after)),
+            Some((until, _)) if !more => Some(until.clone()),
+            Some(_) | None => None,
+        };
         let rows = rows.into_iter().map(entry).collect::<Result<_, _>>()?;
-        Ok(FeedPage { incarnation, rows, reached })
+        Ok(FeedPage { incarnation, rows, reached, more })
     }
 
     /// Which of these users are members of the account, and which groups contain it.
@@ -168,7 +174,8 @@ async fn sqlite(
     }
     let (until, _) = walk.until.get_or_insert_with(|| (Position::Seq(last.max(since)), String::new()));
     let Position::Seq(until) = *until else { return Err(foreign().into()) };
-    let sql = "SELECT seq, '', at, kind, body, taken FROM feed WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
+    let sql =
+        "SELECT seq, '', at, kind, body, taken FROM feed WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
     let query = sqlx::query_as(sql).bind(walk.after).bind(until).bind(rows_for(limit));
     Ok((incarnation, query.fetch_all(session).await?))
 }

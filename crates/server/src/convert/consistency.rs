@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mandate_proto::v1;
 use mandate_proto::v1::consistency::Requirement;
-use mandate_storage::{Position, Snapshot};
+use mandate_storage::{Position, Snapshot, Transaction};
 
 use super::{Fields, Path};
 
@@ -75,7 +75,10 @@ impl Token {
         bytes.extend(incarnation.to_be_bytes());
         match position {
             Position::Seq(seq) => bytes.extend(seq.to_be_bytes()),
-            Position::Write(transaction) => bytes.extend(transaction.to_be_bytes()),
+            Position::Write(Transaction { number, oldest }) => {
+                bytes.extend(number.to_be_bytes());
+                put(&mut bytes, number.saturating_sub(*oldest));
+            }
             Position::Snapshot(snapshot) => {
                 bytes.extend(snapshot.xmax().to_be_bytes());
                 // From the newest to the oldest, each by how far it lies below the one before.
@@ -105,7 +108,12 @@ impl Token {
         }
         let position = match *kind {
             SEQ => Position::Seq(place.cast_signed()),
-            WRITE => Position::Write(place),
+            // Tokens of versions that did not know the oldest transaction end here.
+            WRITE if rest.is_empty() => Position::Write(Transaction { number: place, oldest: 0 }),
+            WRITE => {
+                let oldest = place.checked_sub(take(&mut rest)?)?;
+                Position::Write(Transaction { number: place, oldest })
+            }
             SNAPSHOT => {
                 let (mut above, mut running) = (place, Vec::new());
                 while !rest.is_empty() {
@@ -159,7 +167,9 @@ mod tests {
         let positions = [
             Position::Seq(0),
             Position::Seq(i64::MAX),
-            Position::Write(u64::MAX),
+            Position::Write(Transaction { number: u64::MAX, oldest: u64::MAX }),
+            Position::Write(Transaction { number: u64::MAX, oldest: 0 }),
+            Position::Write(Transaction { number: 700, oldest: 500 }),
             snapshot(1, &[]),
             snapshot(u64::MAX, &[0, 127, 128, u64::MAX - 1]),
         ];
@@ -173,7 +183,8 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_none() {
-        let good = Token { incarnation: 1, position: Position::Write(700) }.encode();
+        let write = Position::Write(Transaction { number: 700, oldest: 700 });
+        let good = Token { incarnation: 1, position: write }.encode();
         let other = good.replacen('A', "B", 1);
         for text in ["", "A", "not a token!", good.split_at(good.len() - 2).0, &format!("{good}AA"), &other] {
             assert_eq!(Token::decode(text), None, "{text}");

@@ -38,6 +38,7 @@ impl Host {
             ready_file: None,
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
+            watch_patience: crate::watch::PATIENCE,
             mail: MailSettings::default(),
         };
         let running = Running::start(&settings).await?;

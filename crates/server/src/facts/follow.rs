@@ -170,9 +170,13 @@ impl Facts {
     async fn follow(&self, polled: Polled, fills: Vec<Fill>) {
         let Polled { incarnation, position, news } = polled;
         let moment = Moment::new(shortened(&incarnation), Position::Snapshot(position));
+        let until = moment.place.clone();
         let _alone = self.gate.write().await;
         match news {
-            News::Changes(changes) if changes.is_empty() => self.moment.store(Arc::new(moment)),
+            News::Changes(changes) if changes.is_empty() => {
+                self.moment.store(Arc::new(moment));
+                self.live.publish(until, changes);
+            }
             News::Changes(changes) => {
                 let oldest = changes.iter().map(|followed| followed.at).min().unwrap_or_default();
                 tracing::debug!(rows = changes.len(), lag_us = now_micros() - oldest, "followed");
@@ -180,6 +184,7 @@ impl Facts {
                     changes.iter().for_each(|followed| self.apply_noted(&followed.change, epoch));
                     self.moment.store(Arc::new(moment));
                 });
+                self.live.publish(until, changes);
             }
             News::Anew { policies } => {
                 let policies = Arc::new(policies::in_force(&policies));
@@ -188,6 +193,7 @@ impl Facts {
                     self.drop_all(epoch);
                     self.moment.store(Arc::new(moment));
                 });
+                self.live.publish_gap(until);
             }
         }
         fills.into_iter().for_each(|fill| self.keep(fill));
