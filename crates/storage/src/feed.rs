@@ -28,6 +28,23 @@ pub struct FeedEntry {
 /// The kind of the row that says that other policies are in force. It is no change of a fact.
 pub(crate) const POLICIES: &str = "policies";
 
+macro_rules! stride {
+    () => {
+        64
+    };
+}
+
+/// On SQLite the places of each transaction begin at a multiple of this, so that a place rounded down to one tells
+/// which transaction it is of, and not how much that one changed: from that could be told whether an address was
+/// somebody's (IX-10). One that changes more goes on into the next.
+const STRIDE: i64 = stride!();
+
+/// The place that a token tells in the place of this one of SQLite's.
+#[must_use]
+pub fn rounded(seq: i64) -> i64 {
+    seq - seq.rem_euclid(STRIDE)
+}
+
 /// What was appended.
 #[derive(Default)]
 pub(crate) struct Appended {
@@ -61,23 +78,22 @@ pub(crate) async fn append(
         rows.push(NewRow { n, account, kind: change.kind(), body: body(change)?, taken });
     }
     let rows = encode(&rows)?;
-    macro_rules! insert {
-        ($rows:literal, $transaction:literal) => {
-            concat!(
-                "INSERT INTO feed (at, account, kind, body, taken) \
-                 SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body', value ->> 'taken' FROM ",
-                $rows,
-                " ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq, ",
-                $transaction
-            )
-        };
-    }
     let sql = match tx {
-        Tx::Sqlite(_) => insert!("json_each($2)", "'', ''"),
-        Tx::Postgres(_) => insert!(
-            "json_array_elements($2::json) AS rows (value)",
-            "xid::text, pg_snapshot_xmin(pg_current_snapshot())::text"
+        // Of all rows, since retention leaves the newest.
+        Tx::Sqlite(_) => concat!(
+            "INSERT INTO feed (seq, at, account, kind, body, taken) SELECT (SELECT (COALESCE(MAX(seq), 0) / ",
+            stride!(),
+            " + 1) * ",
+            stride!(),
+            " FROM feed) + (value ->> 'n'), $1, value ->> 'account', value ->> 'kind', value ->> 'body', \
+             value ->> 'taken' FROM json_each($2) RETURNING seq, '', ''"
         ),
+        Tx::Postgres(_) => {
+            "INSERT INTO feed (at, account, kind, body, taken) \
+             SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body', value ->> 'taken' \
+             FROM json_array_elements($2::json) AS rows (value) ORDER BY CAST(value ->> 'n' AS BIGINT) \
+             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text"
+        }
     };
     let rows: Vec<(i64, String, String)> =
         on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(rows).fetch_all(c).await)?;
@@ -108,7 +124,7 @@ pub(crate) type Row = (i64, String, i64, String, String, Option<String>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedRow {
     /// A fact changed.
-    Fact(Followed),
+    Fact(Box<Followed>),
     /// Other policies are in force from now on.
     Policies {
         /// Since when: microseconds since the Unix epoch.
@@ -124,7 +140,7 @@ pub(crate) fn entry((seq, transaction, at, kind, body, taken): Row) -> Result<Fe
     let change = read(seq, &kind, &body)?;
     let taken = taken.map(|taken| decode_column("feed", "taken", || seq.to_string(), &taken)).transpose()?;
     let transaction = transaction.parse().unwrap_or_default();
-    Ok(FeedRow::Fact(Followed { seq, transaction, at, change, taken }))
+    Ok(FeedRow::Fact(Box::new(Followed { seq, transaction, at, change, taken })))
 }
 
 /// The fact of a change as its table keeps it, but for what identifies a person or lets anybody sign in: the feed

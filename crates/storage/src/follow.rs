@@ -169,7 +169,7 @@ async fn poll(
 fn followed(row: Row) -> Option<Followed> {
     let seq = row.0;
     match feed::entry(row) {
-        Ok(FeedRow::Fact(followed)) => Some(followed),
+        Ok(FeedRow::Fact(followed)) => Some(*followed),
         Ok(FeedRow::Policies { .. }) => {
             tracing::info!("other policies are in force; all facts are read anew");
             None

@@ -61,7 +61,7 @@ pub use batch::{BatchItem, Judged, PreparedBatch, Then};
 pub use contact::ContactRecords;
 pub use error::{StoreError, WriteError};
 pub use export::UserExport;
-pub use feed::{FeedEntry, FeedRow};
+pub use feed::{FeedEntry, FeedRow, rounded};
 pub use follow::{Followed, Follower, News, Polled};
 pub use group_list::{Candidate, GroupUser, GroupsOf, MissingHolder};
 pub use invitation::InvitationFilter;

@@ -11,7 +11,7 @@ use mandate_domain::id::{AccountId, GroupId, UserId};
 use sqlx::{PgConnection, SqliteConnection};
 
 use crate::error::StoreError;
-use crate::feed::{FeedRow, Row, entry};
+use crate::feed::{FeedRow, Row, entry, rounded};
 use crate::incarnation;
 use crate::json::encode;
 use crate::list::rows_for;
@@ -36,10 +36,9 @@ pub struct FeedPage {
     pub incarnation: String,
     /// The rows.
     pub rows: Vec<FeedRow>,
-    /// The place up to which everything was read with it, where there is one before the end.
+    /// The place up to which everything was read with it; `None`: the walk goes on. There is none before its end: it may
+    /// stand in the middle of a transaction, of which no token tells.
     pub reached: Option<Position>,
-    /// Whether the walk goes on.
-    pub more: bool,
 }
 
 /// Why there is no page.
@@ -108,13 +107,9 @@ impl Store {
         if let Some((seq, ..)) = rows.last() {
             walk.after = *seq;
         }
-        let reached = match &walk.until {
-            Some((Position::Seq(_), _)) if more => Some(Position::Seq(walk.after)),
-            Some((until, _)) if !more => Some(until.clone()),
-            Some(_) | None => None,
-        };
+        let reached = walk.until.as_ref().filter(|_| !more).map(|(until, _)| until.clone());
         let rows = rows.into_iter().map(entry).collect::<Result<_, _>>()?;
-        Ok(FeedPage { incarnation, rows, reached, more })
+        Ok(FeedPage { incarnation, rows, reached })
     }
 
     /// Which of these users are members of the account, and which groups contain it.
@@ -169,8 +164,16 @@ async fn sqlite(
         sqlx::query_as(STANDS).fetch_one(&mut *session).await?;
     let Position::Seq(since) = walk.since else { return Err(foreign().into()) };
     walk.after = walk.after.max(since);
-    if deleted.is_some_and(|deleted| walk.after < deleted) {
-        return Err(FeedError::Forgotten);
+    if let Some(deleted) = deleted {
+        // INVARIANT: a place is the end of a transaction, and a token tells it rounded down: of a transaction that was
+        // deleted in part, everything has been seen.
+        let missed = match walk.until {
+            None => rounded(since) < rounded(deleted),
+            Some(_) => walk.after < deleted,
+        };
+        if missed {
+            return Err(FeedError::Forgotten);
+        }
     }
     let (until, _) = walk.until.get_or_insert_with(|| (Position::Seq(last.max(since)), String::new()));
     let Position::Seq(until) = *until else { return Err(foreign().into()) };

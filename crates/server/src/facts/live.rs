@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mandate_storage::{FeedRow, Followed, Position, Store, Walk};
+use mandate_storage::{FeedError, FeedRow, Followed, Position, Walk};
 use tokio::sync::{Notify, broadcast};
 
 use super::Facts;
@@ -135,7 +135,7 @@ impl Facts {
             }
             head.place.clone()
         };
-        if let Err(error) = publish_since(&self.live, &self.store, &from).await {
+        if let Err(error) = publish_since(&self.live, self, &from).await {
             tracing::warn!(%error, "what was committed could not be read for those who watch");
             // They read it themselves, or learn why it cannot be read.
             self.live.publish_gap(self.moment().place.clone());
@@ -143,24 +143,21 @@ impl Facts {
     }
 }
 
-async fn publish_since(live: &Live, store: &Store, from: &Token) -> Result<(), mandate_storage::FeedError> {
-    let mut walk = Walk::from(&from.position);
+async fn publish_since(live: &Live, facts: &Facts, from: &Token) -> Result<(), FeedError> {
     let limit = u32::try_from(MOST).unwrap_or(u32::MAX);
-    loop {
-        let page = store.feed_page(&mut walk, limit).await?;
-        let incarnation = shortened(&page.incarnation);
-        let facts = |row| match row {
-            FeedRow::Fact(followed) => Some(followed),
-            FeedRow::Policies { .. } => None,
-        };
-        let Some(position) = page.reached else { return Ok(()) };
-        let until = Token { incarnation, position };
-        match page.rows.into_iter().map(facts).collect() {
-            Some(rows) => live.publish(until, rows),
-            None => live.publish_gap(until),
-        }
-        if !page.more {
-            return Ok(());
-        }
+    let page = facts.store().feed_page(&mut Walk::from(&from.position), limit).await?;
+    let Some(position) = page.reached else {
+        live.publish_gap(facts.moment().place.clone());
+        return Ok(());
+    };
+    let fact = |row| match row {
+        FeedRow::Fact(followed) => Some(*followed),
+        FeedRow::Policies { .. } => None,
+    };
+    let until = Token { incarnation: shortened(&page.incarnation), position };
+    match page.rows.into_iter().map(fact).collect() {
+        Some(rows) => live.publish(until, rows),
+        None => live.publish_gap(until),
     }
+    Ok(())
 }

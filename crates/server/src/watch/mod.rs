@@ -249,7 +249,7 @@ impl Watcher {
             return Ok(());
         };
         let beyond = rows.iter().filter(|row| !place.shows(row.seq, row.transaction));
-        let rows = beyond.cloned().map(FeedRow::Fact).collect();
+        let rows = beyond.cloned().map(Box::new).map(FeedRow::Fact).collect();
         self.deliver(rows, Some(until)).await
     }
 
@@ -272,8 +272,9 @@ impl Watcher {
                 return Err(Error::ConsistencyToken.into());
             }
             let reached = page.reached.map(|position| Token { incarnation, position });
+            let ends = reached.is_some();
             self.deliver(page.rows, reached).await?;
-            if !page.more {
+            if ends {
                 return Ok(());
             }
         }
