@@ -36,10 +36,13 @@ pub struct Taken {
     pub attributes: Vec<String>,
 }
 
-/// What the change takes away from what was read before it; `None`: nothing. What was not read counts as if it had given
-/// everything.
+/// What the change takes away from what was read before it; `None`: nothing. What was not read, and may have been there,
+/// counts as if it had given everything.
 #[must_use]
 pub fn taken(change: &Change, before: &Records) -> Option<Taken> {
+    if is_new(change, before) {
+        return None;
+    }
     let taken = match change {
         Change::Account(after) => since(before.account(after.id), |before| of_account(before, after)),
         Change::User(after) => since(before.user(after.id), |before| of_user(before, after)),
@@ -77,6 +80,16 @@ pub fn taken(change: &Change, before: &Records) -> Option<Taken> {
         | Change::SessionEnded { .. } => Taken::default(),
     };
     (taken != Taken::default()).then_some(taken)
+}
+
+/// Whether what the fact belongs to was not there before.
+fn is_new(change: &Change, before: &Records) -> bool {
+    let new_account = change.account().is_some_and(|account| matches!(before.account(account), Ok(None)));
+    let new_member = match change {
+        Change::Assignment(after) => matches!(before.membership(after.account, after.user), Ok(None)),
+        _ => false,
+    };
+    new_account || new_member
 }
 
 fn everything() -> Taken {
@@ -168,6 +181,9 @@ mod tests {
         let after = Change::Membership(membership(MemberState::Active, &["member"], &[]));
         assert_eq!(taken(&after, &before(None)), None);
         assert_eq!(taken(&after, &Records::default()), Some(everything()));
+        let mut founded = Records::default();
+        founded.put(Key::Account(AccountId::from_bits(1)), Record::Account(None));
+        assert_eq!(taken(&after, &founded), None);
     }
 
     #[test]

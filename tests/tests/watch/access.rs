@@ -104,6 +104,7 @@ on_both_engines! {
                 assert!(!text.contains(secret), "{secret} is in {text}");
             }
         }
-        assert_eq!(live, later);
+        // What came before the first token may come again with it.
+        assert!(later.ends_with(&live), "{later:?}");
     }
 }

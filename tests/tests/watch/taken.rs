@@ -2,12 +2,13 @@
 
 use mandate_proto::v1::watched_change::Change;
 use mandate_proto::v1::{
-    AccountState, MemberState, SuspendAccountRequest, TakenAccess, UserState, WatchedChange,
+    AccountState, InviteMemberRequest, MemberState, SuspendAccountRequest, TakenAccess, UserState,
+    WatchedChange,
 };
-use mandate_tests::world::{Watch, watching};
+use mandate_tests::world::{Watch, assignment, inviting, resource, watching};
 use mandate_tests::{World, on_both_engines};
 
-use crate::{backend, new_name};
+use crate::{backend, everything as everything_of, new_name};
 
 /// What takes something, in the order in which it came; it ends with the account's new name.
 async fn takings(
@@ -54,6 +55,28 @@ on_both_engines! {
             panic!("one")
         };
         assert_eq!((&member.user, &member.account, taken), (&bob.id, &acme.id, &everything()));
+    }
+
+    /// Given that accounts, members and assignments come to be, by whatever way, then nobody is told that something was taken.
+    async fn who_comes_loses_nothing(world: World) {
+        let mut watch = everything_of(&world).await;
+        let [ada, bob] = world.people(["Ada", "Bob"]).await;
+        let acme = world.account("terminal", &ada).await;
+        world.member(&acme, &bob, &["terminal_user"]).await;
+        world.resource(&acme, "cloud", "c1").await;
+        let cloud = || vec![assignment(&resource("cloud", "c1"), &["cloud_admin"], &[])];
+        world.operator().assign(&acme, &bob, cloud().remove(0)).await.expect("assigned");
+        let offer = InviteMemberRequest {
+            assignments: cloud(),
+            ..inviting(&acme, "zoe@example.com", &["terminal_user"])
+        };
+        world.by(&ada).invite_with(offer).await.expect("invited");
+        let link = world.letter("zoe@example.com", 1).await.token();
+        world.accept(&link, "Zoe").await.expect("accepted");
+        world.operator().rename(&acme, "The end").await.expect("renamed");
+        let changes = watch.until(|change| new_name(change) == Some("The end")).await;
+        assert!(changes.iter().filter(|change| matches!(change.change, Some(Change::Assignment(_)))).count() == 2);
+        assert!(changes.iter().all(|change| change.taken.is_none()), "{changes:?}");
     }
 
     /// Given members, when a user or the account is suspended as such, or the user erased, then the account's watcher is told;

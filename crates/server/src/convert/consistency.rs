@@ -12,8 +12,10 @@ use super::{Fields, Path};
 const VERSION: u8 = 1;
 /// The second byte: which kind of place follows.
 const SEQ: u8 = 0;
-const WRITE: u8 = 1;
+/// As versions wrote it that did not know what was running beside the write.
+const BARE_WRITE: u8 = 1;
 const SNAPSHOT: u8 = 2;
+const WRITE: u8 = 3;
 
 /// No token given out here is longer, in bytes: 2,000 writes under way at once.
 const MAX_TOKEN: usize = 8_192;
@@ -108,8 +110,7 @@ impl Token {
         }
         let position = match *kind {
             SEQ => Position::Seq(place.cast_signed()),
-            // Tokens of versions that did not know the oldest transaction end here.
-            WRITE if rest.is_empty() => Position::Write(Transaction { number: place, oldest: 0 }),
+            BARE_WRITE => Position::Write(Transaction { number: place, oldest: 0 }),
             WRITE => {
                 let oldest = place.checked_sub(take(&mut rest)?)?;
                 Position::Write(Transaction { number: place, oldest })

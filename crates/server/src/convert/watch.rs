@@ -90,7 +90,10 @@ pub fn to_fact(followed: &Followed, groups: Option<&BTreeSet<GroupId>>) -> Optio
 fn to_change(change: &Change, groups: Option<&BTreeSet<GroupId>>) -> Option<v1::watched_change::Change> {
     use v1::watched_change::Change as To;
     Some(match change {
-        Change::Account(fact) => To::ChangedAccount(account::to_message(fact.clone())),
+        Change::Account(fact) => {
+            let told = account::to_message(fact.clone());
+            To::ChangedAccount(v1::Account { etag: String::new(), ..told })
+        }
         Change::Membership(fact) => To::Member(to_member(fact)),
         Change::MembershipEnded { account, user } => {
             To::RemovedMember(v1::RemovedMember { account: account.to_string(), user: user.to_string() })
