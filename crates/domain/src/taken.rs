@@ -85,11 +85,15 @@ pub fn taken(change: &Change, before: &Records) -> Option<Taken> {
 /// Whether what the fact belongs to was not there before.
 fn is_new(change: &Change, before: &Records) -> bool {
     let new_account = change.account().is_some_and(|account| matches!(before.account(account), Ok(None)));
-    let new_member = match change {
-        Change::Assignment(after) => matches!(before.membership(after.account, after.user), Ok(None)),
+    let newly_assigned = match change {
+        Change::Assignment(after) => {
+            let unread = before.assignment(after.account, after.user, &after.resource).is_err();
+            let new_member = matches!(before.membership(after.account, after.user), Ok(None));
+            unread && (new_member || matches!(before.resource(after.account, &after.resource), Ok(None)))
+        }
         _ => false,
     };
-    new_account || new_member
+    new_account || newly_assigned
 }
 
 fn everything() -> Taken {

@@ -4,6 +4,7 @@ use mandate_storage::{FeedError, FeedRow, Position, Store, Transaction, Walk};
 use sqlx::{Connection, PgConnection};
 
 use crate::database::{Database, Engine, block_on};
+use crate::on_every_engine;
 use crate::world::World;
 
 /// Before everything, on either engine.
