@@ -71,12 +71,16 @@ on_both_engines! {
         let ada = world.person("Ada").await;
         let acme = world.account("organization", &ada).await;
         let mut watch = everything(&world).await;
-        let mut got = Vec::new();
+        let (mut got, mut lags) = (Vec::new(), Vec::new());
         for n in 0..30 {
             let name = format!("Acme {n}");
             world.operator().rename(&acme, &name).await.expect("renamed");
+            let answered = Instant::now();
             got.extend(names(&watch.until(|change| new_name(change) == Some(&name)).await));
+            lags.push(answered.elapsed());
         }
+        lags.sort();
+        println!("told after the answer to the write: {lags:?}");
         assert_eq!(got, (0..30).map(|n| format!("Acme {n}")).collect::<Vec<_>>());
         while !watch.next().await.expect("goes on").changes.is_empty() {}
         let mut again = backend(&world).watch(watching_all(&watch.token)).await.expect("watches");
