@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod database;
 mod facts;
+mod lag;
 mod load;
 mod machine;
 mod process;
@@ -36,6 +37,8 @@ enum Command {
     Check(check::Options),
     /// What revoking access through an account group costs, in small groups and in large ones (PE-09).
     Revocation(revocation::Options),
+    /// How long a removed permission is still allowed on other servers of one PostgreSQL database.
+    Lag(lag::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
@@ -56,6 +59,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(options) => runtime()?.block_on(check::run(&options)),
         Command::Revocation(options) => runtime()?.block_on(revocation::run(&options)),
+        Command::Lag(options) => runtime()?.block_on(lag::run(&options)),
         Command::Reference(options) => reference::run(&options),
     }
 }

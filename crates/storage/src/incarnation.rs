@@ -36,7 +36,7 @@ const SEEN: &str = "\
 type Seen = (Option<String>, String, i64);
 
 /// The history that the session's database is in; `None`: it is in a cluster that no server has seen it in yet.
-pub(crate) async fn known(session: &mut PgConnection) -> Result<Option<Incarnation>, StoreError> {
+pub(crate) async fn known(session: &mut PgConnection) -> Result<Option<Incarnation>, sqlx::Error> {
     let cluster: String = sqlx::query_scalar(CLUSTER).fetch_one(&mut *session).await?;
     let (seen, name, era): Seen = sqlx::query_as(SEEN).fetch_one(&mut *session).await?;
     Ok((seen.as_ref() == Some(&cluster)).then_some(Incarnation { name, era }))
@@ -68,7 +68,7 @@ async fn begin(session: &mut PgConnection, cluster: &str) -> Result<Incarnation,
                VALUES ('cluster', $1), ('era', $2), ('incarnation', replace(gen_random_uuid()::text, '-', '')) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sqlx::query(sql).bind(cluster).bind(era.to_string()).execute(&mut *tx).await?;
-    // Its number means nothing here, and no row of this era was deleted yet.
+    // No row of this era has been deleted yet.
     sqlx::query("DELETE FROM meta WHERE name = 'feed_forgotten_xid'").execute(&mut *tx).await?;
     let (_, name, era): Seen = sqlx::query_as(SEEN).fetch_one(&mut *tx).await?;
     tx.commit().await.map_err(StoreError::of_commit)?;

@@ -63,12 +63,6 @@ impl Snapshot {
         &self.running
     }
 
-    /// The oldest transaction that it does not see.
-    #[must_use]
-    pub fn oldest_unseen(&self) -> u64 {
-        self.running.first().copied().unwrap_or(self.xmax)
-    }
-
     /// Whether it sees what this transaction wrote, if it committed.
     #[must_use]
     pub fn sees(&self, transaction: u64) -> bool {
@@ -88,6 +82,16 @@ impl Transaction {
     pub(crate) fn told(number: &str, oldest: &str) -> Option<Self> {
         let number = number.parse().ok()?;
         Some(Self { number, oldest: oldest.parse().unwrap_or_default() })
+    }
+}
+
+impl Snapshot {
+    /// Whether something that it does not see may have come and gone since: rows of the feed go, oldest first, up to
+    /// the transaction `forgotten`, and `now` is the snapshot in which that was read.
+    pub(crate) fn missed(&self, forgotten: u64, now: &Self) -> bool {
+        // What is still running has left nothing that could have been deleted.
+        let ended = |transaction: &u64| *transaction <= forgotten && now.sees(*transaction);
+        forgotten >= self.xmax || self.running.iter().any(ended)
     }
 }
 
@@ -160,6 +164,17 @@ mod tests {
         assert!(!before.includes(&snapshot("14:20:14")), "it does not see what 10 wrote");
         assert!(!before.includes(&snapshot("10:21:10,14")), "it is older");
         assert!(!snapshot("10:30:10,12").includes(&before), "12 had ended");
+    }
+
+    #[test]
+    fn tells_what_came_and_went_unseen() {
+        let before = snapshot("10:20:10,14");
+        let now = snapshot("10:40:10,35");
+        assert!(!before.missed(9, &now), "it was seen");
+        assert!(!before.missed(13, &now), "10 has nothing that could be deleted yet");
+        assert!(before.missed(14, &now) && before.missed(19, &now), "14 has ended since");
+        assert!(before.missed(20, &now) && before.missed(30, &now), "it had not begun");
+        assert!(!before.missed(19, &before), "nothing has ended");
     }
 
     #[test]

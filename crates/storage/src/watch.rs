@@ -17,7 +17,7 @@ use crate::json::encode;
 use crate::list::rows_for;
 use crate::open::Store;
 use crate::position::{Position, Snapshot};
-use crate::tx::{Pools, Tx, on_readers};
+use crate::tx::{PgTx, Pools, Tx, on_readers};
 
 /// A walk through the feed.
 #[derive(Debug, Clone)]
@@ -99,7 +99,9 @@ impl Store {
         let mut tx = self.pools()?.begin_read().await?;
         let (incarnation, rows) = match &mut tx {
             Tx::Sqlite(tx) => sqlite(tx, walk, limit).await?,
-            Tx::Postgres(tx) => postgres(tx, walk, limit).await?,
+            Tx::Postgres(PgTx { transaction, line, .. }) => {
+                line.within(postgres(transaction, walk, limit)).await??
+            }
         };
         tx.rollback().await?;
         let more = rows.len() > limit as usize;
@@ -204,17 +206,21 @@ async fn postgres(
     session: &mut PgConnection,
     walk: &mut Walk,
     limit: u32,
-) -> Result<(String, Vec<Row>), FeedError> {
-    let (now, seq, deleted): (String, Option<i64>, Option<String>) =
+) -> Result<Result<(String, Vec<Row>), FeedError>, sqlx::Error> {
+    let (text, seq, deleted): (String, Option<i64>, Option<String>) =
         sqlx::query_as(SNAPSHOT).fetch_one(&mut *session).await?;
+    let now: Snapshot = match text.parse() {
+        Ok(now) => now,
+        Err(error) => return Ok(Err(FeedError::Store(error))),
+    };
     // Until a server has begun the era of a cluster that is new, nothing can be said of its rows.
-    let history = incarnation::known(session).await?.ok_or_else(StoreError::away)?;
-    let Position::Snapshot(since) = walk.since.clone() else { return Err(foreign().into()) };
+    let Some(history) = incarnation::known(session).await? else { return Ok(Err(StoreError::away().into())) };
+    let Position::Snapshot(since) = walk.since.clone() else { return Ok(Err(foreign().into())) };
     if let Some(deleted) = deleted.and_then(|deleted| deleted.parse::<u64>().ok()) {
         // INVARIANT: what was deleted has places up to `seq`; a walk that is past it has brought it before.
         let passed = walk.until.is_some() && seq.is_some_and(|seq| seq <= walk.after);
-        if since.oldest_unseen() <= deleted && !passed {
-            return Err(FeedError::Forgotten);
+        if since.missed(deleted, &now) && !passed {
+            return Ok(Err(FeedError::Forgotten));
         }
     }
     let running: Vec<String> = since.running().iter().map(u64::to_string).collect();
@@ -224,17 +230,15 @@ async fn postgres(
         None => {
             let query = sqlx::query_scalar(FIRST).bind(history.era).bind(&xmax).bind(&running);
             let first: Option<i64> = query.fetch_one(&mut *session).await?;
-            walk.after = first.map_or(walk.after, |first| first.saturating_sub(1));
-            walk.until = Some((Position::Snapshot(now.parse()?), now.clone()));
-            if first.is_none() {
-                return Ok((history.name, Vec::new()));
-            }
-            now
+            walk.until = Some((Position::Snapshot(now), text.clone()));
+            let Some(first) = first else { return Ok(Ok((history.name, Vec::new()))) };
+            walk.after = first.saturating_sub(1);
+            text
         }
     };
     let query = sqlx::query_as(PAGE).bind(walk.after).bind(history.era).bind(xmax).bind(running);
     let rows = query.bind(until).bind(rows_for(limit)).fetch_all(session).await?;
-    Ok((history.name, rows))
+    Ok(Ok((history.name, rows)))
 }
 
 /// A place of the other engine, which no token of this database is.

@@ -16,7 +16,7 @@ use crate::open::Store;
 use crate::position::Transaction;
 use crate::preview::{self, Effects};
 use crate::request::{self, RequestKey};
-use crate::tx::Tx;
+use crate::tx::{Tx, on_tx};
 use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
@@ -359,9 +359,11 @@ pub(crate) struct Place {
 
 /// PostgreSQL: the number of the transaction.
 async fn own_number(tx: &mut Tx) -> Result<Option<Transaction>, WriteError> {
-    let Tx::Postgres(transaction) = tx else { return Ok(None) };
+    if let Tx::Sqlite(_) = tx {
+        return Ok(None);
+    }
     let sql = "SELECT pg_current_xact_id()::text, pg_snapshot_xmin(pg_current_snapshot())::text";
-    let (number, oldest): (String, String) = sqlx::query_as(sql).fetch_one(&mut **transaction).await?;
+    let (number, oldest): (String, String) = on_tx!(tx, c => sqlx::query_as(sql).fetch_one(c).await)?;
     Ok(Transaction::told(&number, &oldest))
 }
 

@@ -29,6 +29,7 @@ mod live;
 mod moment;
 mod noted;
 mod offer;
+mod state;
 #[cfg(test)]
 mod tests;
 mod wake;
@@ -44,16 +45,19 @@ use mandate_domain::user::Identity;
 use mandate_storage::{News, Position, Store, StoreError};
 use tokio::sync::RwLock;
 
+use crate::metrics::Counts;
 use crate::policies;
 
 pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
+pub use self::cache::Size;
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 pub use self::live::{Batch, Live};
 pub use self::moment::{Moment, shortened};
 pub use self::noted::Note;
 pub use self::offer::Offered;
+pub use self::state::FeedState;
 
 use self::cache::Caches;
 use self::changed::Changed;
@@ -83,6 +87,7 @@ pub struct Facts {
     noted: Noted,
     /// What changes, for those who watch it.
     live: Arc<Live>,
+    counts: &'static Counts,
 }
 
 /// What the entries had to say to a question.
@@ -126,10 +131,11 @@ impl Facts {
 
     fn new(store: Store, policies: Policies, moment: Moment, following: Option<Arc<Following>>) -> Self {
         let live = Arc::new(Live::new(moment.place.clone()));
+        let counts = Counts::new();
         Self {
             store,
             policies: ArcSwap::from_pointee(policies),
-            caches: Caches::default(),
+            caches: Caches::new(counts),
             changed: Changed::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
@@ -137,6 +143,7 @@ impl Facts {
             following,
             noted: Noted::default(),
             live,
+            counts,
         }
     }
 
@@ -157,10 +164,16 @@ impl Facts {
     /// # Errors
     /// Those of the store, when it has to be read.
     pub async fn of(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
-        match self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment()))) {
+        match self.hit(ask) {
             Some(known) => Ok(known),
             None => self.read(ask).await,
         }
+    }
+
+    /// The same, if all of it is in memory.
+    #[must_use]
+    pub fn hit(&self, ask: Ask<'_>) -> Option<Known> {
+        self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment())))
     }
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {

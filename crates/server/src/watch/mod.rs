@@ -4,13 +4,13 @@
 //! (`facts/live.rs`); where it stands elsewhere than they begin, it reads the feed from its own place. Nothing is kept for
 //! it but the messages of a small channel, so that one who does not read costs nobody memory, and is ended.
 
+mod allowed;
 mod relevant;
 mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use mandate_domain::id::AccountId;
 use mandate_proto::v1;
 use mandate_storage::{FeedError, FeedRow, StoreError, Walk};
 use prost::Message as _;
@@ -19,17 +19,15 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response};
 
+use self::allowed::Allowed;
 use self::relevant::told;
 pub use self::stream::Messages;
 use self::stream::Sender;
-use crate::access;
-use crate::caller::Call;
-use crate::convert::consistency::Token;
+use crate::convert::consistency::{Consistency, Token};
 use crate::convert::watch as convert;
 use crate::error::Error;
-use crate::facts::{Ask, Batch, Facts, NOBODY, shortened};
+use crate::facts::{Batch, Facts, shortened};
 use crate::guard::Standing;
-use crate::reads::{About, may_read};
 
 /// Rows that are read from the feed at once.
 const PAGE: u32 = 500;
@@ -107,7 +105,7 @@ pub async fn watch(
     caller.exists().await?;
     if let Some(after) = after {
         facts.reach(&after).await?;
-        if let crate::convert::consistency::Consistency::AtLeastAsFresh(after) = after {
+        if let Consistency::AtLeastAsFresh(after) = after {
             place = Token { incarnation: after.incarnation, position: after.position.seen() };
             behind = true;
         }
@@ -117,38 +115,6 @@ pub async fn watch(
         Watcher { caller, place, number, behind, interval, looked: Instant::now(), sent: None, sender };
     tokio::spawn(watcher.run(batches));
     Ok(Response::new(messages))
-}
-
-/// Who watches what.
-struct Allowed {
-    facts: Arc<Facts>,
-    standing: Standing,
-    account: Option<AccountId>,
-}
-
-impl Allowed {
-    /// Whether they still may: tokens expire, sessions end, people lose roles while a stream goes on.
-    async fn look(&self) -> Result<(), Error> {
-        let call = Call::by(self.standing.again()?, &self.facts).await?;
-        call.in_use(&self.facts).await?;
-        match (self.account, call.party.person()) {
-            (Some(account), _) => {
-                may_read(&self.facts, call.party, access::WATCH.person, account, About::Account).await
-            }
-            (None, None) => Ok(()),
-            (None, Some(_)) => Err(Error::field(
-                "account",
-                "is required of persons: only services and operators watch all accounts",
-            )),
-        }
-    }
-
-    /// Refuses an account that there is not: nothing would ever be sent.
-    async fn exists(&self) -> Result<(), Error> {
-        let Some(account) = self.account else { return Ok(()) };
-        let known = self.facts.of(Ask { account, user: NOBODY, resource: None }).await?;
-        if known.account.is_some() { Ok(()) } else { Err(Error::not_found("account", account)) }
-    }
 }
 
 /// A stream under way.
