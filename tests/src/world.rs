@@ -26,6 +26,7 @@ mod invitations;
 mod party;
 mod people;
 mod question;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub use self::imports::{as_call, outcomes, row};
 pub use self::invitations::inviting;
 pub use self::party::Party;
 pub use self::question::{Question, Verdict};
+pub use self::watch::{Watch, watching, watching_all};
 use crate::{Bearer, Engine, Fixture, Server};
 
 /// A running service and what a story says about it: its people and accounts.

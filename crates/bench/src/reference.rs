@@ -13,7 +13,7 @@ use mandate_proto::v1::batch_check_result::Result as Item;
 use mandate_proto::v1::via::Via as Way;
 use mandate_proto::v1::{
     BatchCheckRequest, BatchCheckResponse, BatchCheckResult, CheckRequest, CheckResponse, DecisionReason,
-    LookupPermissionsRequest, LookupPermissionsResponse, Via,
+    LookupPermissionsRequest, LookupPermissionsResponse, Via, WatchRequest, WatchResponse,
 };
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::server::TcpIncoming;
@@ -132,6 +132,12 @@ impl AuthzService for Nothing {
         &self,
         _: Request<LookupPermissionsRequest>,
     ) -> Result<Response<LookupPermissionsResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
     }
 }

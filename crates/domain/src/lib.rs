@@ -32,5 +32,6 @@ pub mod resource;
 pub mod search;
 pub mod session;
 pub mod somewhere;
+pub mod taken;
 pub mod terms;
 pub mod user;

@@ -82,6 +82,7 @@ rules! {
     CHECK = "/mandate.v1.AuthzService/Check", &[Scope::AuthzCheck], Oneself;
     BATCH_CHECK = "/mandate.v1.AuthzService/BatchCheck", &[Scope::AuthzCheck], Oneself;
     LOOKUP_PERMISSIONS = "/mandate.v1.AuthzService/LookupPermissions", &[Scope::AuthzRead], OperationOrOneself(Op::MemberGet);
+    WATCH = "/mandate.v1.AuthzService/Watch", &[Scope::AuthzWatch], Needs(Op::ActivityList);
 
     CREATE_ACCOUNT = "/mandate.v1.AccountService/CreateAccount", &[Scope::AccountsCreate], Known;
     GET_ACCOUNT = "/mandate.v1.AccountService/GetAccount", &[Scope::AccountsRead], Needs(Op::AccountGet);
@@ -167,8 +168,8 @@ pub fn rule(path: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.path == path)
 }
 
-/// The RPCs whose caller goes on sending after the call was admitted, and is looked at again and again.
-pub static STREAMS: &[&Rule] = &[&IMPORT_MEMBERS];
+/// The RPCs that go on after the call was admitted, and whose caller is looked at again and again.
+pub static STREAMS: &[&Rule] = &[&IMPORT_MEMBERS, &WATCH];
 
 /// Why a caller may not call an RPC, whatever its message says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -22,18 +22,20 @@ use crate::convert::duration;
 use crate::error::Error;
 use crate::facts::{Ask, AskContact, Facts, Known, NOBODY};
 use crate::reads::{About, may_read};
+use crate::watch::{Messages, Watching, watch};
 
 /// The service.
 #[derive(Clone)]
 pub struct Authz {
     facts: Arc<Facts>,
+    watching: Watching,
 }
 
 impl Authz {
     /// The service on these facts.
     #[must_use]
-    pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts }
+    pub fn new(facts: Arc<Facts>, watching: Watching) -> Self {
+        Self { facts, watching }
     }
 
     async fn check(&self, party: Party, check: Check) -> Result<v1::CheckResponse, Error> {
@@ -233,5 +235,11 @@ impl AuthzService for Authz {
     ) -> Result<Response<v1::LookupPermissionsResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(self.lookup(call.party, request.into_inner()).await?))
+    }
+
+    type WatchStream = Messages;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Messages>, Status> {
+        Ok(watch(&self.facts, self.watching.clone(), request).await?)
     }
 }

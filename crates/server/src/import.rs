@@ -180,6 +180,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::Auth(_)
         | Error::Access(_)
         | Error::SignIn(_)
+        | Error::Watch(_)
         | Error::Refused(_)
         | Error::RequestIdReused
         | Error::ConsistencyToken

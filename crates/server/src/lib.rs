@@ -6,6 +6,7 @@
 //!
 //! - a question is decided on [`facts`] in memory,
 //! - a read is authorised by [`reads`] on the same facts and served by the store,
+//! - who watches is told what changes by [`watch`], from the feed,
 //! - a write goes through [`writer`], the only place that commits.
 //!
 //! What fails becomes a status in [`error`], the only place that makes one.
@@ -57,4 +58,5 @@ pub mod serve;
 pub mod sign_in;
 mod transport;
 pub mod users;
+pub mod watch;
 pub mod writer;

@@ -40,6 +40,7 @@ use crate::passwords::Passwords;
 use crate::policies;
 use crate::retention::{KeepSettings, Retention};
 use crate::transport::Workers;
+use crate::watch::{self, Watching};
 
 /// The largest message that is read, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -88,6 +89,9 @@ pub struct Settings {
     /// How often it is written down when members were last active, in seconds. Longer costs the database less.
     #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
     pub activity_interval: Duration,
+    /// For how many seconds whoever watches changes need not take messages that are there, before the stream is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = watch::PATIENCE, env = "MANDATE_WATCH_PATIENCE")]
+    pub watch_patience: u64,
     /// Where the database is, and how it is used.
     #[command(flatten)]
     pub database: DatabaseSettings,
@@ -147,6 +151,8 @@ impl Running {
             .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?;
         let address = listener.local_addr()?;
         let stopping = CancellationToken::new();
+        let patience = Duration::from_secs(settings.watch_patience);
+        let watching = Watching { patience, stopping: stopping.clone() };
         let passwords = Arc::new(Passwords::new()?);
         let port = match settings.metrics_listen {
             Some(listen) => {
@@ -155,7 +161,7 @@ impl Running {
             }
             None => None,
         };
-        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, stopping.clone()).await?;
+        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts());
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let workers = Workers::start(listener, settings.workers(), || {
@@ -231,10 +237,10 @@ async fn routes(
     key: &Arc<SigningKey>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
-    stopping: CancellationToken,
+    watching: Watching,
 ) -> anyhow::Result<(HealthReporter, Routes)> {
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
+    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone());
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
@@ -248,7 +254,7 @@ async fn routes(
     }
     let routes = Routes::new(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
         .add_service(service!(MembershipServiceServer, memberships))
-        .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
+        .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts), watching)))
         .add_service(service!(IdentityServiceServer, identities))
         .add_service(service!(MailServiceServer, Mails::new(Arc::clone(facts))))
         .add_service(health_service)

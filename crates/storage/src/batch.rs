@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::error::{StoreError, WriteError};
 use crate::locks::{Lock, Needs, held_for};
 use crate::open::Store;
+use crate::position::Transaction;
 use crate::preview::{self, Effects};
 use crate::tx::{Tx, on_tx};
 use crate::write::{ATTEMPTS, READS, put, read};
@@ -59,7 +60,7 @@ pub struct PreparedBatch {
     /// The feed's last place that it knows of; `None`: nothing changes.
     pub position: Option<i64>,
     /// PostgreSQL: the transaction, if anything changes.
-    pub transaction: Option<u64>,
+    pub transaction: Option<Transaction>,
     tx: Tx,
     /// Rung by the commit if there is mail.
     bell: Option<Arc<Notify>>,

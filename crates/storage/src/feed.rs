@@ -2,12 +2,16 @@
 
 use mandate_domain::change::Change;
 use mandate_domain::invitation::Invitation;
+use mandate_domain::records::Records;
+use mandate_domain::taken::taken;
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::json::{decode, encode};
+use crate::follow::Followed;
+use crate::json::{decode, decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
+use crate::position::Transaction;
 use crate::tx::{Tx, on_readers, on_tx};
 
 /// One change, as the feed keeps it.
@@ -47,47 +51,54 @@ pub(crate) struct Appended {
     /// The place of each change.
     pub(crate) places: Vec<i64>,
     /// PostgreSQL: the transaction that wrote them.
-    pub(crate) transaction: Option<u64>,
+    pub(crate) transaction: Option<Transaction>,
 }
 
-/// One row of `feed` beside its time.
+/// One row of `feed` to be written, beside its time.
 #[derive(Serialize)]
-struct Row {
+struct NewRow {
     n: usize,
     account: Option<String>,
     kind: &'static str,
     body: String,
+    taken: Option<String>,
 }
 
-/// Appends the changes in their order.
-pub(crate) async fn append(tx: &mut Tx, changes: &[Change], now: i64) -> Result<Appended, StoreError> {
+/// Appends the changes in their order, each with what it takes from what was read before it.
+pub(crate) async fn append(
+    tx: &mut Tx,
+    changes: &[Change],
+    before: &Records,
+    now: i64,
+) -> Result<Appended, StoreError> {
     let mut rows = Vec::with_capacity(changes.len());
     for (n, change) in changes.iter().enumerate() {
         let account = change.account().map(|id| id.to_string());
-        rows.push(Row { n, account, kind: change.kind(), body: body(change)? });
+        let taken = taken(change, before).as_ref().map(encode).transpose()?;
+        rows.push(NewRow { n, account, kind: change.kind(), body: body(change)?, taken });
     }
     let rows = encode(&rows)?;
     let sql = match tx {
         // Of all rows, since retention leaves the newest.
         Tx::Sqlite(_) => concat!(
-            "INSERT INTO feed (seq, at, account, kind, body) SELECT (SELECT (COALESCE(MAX(seq), 0) / ",
+            "INSERT INTO feed (seq, at, account, kind, body, taken) SELECT (SELECT (COALESCE(MAX(seq), 0) / ",
             stride!(),
             " + 1) * ",
             stride!(),
-            " FROM feed) + (value ->> 'n'), $1, value ->> 'account', value ->> 'kind', value ->> 'body' \
-             FROM json_each($2) RETURNING seq, ''"
+            " FROM feed) + (value ->> 'n'), $1, value ->> 'account', value ->> 'kind', value ->> 'body', \
+             value ->> 'taken' FROM json_each($2) RETURNING seq, '', ''"
         ),
         Tx::Postgres(_) => {
-            "INSERT INTO feed (at, account, kind, body) \
-             SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body' \
-             FROM json_array_elements($2::json) AS rows (value) \
-             ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq, xid::text"
+            "INSERT INTO feed (at, account, kind, body, taken) \
+             SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body', value ->> 'taken' \
+             FROM json_array_elements($2::json) AS rows (value) ORDER BY CAST(value ->> 'n' AS BIGINT) \
+             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text"
         }
     };
-    let rows: Vec<(i64, String)> =
+    let rows: Vec<(i64, String, String)> =
         on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(rows).fetch_all(c).await)?;
-    let transaction = rows.first().and_then(|(_, transaction)| transaction.parse().ok());
-    let mut places: Vec<i64> = rows.into_iter().map(|(place, _)| place).collect();
+    let transaction = rows.first().and_then(|(_, number, oldest)| Transaction::told(number, oldest));
+    let mut places: Vec<i64> = rows.into_iter().map(|(place, ..)| place).collect();
     // Places are given out in the order of the rows, but the rows may be returned in any.
     places.sort_unstable();
     Ok(Appended { places, transaction })
@@ -104,6 +115,32 @@ pub(crate) async fn append_policies(tx: &mut Tx, now: i64) -> Result<(), StoreEr
 pub(crate) fn read(seq: i64, kind: &str, body: &str) -> Result<Change, StoreError> {
     let kind = encode(&kind)?;
     decode("feed", || seq.to_string(), &format!(r#"{{"kind":{kind},"fact":{body}}}"#))
+}
+
+/// A row of the feed as it is read: place, transaction (PostgreSQL), time, kind, fact and what it takes.
+pub(crate) type Row = (i64, String, i64, String, String, Option<String>);
+
+/// What a row of the feed says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedRow {
+    /// A fact changed.
+    Fact(Box<Followed>),
+    /// Other policies are in force from now on.
+    Policies {
+        /// Since when: microseconds since the Unix epoch.
+        at: i64,
+    },
+}
+
+/// What a row says.
+pub(crate) fn entry((seq, transaction, at, kind, body, taken): Row) -> Result<FeedRow, StoreError> {
+    if kind == POLICIES {
+        return Ok(FeedRow::Policies { at });
+    }
+    let change = read(seq, &kind, &body)?;
+    let taken = taken.map(|taken| decode_column("feed", "taken", || seq.to_string(), &taken)).transpose()?;
+    let transaction = transaction.parse().unwrap_or_default();
+    Ok(FeedRow::Fact(Box::new(Followed { seq, transaction, at, change, taken })))
 }
 
 /// The fact of a change as its table keeps it, but for what identifies a person or lets anybody sign in: the feed

@@ -9,11 +9,12 @@
 use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
+use mandate_domain::taken::Taken;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::error::{StoreError, timed_out};
-use crate::feed;
+use crate::feed::{self, FeedRow, Row};
 use crate::hosts::Found;
 use crate::incarnation::{self, Incarnation};
 use crate::line::PgPools;
@@ -66,25 +67,31 @@ pub enum News {
 /// One change that somebody committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followed {
+    /// Its place in the feed.
+    pub seq: i64,
+    /// PostgreSQL: the transaction that made it.
+    pub transaction: u64,
     /// When it was made: microseconds since the Unix epoch.
     pub at: i64,
     /// What changed.
     pub change: Change,
+    /// What it takes from somebody; `None`: nothing that the feed knows of.
+    pub taken: Option<Taken>,
 }
 
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
 /// With the snapshot stand, in the place of a time, the last transaction whose rows have been deleted, and, in the
 /// place of a kind, whether writes are refused (`on`).
 const POLL: &str = "\
-    SELECT 0::bigint AS seq, \
+    SELECT 0::bigint AS seq, '' AS xid, \
     COALESCE((SELECT value::bigint FROM meta WHERE name = 'feed_forgotten_xid'), 0) AS at, \
     current_setting('transaction_read_only') AS kind, \
-    pg_current_snapshot()::text AS body \
-    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
-    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
+    pg_current_snapshot()::text AS body, NULL AS taken \
+    UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
+    WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
+    UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
+    WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
     ORDER BY seq";
-
-type Row = (i64, i64, String, String);
 
 impl Follower {
     pub(crate) fn new(pools: PgPools) -> Self {
@@ -178,7 +185,7 @@ async fn poll(
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
     let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
-    let (_, forgotten, refuses, now) = now.ok_or(sqlx::Error::RowNotFound)?;
+    let (_, _, forgotten, refuses, now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
     let now: Snapshot = now.parse()?;
     let writable = refuses != "on";
     if u64::try_from(forgotten).is_ok_and(|forgotten| since.missed(forgotten, &now)) {
@@ -197,15 +204,16 @@ async fn poll(
 }
 
 /// The change that a row is; `None` for one that changes more than can be told by it.
-fn followed((seq, at, kind, body): Row) -> Option<Followed> {
-    if kind == feed::POLICIES {
-        tracing::info!("other policies are in force; all facts are read anew");
-        return None;
-    }
-    match feed::read(seq, &kind, &body) {
-        Ok(change) => Some(Followed { at, change }),
+fn followed(row: Row) -> Option<Followed> {
+    let seq = row.0;
+    match feed::entry(row) {
+        Ok(FeedRow::Fact(followed)) => Some(*followed),
+        Ok(FeedRow::Policies { .. }) => {
+            tracing::info!("other policies are in force; all facts are read anew");
+            None
+        }
         Err(error) => {
-            tracing::warn!(%error, seq, kind, "this version cannot read what was changed; all facts are read anew");
+            tracing::warn!(%error, seq, "this version cannot read what was changed; all facts are read anew");
             None
         }
     }

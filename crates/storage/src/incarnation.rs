@@ -35,13 +35,19 @@ const SEEN: &str = "\
 
 type Seen = (Option<String>, String, i64);
 
-/// The history that the session's database is in, a new one where it was last seen in another cluster.
-pub(crate) async fn settle(session: &mut PgConnection) -> Result<Incarnation, StoreError> {
+/// The history that the session's database is in; `None`: it is in a cluster that no server has seen it in yet.
+pub(crate) async fn known(session: &mut PgConnection) -> Result<Option<Incarnation>, sqlx::Error> {
     let cluster: String = sqlx::query_scalar(CLUSTER).fetch_one(&mut *session).await?;
     let (seen, name, era): Seen = sqlx::query_as(SEEN).fetch_one(&mut *session).await?;
-    if seen.as_ref() == Some(&cluster) {
-        return Ok(Incarnation { name, era });
+    Ok((seen.as_ref() == Some(&cluster)).then_some(Incarnation { name, era }))
+}
+
+/// The history that the session's database is in, a new one where it was last seen in another cluster.
+pub(crate) async fn settle(session: &mut PgConnection) -> Result<Incarnation, StoreError> {
+    if let Some(known) = known(session).await? {
+        return Ok(known);
     }
+    let cluster: String = sqlx::query_scalar(CLUSTER).fetch_one(&mut *session).await?;
     begin(session, &cluster).await
 }
 

@@ -16,13 +16,22 @@ pub struct Snapshot {
     running: Vec<u64>,
 }
 
+/// A transaction that writes on PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its number.
+    pub number: u64,
+    /// The oldest transaction that may have been running when it wrote: everything below had ended. 0: not known.
+    pub oldest: u64,
+}
+
 /// A place in the history of one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
     /// SQLite: the feed's last place.
     Seq(i64),
     /// PostgreSQL: a write, and whatever had been committed when it began.
-    Write(u64),
+    Write(Transaction),
     /// PostgreSQL: everything that a snapshot sees.
     Snapshot(Snapshot),
 }
@@ -65,6 +74,14 @@ impl Snapshot {
     pub fn includes(&self, other: &Self) -> bool {
         let hidden = |transaction: &u64| *transaction < other.xmax && other.sees(*transaction);
         other.xmax <= self.xmax && !self.running.iter().any(hidden)
+    }
+}
+
+impl Transaction {
+    /// The transaction that the database told of; `None`: it told of none.
+    pub(crate) fn told(number: &str, oldest: &str) -> Option<Self> {
+        let number = number.parse().ok()?;
+        Some(Self { number, oldest: oldest.parse().unwrap_or_default() })
     }
 }
 
@@ -114,8 +131,8 @@ impl Position {
         match (self, other) {
             (Self::Seq(this), Self::Seq(other)) => other <= this,
             (Self::Snapshot(this), Self::Snapshot(other)) => this.includes(other),
-            (Self::Snapshot(this), Self::Write(transaction)) => this.sees(*transaction),
-            (Self::Write(this), Self::Write(other)) => this == other,
+            (Self::Snapshot(this), Self::Write(write)) => this.sees(write.number),
+            (Self::Write(this), Self::Write(other)) => this.number == other.number,
             _ => false,
         }
     }
@@ -163,8 +180,9 @@ mod tests {
     #[test]
     fn a_write_is_a_place_of_its_own() {
         let at = Position::Snapshot(snapshot("10:20:10"));
-        assert!(at.includes(&Position::Write(19)) && !at.includes(&Position::Write(10)));
-        assert!(!at.includes(&Position::Write(20)));
+        let write = |number| Position::Write(Transaction { number, oldest: 5 });
+        assert!(at.includes(&write(19)) && !at.includes(&write(10)));
+        assert!(!at.includes(&write(20)));
         assert!(!at.includes(&Position::Seq(1)) && !Position::Seq(1).includes(&at));
         assert!(
             Position::Seq(2).includes(&Position::Seq(1)) && !Position::Seq(1).includes(&Position::Seq(2))

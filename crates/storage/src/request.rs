@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{StoreError, WriteError};
 use crate::json::{decode, encode};
 use crate::open::Store;
+use crate::position::Transaction;
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 use crate::write::{Committed, Place};
 
@@ -45,6 +46,9 @@ struct Done {
     position: i64,
     #[serde(default)]
     transaction: Option<u64>,
+    /// The oldest transaction that may have been running beside it.
+    #[serde(default)]
+    oldest: u64,
 }
 
 const FIND: &str =
@@ -73,7 +77,8 @@ fn replayed(
     }
     let name = || format!("{}/{}/{}", key.caller, key.rpc, key.id);
     let done: Done = decode("requests", name, &body)?;
-    let Done { account, subject, changes, mail, versions, position, transaction } = done;
+    let Done { account, subject, changes, mail, versions, position, transaction, oldest } = done;
+    let transaction = transaction.map(|number| Transaction { number, oldest });
     let plan = Plan { operation, account, subject, changes, mail, override_reason: None };
     Ok(Committed { plan, versions, position, transaction })
 }
@@ -93,7 +98,8 @@ pub(crate) async fn remember(
         mail: plan.mail.clone(),
         versions: versions.clone(),
         position: *position,
-        transaction: *transaction,
+        transaction: transaction.map(|transaction| transaction.number),
+        oldest: transaction.map(|transaction| transaction.oldest).unwrap_or_default(),
     };
     let body = encode(&done)?;
     let people = people(&body);

@@ -13,6 +13,7 @@ use crate::error::{StoreError, WriteError};
 use crate::feed::Appended;
 use crate::locks::{Needs, held_for, held_for_record};
 use crate::open::Store;
+use crate::position::Transaction;
 use crate::preview::{self, Effects};
 use crate::request::{self, RequestKey};
 use crate::tx::{Tx, on_tx};
@@ -35,7 +36,7 @@ pub struct Prepared {
     pub plan: Plan,
     versions: Vec<i64>,
     position: i64,
-    transaction: Option<u64>,
+    transaction: Option<Transaction>,
     tx: Tx,
     /// Rung by the commit if there is mail.
     bell: Arc<Notify>,
@@ -51,7 +52,7 @@ pub struct Committed {
     /// The feed's last place that this write knows of: its own last change, if it made any.
     pub position: i64,
     /// PostgreSQL: the transaction that made the changes, or that kept the request.
-    pub transaction: Option<u64>,
+    pub transaction: Option<Transaction>,
 }
 
 /// A command, who gives it, and on what terms.
@@ -353,17 +354,17 @@ pub(crate) struct Place {
     /// The feed's last place; 0: nothing changed.
     pub(crate) position: i64,
     /// PostgreSQL: the transaction, if it is known to have a number.
-    pub(crate) transaction: Option<u64>,
+    pub(crate) transaction: Option<Transaction>,
 }
 
 /// PostgreSQL: the number of the transaction.
-async fn own_number(tx: &mut Tx) -> Result<Option<u64>, WriteError> {
+async fn own_number(tx: &mut Tx) -> Result<Option<Transaction>, WriteError> {
     if let Tx::Sqlite(_) = tx {
         return Ok(None);
     }
-    let sql = "SELECT pg_current_xact_id()::text";
-    let number: String = on_tx!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await)?;
-    Ok(number.parse().ok())
+    let sql = "SELECT pg_current_xact_id()::text, pg_snapshot_xmin(pg_current_snapshot())::text";
+    let (number, oldest): (String, String) = on_tx!(tx, c => sqlx::query_as(sql).fetch_one(c).await)?;
+    Ok(Transaction::told(&number, &oldest))
 }
 
 /// Writes changes, feed, log and mail of a plan.
@@ -380,7 +381,7 @@ pub(crate) async fn put(
     each_fact_once(&plan.changes)?;
     let Appended { places: versions, transaction } = match plan.changes.as_slice() {
         [] => Appended::default(),
-        changes => feed::append(tx, changes, now).await?,
+        changes => feed::append(tx, changes, records, now).await?,
     };
     for (change, version) in plan.changes.iter().zip(&versions) {
         apply::apply(tx, change, *version, records).await?;

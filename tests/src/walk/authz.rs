@@ -1,7 +1,7 @@
 //! Cases of `AuthzService`.
 
 use mandate_proto::v1::{
-    BatchCheckRequest, BatchCheckResponse, CheckRequest, LookupPermissionsRequest, Subject,
+    BatchCheckRequest, BatchCheckResponse, CheckRequest, LookupPermissionsRequest, Subject, WatchRequest,
     batch_check_result, subject,
 };
 use prost::Message as _;
@@ -13,6 +13,7 @@ use super::stage::Scene;
 
 const CHECK: &[&str] = &["authz.check"];
 const READ: &[&str] = &["authz.read"];
+const WATCH: &[&str] = &["authz.watch"];
 
 pub(super) const CASES: &[Case] = &[
     Case::new("/mandate.v1.AuthzService/Check", Needs::NotOneself, CHECK, |scene| {
@@ -53,6 +54,9 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     })
     .variant("a contact"),
+    Case::new("/mandate.v1.AuthzService/Watch", Needs::Operation("activity.list"), WATCH, |scene| {
+        WatchRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
+    }),
 ];
 
 fn check(scene: &Scene, user: &str) -> CheckRequest {

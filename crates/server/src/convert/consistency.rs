@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mandate_proto::v1;
 use mandate_proto::v1::consistency::Requirement;
-use mandate_storage::{Position, Snapshot, rounded};
+use mandate_storage::{Position, Snapshot, Transaction, rounded};
 
 use super::{Fields, Path};
 
@@ -12,8 +12,10 @@ use super::{Fields, Path};
 const VERSION: u8 = 1;
 /// The second byte: which kind of place follows.
 const SEQ: u8 = 0;
-const WRITE: u8 = 1;
+/// As versions wrote it that did not know what was running beside the write.
+const BARE_WRITE: u8 = 1;
 const SNAPSHOT: u8 = 2;
+const WRITE: u8 = 3;
 
 /// No token given out here is longer, in bytes: 2,000 writes under way at once.
 const MAX_TOKEN: usize = 8_192;
@@ -75,7 +77,10 @@ impl Token {
         bytes.extend(incarnation.to_be_bytes());
         match position {
             Position::Seq(seq) => bytes.extend(rounded(*seq).to_be_bytes()),
-            Position::Write(transaction) => bytes.extend(transaction.to_be_bytes()),
+            Position::Write(Transaction { number, oldest }) => {
+                bytes.extend(number.to_be_bytes());
+                put(&mut bytes, number.saturating_sub(*oldest));
+            }
             Position::Snapshot(snapshot) => {
                 bytes.extend(snapshot.xmax().to_be_bytes());
                 // From the newest to the oldest, each by how far it lies below the one before.
@@ -105,7 +110,11 @@ impl Token {
         }
         let position = match *kind {
             SEQ => Position::Seq(place.cast_signed()),
-            WRITE => Position::Write(place),
+            BARE_WRITE => Position::Write(Transaction { number: place, oldest: 0 }),
+            WRITE => {
+                let oldest = place.checked_sub(take(&mut rest)?)?;
+                Position::Write(Transaction { number: place, oldest })
+            }
             SNAPSHOT => {
                 let (mut above, mut running) = (place, Vec::new());
                 while !rest.is_empty() {
@@ -159,7 +168,9 @@ mod tests {
         let positions = [
             Position::Seq(0),
             Position::Seq(i64::MAX - 63),
-            Position::Write(u64::MAX),
+            Position::Write(Transaction { number: u64::MAX, oldest: u64::MAX }),
+            Position::Write(Transaction { number: u64::MAX, oldest: 0 }),
+            Position::Write(Transaction { number: 700, oldest: 500 }),
             snapshot(1, &[]),
             snapshot(u64::MAX, &[0, 127, 128, u64::MAX - 1]),
         ];
@@ -180,7 +191,8 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_none() {
-        let good = Token { incarnation: 1, position: Position::Write(700) }.encode();
+        let write = Position::Write(Transaction { number: 700, oldest: 700 });
+        let good = Token { incarnation: 1, position: write }.encode();
         let other = good.replacen('A', "B", 1);
         for text in ["", "A", "not a token!", good.split_at(good.len() - 2).0, &format!("{good}AA"), &other] {
             assert_eq!(Token::decode(text), None, "{text}");

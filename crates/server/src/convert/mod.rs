@@ -29,6 +29,7 @@ pub mod resource;
 pub mod terms;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 pub use fields::{Fields, Path};
 

@@ -42,6 +42,7 @@ impl Host {
             metrics_listen: None,
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
+            watch_patience: crate::watch::PATIENCE,
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
         };

@@ -19,6 +19,7 @@ use crate::access::AccessError;
 use crate::auth::AuthError;
 use crate::clock::NoRandomness;
 use crate::sign_in::SignInError;
+use crate::watch::WatchError;
 
 /// The domain of every ErrorInfo.
 pub const DOMAIN: &str = "mandate";
@@ -35,6 +36,9 @@ pub enum Error {
     /// Nobody was signed in.
     #[error(transparent)]
     SignIn(#[from] SignInError),
+    /// A stream of changes cannot go on.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// A rule refused it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -102,6 +106,7 @@ impl From<Error> for tonic::Status {
             Error::Auth(error) => access::unauthenticated(&error),
             Error::Access(error) => access::denied(&error),
             Error::SignIn(error) => access::not_signed_in(&error),
+            Error::Watch(error) => store::not_watched(error),
             Error::Refused(refusal) => refusal::refused(&refusal),
             Error::Store(error) => store::failed(&error),
             Error::RequestIdReused => refusal::reused(&error),

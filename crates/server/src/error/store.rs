@@ -8,6 +8,7 @@ use tonic::Code;
 
 use super::Answer;
 use super::answer::internal;
+use crate::watch::WatchError;
 
 pub(super) fn failed(error: &StoreError) -> Answer {
     let message = error.to_string();
@@ -29,6 +30,15 @@ pub(super) fn failed(error: &StoreError) -> Answer {
         | StoreError::TooNew { .. }
         | StoreError::Plan(_)
         | StoreError::Other { .. } => internal(&causes(error)),
+    }
+}
+
+pub(super) fn not_watched(error: WatchError) -> Answer {
+    let message = error.to_string();
+    match error {
+        WatchError::TokenTooOld => Answer::new(Code::OutOfRange, ErrorReason::WatchTokenTooOld, message),
+        WatchError::TooSlow => Answer::new(Code::ResourceExhausted, ErrorReason::WatchTooSlow, message),
+        WatchError::NewerChange => Answer::new(Code::Unavailable, ErrorReason::WatchNewerChange, message),
     }
 }
 

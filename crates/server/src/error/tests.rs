@@ -84,6 +84,9 @@ async fn others() -> Vec<Error> {
         Error::RequestIdReused,
         Error::ConsistencyToken,
         Error::Stopping,
+        WatchError::TokenTooOld.into(),
+        WatchError::TooSlow.into(),
+        WatchError::NewerChange.into(),
     ]
 }
 

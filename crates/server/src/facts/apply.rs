@@ -219,6 +219,7 @@ impl Gate<'_> {
                 facts.moment.store(moment);
             }
         });
+        facts.live.committed.notify_one();
         self.outcome = Outcome::Settled;
     }
 
@@ -232,6 +233,7 @@ impl Drop for Gate<'_> {
     fn drop(&mut self) {
         if self.outcome == Outcome::Unknown {
             self.facts.while_odd(|epoch| self.facts.drop_all(epoch));
+            self.facts.live.committed.notify_one();
         }
     }
 }

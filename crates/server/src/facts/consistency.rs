@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mandate_storage::Position;
+use mandate_storage::{Position, Transaction};
 
 use super::{Facts, Moment};
 use crate::convert::consistency::{Consistency, Token};
@@ -51,7 +51,7 @@ impl Facts {
     /// Where a write stands that was committed: on PostgreSQL in this transaction, on SQLite at this place of the feed.
     /// One that says neither stands where facts do now.
     #[must_use]
-    pub fn stands(&self, transaction: Option<u64>, place: Option<i64>) -> Arc<Moment> {
+    pub fn stands(&self, transaction: Option<Transaction>, place: Option<i64>) -> Arc<Moment> {
         let now = self.moment();
         let position = match (&self.following, transaction, place) {
             (Some(_), Some(transaction), _) => Position::Write(transaction),
@@ -63,7 +63,7 @@ impl Facts {
 
     /// The same of one that was committed before, perhaps in another history: then it stands where facts do now.
     #[must_use]
-    pub fn stood(&self, transaction: Option<u64>, place: Option<i64>) -> Arc<Moment> {
+    pub fn stood(&self, transaction: Option<Transaction>, place: Option<i64>) -> Arc<Moment> {
         let then = self.stands(transaction, place);
         if self.includes(&then.place) { then } else { self.moment() }
     }
@@ -72,6 +72,12 @@ impl Facts {
     #[must_use]
     pub fn moment(&self) -> Arc<Moment> {
         self.moment.load_full()
+    }
+
+    /// Whether nothing in memory is good any more: the database has been away for too long.
+    #[must_use]
+    pub fn is_too_old(&self) -> bool {
+        self.following.as_ref().is_some_and(|following| following.is_too_old())
     }
 
     /// How old facts in memory are while the database is away; `None`: it is not.

@@ -177,9 +177,13 @@ impl Facts {
     async fn follow(&self, polled: Polled, fills: Vec<Fill>) {
         let Polled { incarnation, position, news } = polled;
         let moment = Moment::new(shortened(&incarnation), Position::Snapshot(position));
+        let until = moment.place.clone();
         let _alone = self.gate.write().await;
         match news {
-            News::Changes(changes) if changes.is_empty() => self.moment.store(Arc::new(moment)),
+            News::Changes(changes) if changes.is_empty() => {
+                self.moment.store(Arc::new(moment));
+                self.live.publish(until, changes);
+            }
             News::Changes(changes) => {
                 self.while_odd(|epoch| {
                     changes.iter().for_each(|followed| self.apply_noted(&followed.change, epoch));
@@ -191,6 +195,7 @@ impl Facts {
                     let lag = u64::try_from(now - at).unwrap_or_default();
                     self.counts.followed(Duration::from_micros(lag));
                 }
+                self.live.publish(until, changes);
             }
             News::Anew { policies } => {
                 let policies = Arc::new(policies::in_force(&policies));
@@ -199,6 +204,7 @@ impl Facts {
                     self.drop_all(epoch);
                     self.moment.store(Arc::new(moment));
                 });
+                self.live.publish_gap(until);
             }
         }
         fills.into_iter().for_each(|fill| self.keep(fill));

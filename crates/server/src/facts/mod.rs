@@ -25,6 +25,7 @@ mod entry;
 mod fill;
 mod follow;
 mod key;
+mod live;
 mod moment;
 mod noted;
 mod offer;
@@ -52,7 +53,8 @@ pub use self::ask::{Ask, Known};
 pub use self::cache::Size;
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
-pub use self::moment::Moment;
+pub use self::live::{Batch, Live};
+pub use self::moment::{Moment, shortened};
 pub use self::noted::Note;
 pub use self::offer::Offered;
 pub use self::state::FeedState;
@@ -61,7 +63,6 @@ use self::cache::Caches;
 use self::changed::Changed;
 use self::fill::{Entry, Fill};
 use self::follow::Following;
-use self::moment::shortened;
 use self::noted::Noted;
 
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
@@ -84,6 +85,8 @@ pub struct Facts {
     following: Option<Arc<Following>>,
     /// Who was active; no question is decided on it.
     noted: Noted,
+    /// What changes, for those who watch it.
+    live: Arc<Live>,
     counts: &'static Counts,
 }
 
@@ -107,7 +110,9 @@ impl Facts {
         let Some(mut follower) = store.follow() else {
             let position = Position::Seq(store.position().await?);
             let moment = Moment::new(shortened(store.incarnation()), position);
-            return Ok(Arc::new(Self::new(store, policies, moment, None)));
+            let facts = Arc::new(Self::new(store, policies, moment, None));
+            tokio::spawn(live::read(Arc::downgrade(&facts)));
+            return Ok(facts);
         };
         let following = Arc::new(Following::new(limit));
         let polled = follower.poll().await?;
@@ -125,6 +130,7 @@ impl Facts {
     }
 
     fn new(store: Store, policies: Policies, moment: Moment, following: Option<Arc<Following>>) -> Self {
+        let live = Arc::new(Live::new(moment.place.clone()));
         let counts = Counts::new();
         Self {
             store,
@@ -136,6 +142,7 @@ impl Facts {
             moment: ArcSwap::from_pointee(moment),
             following,
             noted: Noted::default(),
+            live,
             counts,
         }
     }

@@ -29,7 +29,8 @@ impl Moment {
 }
 
 /// What tokens carry of an incarnation's name: enough that no two databases are taken for each other.
-pub(super) fn shortened(incarnation: &str) -> u64 {
+#[must_use]
+pub fn shortened(incarnation: &str) -> u64 {
     let digits = incarnation.get(..16).unwrap_or(incarnation);
     u64::from_str_radix(digits, 16).unwrap_or_default()
 }

@@ -27,6 +27,7 @@ mod scale;
 mod search;
 mod sessions;
 mod users;
+mod watching;
 mod world;
 
 /// Runs each test once per engine, under its own name in the modules `file`, `memory` and `postgres`.
