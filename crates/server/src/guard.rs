@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use crate::access::{self, AsPerson, GUARDED};
 use crate::auth::{Caller, Verifier, bearer};
 use crate::error::Error;
+use crate::writer::remembering;
 
 /// Metadata by which a service or an operator names the person it acts for: a user's id (`usr_…`).
 pub const ACTING_FOR: &str = "mandate-acting-for";
@@ -130,7 +131,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 /// A handler that panics is a defect of that call alone: the others on its connection go on.
 fn guarded(call: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static) -> Answer {
-    let answer = AssertUnwindSafe(call).catch_unwind();
+    let answer = AssertUnwindSafe(remembering(call)).catch_unwind();
     Box::pin(async move {
         match answer.await {
             Ok(Ok(response)) => Ok(explained(response)),

@@ -5,6 +5,9 @@
 //! every transaction that is open anywhere in the cluster. So a follower keeps its last snapshot, and asks for the rows
 //! that it could not see: those of transactions that began later, and of those that were running. Each poll is one
 //! statement, and so one snapshot itself.
+//!
+//! Numbers of transactions that only failed may be given out again after a crash of the database: nothing makes them durable. So
+//! what is kept of a snapshot ends with the last transaction whose rows were read, which is ([`Snapshot::up_to`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +35,16 @@ pub struct Follower {
     /// Set while the database cannot be followed, so that nobody waits for it elsewhere either.
     away: Arc<AtomicBool>,
     session: Option<PgConnection>,
-    last: Option<(Incarnation, Snapshot)>,
+    last: Option<(Incarnation, Read)>,
+}
+
+/// How far the feed was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Read {
+    /// What the last statement saw.
+    snapshot: Snapshot,
+    /// The last transaction whose rows were read, or that had written some before; 0: none.
+    last: u64,
 }
 
 /// What a poll found.
@@ -70,12 +82,17 @@ pub struct Followed {
 
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
 const POLL: &str = "\
-    SELECT 0::bigint AS seq, 0::bigint AS at, '' AS kind, pg_current_snapshot()::text AS body \
-    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
-    UNION ALL (SELECT seq, at, kind, body FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
+    SELECT 0::bigint AS seq, 0::bigint AS at, '' AS kind, pg_current_snapshot()::text AS body, '0' AS xid \
+    UNION ALL (SELECT seq, at, kind, body, xid::text FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
+    UNION ALL (SELECT seq, at, kind, body, xid::text FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
     ORDER BY seq";
 
-type Row = (i64, i64, String, String);
+/// The snapshot of the statement, and the last transaction of the feed that it sees.
+const BEGIN: &str = "\
+    SELECT pg_current_snapshot()::text, \
+    (SELECT xid::text FROM feed WHERE era = $1 ORDER BY xid DESC LIMIT 1)";
+
+type Row = (i64, i64, String, String, String);
 
 impl Follower {
     pub(crate) fn new(options: &PgConnectOptions, away: Arc<AtomicBool>) -> Self {
@@ -115,16 +132,17 @@ impl Follower {
                     (session, incarnation)
                 }
             };
-            let since = last.filter(|(of, _)| *of == incarnation).map(|(_, snapshot)| snapshot);
-            let (position, news) = poll(&mut session, incarnation.era, since).await?;
-            Ok::<_, StoreError>((session, incarnation, position, news))
+            let since = last.filter(|(of, _)| *of == incarnation).map(|(_, read)| read);
+            let (read, news) = poll(&mut session, incarnation.era, since).await?;
+            Ok::<_, StoreError>((session, incarnation, read, news))
         };
         let late = |_| StoreError::from(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        let (session, incarnation, position, news) =
+        let (session, incarnation, read, news) =
             tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
         self.session = Some(session);
         let name = incarnation.name.clone();
-        self.last = Some((incarnation, position.clone()));
+        let position = read.snapshot.clone();
+        self.last = Some((incarnation, read));
         Ok(Polled { incarnation: name, position, news })
     }
 }
@@ -132,24 +150,25 @@ impl Follower {
 async fn poll(
     session: &mut PgConnection,
     era: i64,
-    since: Option<&Snapshot>,
-) -> Result<(Snapshot, News), StoreError> {
-    let Some(since) = since else {
-        let sql = "SELECT pg_current_snapshot()::text";
-        let now: String = sqlx::query_scalar(sql).fetch_one(&mut *session).await?;
-        return Ok((now.parse()?, anew(session).await?));
+    since: Option<&Read>,
+) -> Result<(Read, News), StoreError> {
+    let Some(Read { snapshot, last }) = since else {
+        return Ok((begin(session, era).await?, anew(session).await?));
     };
+    let since = snapshot.up_to(*last);
     let running: Vec<String> = since.running().iter().map(u64::to_string).collect();
     let most = i64::try_from(MOST).unwrap_or(i64::MAX);
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
     let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
-    let (.., now) = now.ok_or(sqlx::Error::RowNotFound)?;
-    let now = now.parse()?;
+    let (.., now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
     if rows.len() >= MOST {
         tracing::warn!("too much was written while the database was not followed; all facts are read anew");
-        return Ok((now, anew(session).await?));
+        return Ok((begin(session, era).await?, anew(session).await?));
     }
+    let mut numbers = rows.iter().map(|(.., xid)| number(xid));
+    let last = numbers.try_fold(*last, |last, xid| xid.map(|xid| last.max(xid)))?;
+    let now = Read { snapshot: now.parse()?, last };
     let changes: Option<Vec<Followed>> = rows.into_iter().map(followed).collect();
     match changes {
         Some(changes) => Ok((now, News::Changes(changes))),
@@ -158,7 +177,7 @@ async fn poll(
 }
 
 /// The change that a row is; `None` for one that changes more than can be told by it.
-fn followed((seq, at, kind, body): Row) -> Option<Followed> {
+fn followed((seq, at, kind, body, _): Row) -> Option<Followed> {
     if kind == feed::POLICIES {
         tracing::info!("other policies are in force; all facts are read anew");
         return None;
@@ -170,6 +189,17 @@ fn followed((seq, at, kind, body): Row) -> Option<Followed> {
             None
         }
     }
+}
+
+/// From where the feed is followed from now on.
+async fn begin(session: &mut PgConnection, era: i64) -> Result<Read, StoreError> {
+    let (snapshot, last): (String, Option<String>) =
+        sqlx::query_as(BEGIN).bind(era).fetch_one(&mut *session).await?;
+    Ok(Read { snapshot: snapshot.parse()?, last: last.as_deref().map_or(Ok(0), number)? })
+}
+
+fn number(xid: &str) -> Result<u64, StoreError> {
+    xid.parse().map_err(|error: std::num::ParseIntError| sqlx::Error::Decode(error.into()).into())
 }
 
 async fn anew(session: &mut PgConnection) -> Result<News, StoreError> {

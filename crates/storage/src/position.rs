@@ -54,6 +54,13 @@ impl Snapshot {
         &self.running
     }
 
+    /// The same without what began after this transaction.
+    #[must_use]
+    pub(crate) fn up_to(&self, last: u64) -> Self {
+        let xmax = self.xmax.min(last.saturating_add(1));
+        Self { xmax, running: self.running.iter().copied().filter(|running| *running < xmax).collect() }
+    }
+
     /// Whether it sees what this transaction wrote, if it committed.
     #[must_use]
     pub fn sees(&self, transaction: u64) -> bool {
@@ -148,6 +155,13 @@ mod tests {
         assert!(
             Position::Seq(2).includes(&Position::Seq(1)) && !Position::Seq(1).includes(&Position::Seq(2))
         );
+    }
+
+    #[test]
+    fn what_began_later_can_be_left_out() {
+        assert_eq!(snapshot("10:20:10,14,18").up_to(15), snapshot("10:16:10,14"));
+        assert_eq!(snapshot("10:20:10,14").up_to(30), snapshot("10:20:10,14"));
+        assert_eq!(snapshot("10:20:10").up_to(0), snapshot("1:1:"));
     }
 
     #[test]
