@@ -99,6 +99,11 @@ impl Cluster {
         self.nodes.len()
     }
 
+    /// Where keys, logs and histories go.
+    pub(super) fn folder(&self) -> &Path {
+        &self.parts.folder
+    }
+
     /// Whether PostgreSQL is this run's own, and may be broken.
     pub(super) fn owns_postgres(&self) -> bool {
         self.parts.postgres.is_some()

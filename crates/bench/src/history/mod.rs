@@ -38,7 +38,7 @@ use self::faults::{Fault, Injected, inject};
 use self::model::PEOPLE;
 use self::record::Time;
 use self::round::Round;
-use self::verdict::{Verdict, judge};
+use self::verdict::{judge, listed_whole};
 use crate::binary;
 use crate::database::Engine;
 use crate::report;
@@ -78,7 +78,7 @@ pub(crate) struct Options {
     /// alone can be restarted.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// The folder for keys, the servers' logs and an SQLite database. Default: a temporary one.
+    /// The folder for keys, the servers' logs, an SQLite database and whole histories with violations. Default: a temporary one.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// This program was started again by deploy/local-cluster.
@@ -156,7 +156,7 @@ impl Run {
 struct Summary {
     operations: usize,
     accounts: usize,
-    verdict: Verdict,
+    violations: Vec<String>,
 }
 
 /// Runs, prints, and says by its exit code whether all was well.
@@ -197,9 +197,9 @@ async fn race(options: &Options) -> anyhow::Result<ExitCode> {
         unexpected: Mutex::default(),
     });
     let breaking = tokio::spawn(inject(Arc::clone(&cluster), faults, dice.part(&[0]), run.clock));
-    let mut summary = play(&run, options.clients, &dice).await?;
+    let summary = play(&run, options.clients, &dice).await?;
     let injected = breaking.await??;
-    conclude(&run, &mut summary, seed, &injected).await
+    conclude(&run, summary, seed, &injected).await
 }
 
 fn parts(options: &Options, folder: PathBuf) -> anyhow::Result<Parts> {
@@ -274,36 +274,35 @@ async fn play(run: &Arc<Run>, clients: usize, dice: &Dice) -> anyhow::Result<Sum
                 let history = Round::play(&run, name.clone(), players, &dice.part(&[round])).await?;
                 summary.operations += history.len();
                 summary.accounts += 1;
-                judging.spawn_blocking(move || judge(&name, &history));
+                let folder = run.cluster.folder().to_owned();
+                judging.spawn_blocking(move || {
+                    let violations = judge(&name, &history);
+                    if !violations.is_empty() {
+                        // A folder that is full takes nothing from what was found.
+                        let _ = std::fs::write(folder.join(format!("{name}.history")), listed_whole(&history));
+                    }
+                    violations
+                });
             }
             while let Some(verdict) = judging.join_next().await {
-                summary.add(verdict?);
+                summary.violations.extend(verdict?);
             }
             anyhow::Ok(summary)
         });
     }
     let mut all = Summary::default();
     while let Some(summary) = lanes.join_next().await {
-        let Summary { operations, accounts, verdict } = summary??;
+        let Summary { operations, accounts, violations } = summary??;
         all.operations += operations;
         all.accounts += accounts;
-        all.add(verdict);
+        all.violations.extend(violations);
     }
     Ok(all)
 }
 
-impl Summary {
-    fn add(&mut self, verdict: Verdict) {
-        let Verdict { violations, lost, losses } = verdict;
-        self.verdict.violations.extend(violations);
-        self.verdict.losses.extend(losses);
-        self.verdict.lost += lost;
-    }
-}
-
 async fn conclude(
     run: &Run,
-    summary: &mut Summary,
+    summary: Summary,
     seed: u64,
     injected: &Injected,
 ) -> anyhow::Result<ExitCode> {
@@ -311,20 +310,20 @@ async fn conclude(
     let acknowledged = std::mem::take(&mut *run.acknowledged.lock().unwrap_or_else(PoisonError::into_inner));
     let found = acknowledged.iter().filter(|id| carried_out.contains(*id)).count();
     let unexpected = std::mem::take(&mut *run.unexpected.lock().unwrap_or_else(PoisonError::into_inner));
-    let Summary { operations, accounts, verdict } = summary;
+    let Summary { operations, accounts, mut violations } = summary;
     let count = unexpected.len();
-    verdict.violations.extend(unexpected.into_iter().map(|text| format!("an answer that should not be: {text}")));
-    for text in verdict.violations.iter().chain(&verdict.losses).take(SHOWN) {
+    violations.extend(unexpected.into_iter().map(|text| format!("an answer that should not be: {text}")));
+    for text in violations.iter().take(SHOWN) {
         report::say(text);
     }
-    // Either way of counting finds what the other one may not.
-    let lost = verdict.lost.max(acknowledged.len() - found);
+    // A request is kept in the transaction of its write. What it did is judged with the end of its account.
+    let lost = acknowledged.len() - found;
     let injected: Vec<String> = injected.iter().map(|(name, times)| format!("{name} {times}")).collect();
     report::say(&format!("seed {seed}"));
     report::say(&format!("faults {}", if injected.is_empty() { "none".to_owned() } else { injected.join(", ") }));
     report::say(&format!("accounts {accounts}, unexpected answers {count}"));
     report::say(&format!("writes acknowledged {}, found {found}", acknowledged.len()));
-    report::say(&format!("operations {operations} violations {} lost {lost}", verdict.violations.len()));
-    let well = verdict.violations.is_empty() && lost == 0;
+    report::say(&format!("operations {operations} violations {} lost {lost}", violations.len()));
+    let well = violations.is_empty() && lost == 0;
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -169,21 +169,25 @@ fn fits(operation: &Operation, state: &State, limits: Limits) -> bool {
 fn predecessors(operations: &[Operation], operation: &Operation) -> Set {
     let mut before = Set::default();
     for (id, other) in operations.iter().enumerate() {
-        let Some(returned) = other.returned else { continue };
-        let must = match &operation.what {
-            What::Check(_, _, Freshness::Bounded { bound, after }, _) => {
-                let told = other.server.is_some() && other.server == operation.server;
-                let known = returned < *bound || (told && returned < operation.invoked);
-                *after == Some(id) || (known && other.is_acknowledged_write())
-            }
-            What::Final(_) => !matches!(other.what, What::Final(_)),
-            _ => returned < operation.invoked,
-        };
-        if must {
+        if precedes((id, other), operation) {
             before.add(id);
         }
     }
     before
+}
+
+/// Whether one operation of a history must come before another one.
+pub(super) fn precedes((id, one): (Id, &Operation), other: &Operation) -> bool {
+    let Some(returned) = one.returned else { return false };
+    match &other.what {
+        What::Check(_, _, Freshness::Bounded { bound, after }, _) => {
+            let told = one.server.is_some() && one.server == other.server;
+            let known = returned < *bound || (told && returned < other.invoked);
+            *after == Some(id) || (known && one.is_acknowledged_write())
+        }
+        What::Final(_) => !matches!(one.what, What::Final(_)),
+        _ => returned < other.invoked,
+    }
 }
 
 #[cfg(test)]

@@ -1,65 +1,39 @@
 //! What a history comes to, and the least of it that shows why.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::model::{Limits, Roles, Seat, State, Who, Write};
 use super::record::{Freshness, Operation, Outcome, Time, What};
 use super::round::FOUNDER;
-use super::search::{Found, search};
+use super::search::{Found, precedes, search};
 
 /// Most operations that are printed of one violation.
 const SHOWN: usize = 40;
 
-/// What was found in one account, with the texts for a person to read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Verdict {
-    /// What no order of events explains.
-    pub(super) violations: Vec<String>,
-    /// Acknowledged writes that are missing at the end.
-    pub(super) lost: usize,
-    /// Where they are missing.
-    pub(super) losses: Vec<String>,
-}
-
-/// Judges the history of an account, whose last operation says what there is at the end.
-pub(super) fn judge(name: &str, history: &[Operation]) -> Verdict {
-    let Some((_, raced)) = history.split_last() else { return Verdict::default() };
+/// Judges the history of an account, whose last operation says what there is at the end: what no order of events
+/// explains, for a person to read.
+pub(super) fn judge(name: &str, history: &[Operation]) -> Vec<String> {
+    let Some((_, raced)) = history.split_last() else { return Vec::new() };
     let judged = |history| search(history, &[State::born(FOUNDER)], Limits::Hold);
-    let mut verdict = Verdict::default();
-    let undecided = || format!("{name}: too many orders to look at all of them");
-    match (judged(raced), judged(history)) {
-        (_, Found::Legal) => {}
-        (Found::Illegal(_), _) => verdict.violations.push(explain(name, raced)),
-        (Found::Undecided, _) | (Found::Legal, Found::Undecided) => verdict.violations.push(undecided()),
-        (Found::Legal, Found::Illegal(_)) => match lost(history) {
-            0 => verdict.violations.push(format!("{name}: nothing explains the end\n{}", listed(history))),
-            lost => {
-                let text = format!("{name}: {lost} acknowledged write(s) are missing at the end");
-                verdict.losses.push(format!("{text}\n{}", listed(history)));
-                verdict.lost = lost;
-            }
-        },
-    }
-    verdict
+    let found = match judged(history) {
+        Found::Legal => return Vec::new(),
+        // With the end alone it would be told of everything that there was.
+        Found::Illegal(_) => judged(raced),
+        Found::Undecided => Found::Undecided,
+    };
+    vec![match found {
+        Found::Illegal(_) => explain(name, raced),
+        Found::Legal => explain_end(name, history),
+        Found::Undecided => format!("{name}: too many orders to look at all of them"),
+    }]
 }
 
-/// How many of the last acknowledged writes have to be forgotten for the end to be explained; 0: that explains nothing.
-fn lost(history: &[Operation]) -> usize {
-    let mut acknowledged: Vec<usize> =
-        (0..history.len()).filter(|id| history.get(*id).is_some_and(Operation::is_acknowledged_write)).collect();
-    acknowledged.sort_by_key(|id| std::cmp::Reverse(history.get(*id).and_then(|o| o.returned)));
-    let mut relaxed = history.to_vec();
-    for (count, id) in (1..).zip(acknowledged) {
-        if let Some(operation) = relaxed.get_mut(id)
-            && let What::Write(_, outcome) = &mut operation.what
-        {
-            (operation.returned, *outcome) = (None, Outcome::Unknown);
-        }
-        if search(&relaxed, &[State::born(FOUNDER)], Limits::Hold) == Found::Legal {
-            return count;
-        }
-    }
-    0
+/// What is wrong with the end: as little as shows it.
+fn explain_end(name: &str, history: &[Operation]) -> String {
+    let born = [State::born(FOUNDER)];
+    let shown = without_answers(history.to_vec(), &born, Limits::Hold);
+    format!("{name}: no order of these operations ends as it did\n{}", listed(&by_time(&shown)))
 }
 
 /// The least of an illegal history that is illegal by itself.
@@ -130,15 +104,19 @@ fn of_person(history: &[Operation], who: Who) -> Option<(Vec<Operation>, Vec<Sta
     if !is_illegal(&shown, &from, Limits::Ignored) {
         return None;
     }
-    shown.sort_by_key(|operation| operation.invoked);
-    loop {
-        let mut first = true;
-        let shorter = kept(&shown, |o| (!std::mem::take(&mut first)).then(|| o.clone()));
-        if !is_illegal(&shorter, &from, Limits::Ignored) {
-            return Some((shown, from, Limits::Ignored));
-        }
-        shown = shorter;
+    shown = without_answers(by_time(&shown), &from, Limits::Ignored);
+    while let Some(shorter) = without_first(&shown).filter(|less| is_illegal(less, &from, Limits::Ignored)) {
+        shown = without_answers(shorter, &from, Limits::Ignored);
     }
+    Some((shown, from, Limits::Ignored))
+}
+
+/// Without the first operation, if everything else must come after it: then it only says from what the rest begins.
+fn without_first(history: &[Operation]) -> Option<Vec<Operation>> {
+    let (first, rest) = history.split_first()?;
+    let begins = rest.iter().all(|other| precedes((0, first), other));
+    let mut at_first = true;
+    begins.then(|| kept(history, |o| (!std::mem::take(&mut at_first)).then(|| o.clone())))
 }
 
 /// Without the answers that it is illegal without.
@@ -160,27 +138,48 @@ fn without_answers(mut history: Vec<Operation>, from: &[State], limits: Limits) 
 
 /// The operations that are kept, with tokens of those that are not forgotten.
 fn kept(history: &[Operation], mut keep: impl FnMut(&Operation) -> Option<Operation>) -> Vec<Operation> {
-    let kept: Vec<Option<Operation>> = history.iter().map(&mut keep).collect();
-    let mut next = 0..;
-    let places: Vec<Option<usize>> = kept.iter().map(|one| one.as_ref().and_then(|_| next.next())).collect();
-    let mut left: Vec<Operation> = kept.into_iter().flatten().collect();
+    arranged(history.iter().enumerate().filter_map(|(id, operation)| Some((id, keep(operation)?))).collect())
+}
+
+/// The same in the order in which it was asked.
+fn by_time(history: &[Operation]) -> Vec<Operation> {
+    let mut sorted: Vec<(usize, Operation)> = history.iter().cloned().enumerate().collect();
+    sorted.sort_by_key(|(_, operation)| operation.invoked);
+    arranged(sorted)
+}
+
+/// Operations with the places that they had, in places of their own.
+fn arranged(operations: Vec<(usize, Operation)>) -> Vec<Operation> {
+    let places: HashMap<usize, usize> =
+        operations.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
+    let mut left: Vec<Operation> = operations.into_iter().map(|(_, operation)| operation).collect();
     for operation in &mut left {
         if let What::Check(_, _, Freshness::Bounded { after, .. }, _) = &mut operation.what {
-            *after = after.and_then(|id| places.get(id).copied().flatten());
+            *after = after.and_then(|id| places.get(&id).copied());
         }
     }
     left
 }
 
-fn listed(history: &[Operation]) -> String {
+/// Every operation, in the order in which they were asked for.
+pub(super) fn listed_whole(history: &[Operation]) -> String {
+    lines(history).join("\n")
+}
+
+fn lines(history: &[Operation]) -> Vec<String> {
     let mut lines: Vec<(Time, String)> = history
         .iter()
         .enumerate()
         .map(|(id, operation)| (operation.invoked, format!("  #{id:<3} {operation}")))
         .collect();
     lines.sort();
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn listed(history: &[Operation]) -> String {
+    let mut lines = lines(history);
     let left_out = lines.len().saturating_sub(SHOWN);
-    let shown: Vec<String> = lines.split_off(left_out).into_iter().map(|(_, line)| line).collect();
+    let shown = lines.split_off(left_out);
     let before = if left_out > 0 { format!("  … after {left_out} others\n") } else { String::new() };
     before + &shown.join("\n")
 }
