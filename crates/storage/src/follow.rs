@@ -22,6 +22,7 @@ use crate::feed;
 use crate::incarnation::{self, Incarnation};
 use crate::policy::{self, StoredPolicy};
 use crate::position::Snapshot;
+use crate::sabotage::{Fault, is_planted};
 
 /// How long the database has to answer before it counts as away.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -156,7 +157,8 @@ async fn poll(
         return Ok((begin(session, era).await?, anew(session).await?));
     };
     let since = snapshot.up_to(*last);
-    let running: Vec<String> = since.running().iter().map(u64::to_string).collect();
+    let running = if is_planted(Fault::SkipFeed) { &[] } else { since.running() };
+    let running: Vec<String> = running.iter().map(u64::to_string).collect();
     let most = i64::try_from(MOST).unwrap_or(i64::MAX);
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;

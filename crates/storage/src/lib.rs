@@ -45,6 +45,7 @@ mod question;
 mod read;
 mod request;
 mod resource;
+pub mod sabotage;
 mod search;
 mod session;
 mod statement;

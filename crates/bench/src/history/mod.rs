@@ -29,7 +29,7 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use mandate_proto::v1::CreateUserRequest;
 
 use self::cluster::{Cluster, Parts, deploy};
@@ -165,6 +165,9 @@ struct Summary {
 /// Something could not be started, or did not come back.
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     ensure!(options.replicas > 0 && options.clients > 0, "give at least one server and one client");
+    if let (Engine::Sqlite, Some(Sabotage::SkipFeed | Sabotage::NoLock)) = (options.engine, options.sabotage) {
+        bail!("on SQLite nobody follows the feed and nothing is locked; plant this with --engine postgres");
+    }
     let own_cluster = options.engine == Engine::Postgres && options.database.is_none();
     if own_cluster && !options.in_cluster {
         // PostgreSQL ends with that program, whatever becomes of this one.
