@@ -37,6 +37,7 @@ pub mod letter;
 pub mod oracle;
 pub mod poll;
 mod process;
+pub mod programs;
 mod replica;
 mod server;
 pub mod smtp;

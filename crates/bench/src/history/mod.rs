@@ -26,6 +26,7 @@ use std::collections::HashSet;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ use self::cluster::{Cluster, Parts, deploy};
 use self::dice::Dice;
 use self::faults::{Fault, Injected, inject};
 use self::model::PEOPLE;
-use self::record::Time;
+use self::record::{Operation, Time};
 use self::round::Round;
 use self::verdict::{judge, listed_whole};
 use crate::binary;
@@ -58,7 +59,7 @@ pub(crate) struct Options {
     /// How many servers there are on one database. SQLite: always one.
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     replicas: usize,
-    /// For how long clients race.
+    /// For how long clients race; with --sabotage only until the fault is found.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     seconds: u64,
     /// What breaks. Default: everything that can; with --sabotage nothing.
@@ -112,10 +113,12 @@ impl Sabotage {
 }
 
 /// The clock of a run, and its end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Clock {
     begun: Instant,
     end: Instant,
+    /// Set when nothing is left to be found.
+    enough: Arc<AtomicBool>,
 }
 
 impl Clock {
@@ -124,7 +127,11 @@ impl Clock {
     }
 
     fn is_over(&self) -> bool {
-        Instant::now() >= self.end
+        Instant::now() >= self.end || self.enough.load(Ordering::Relaxed)
+    }
+
+    fn enough(&self) {
+        self.enough.store(true, Ordering::Relaxed);
     }
 }
 
@@ -135,6 +142,8 @@ struct Run {
     /// Tells this run's requests from those of others on the same database.
     name: String,
     people: Vec<String>,
+    /// Whether a fault was planted: then finding it once is enough.
+    sabotaged: bool,
     acknowledged: Mutex<Vec<String>>,
     unexpected: Mutex<Vec<String>>,
 }
@@ -143,6 +152,20 @@ impl Run {
     /// The write with this id was acknowledged.
     fn acknowledged(&self, request_id: String) {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(request_id);
+    }
+
+    /// What is wrong with the history of an account, which is kept whole where something is.
+    fn judge(&self, name: &str, history: &[Operation]) -> Vec<String> {
+        let violations = judge(name, history);
+        if !violations.is_empty() {
+            // A folder that is full takes nothing from what was found.
+            let file = self.cluster.folder().join(format!("{name}.history"));
+            let _ = std::fs::write(file, listed_whole(history));
+            if self.sabotaged {
+                self.clock.enough();
+            }
+        }
+        violations
     }
 
     /// Something was answered that no answer should be.
@@ -194,12 +217,17 @@ async fn race(options: &Options) -> anyhow::Result<ExitCode> {
     let run = Arc::new(Run {
         name: format!("{seed}-{since}"),
         people: people(&cluster, seed, since).await?,
-        clock: Clock { begun, end: begun + Duration::from_secs(options.seconds) },
+        clock: Clock {
+            begun,
+            end: begun + Duration::from_secs(options.seconds),
+            enough: Arc::default(),
+        },
+        sabotaged: options.sabotage.is_some(),
         cluster: Arc::clone(&cluster),
         acknowledged: Mutex::default(),
         unexpected: Mutex::default(),
     });
-    let breaking = tokio::spawn(inject(Arc::clone(&cluster), faults, dice.part(&[0]), run.clock));
+    let breaking = tokio::spawn(inject(Arc::clone(&cluster), faults, dice.part(&[0]), run.clock.clone()));
     let summary = play(&run, options.clients, &dice).await?;
     let injected = breaking.await??;
     conclude(&run, summary, seed, &injected).await
@@ -277,15 +305,8 @@ async fn play(run: &Arc<Run>, clients: usize, dice: &Dice) -> anyhow::Result<Sum
                 let history = Round::play(&run, name.clone(), players, &dice.part(&[round])).await?;
                 summary.operations += history.len();
                 summary.accounts += 1;
-                let folder = run.cluster.folder().to_owned();
-                judging.spawn_blocking(move || {
-                    let violations = judge(&name, &history);
-                    if !violations.is_empty() {
-                        // A folder that is full takes nothing from what was found.
-                        let _ = std::fs::write(folder.join(format!("{name}.history")), listed_whole(&history));
-                    }
-                    violations
-                });
+                let run = Arc::clone(&run);
+                judging.spawn_blocking(move || run.judge(&name, &history));
             }
             while let Some(verdict) = judging.join_next().await {
                 summary.violations.extend(verdict?);

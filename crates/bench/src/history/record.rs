@@ -109,7 +109,7 @@ impl fmt::Display for Operation {
         match &self.what {
             What::Write(write, Outcome::Done) => write!(f, "{write}: done"),
             What::Write(write, Outcome::Refused(refusal)) => write!(f, "{write}: refused, {refusal:?}"),
-            What::Write(write, Outcome::Unknown) => write!(f, "{write}: no answer"),
+            What::Write(write, Outcome::Unknown) => write!(f, "{write}: no answer by then"),
             What::Check(who, question, freshness, reason) => {
                 let allowed = if (*reason as i32) < 20 { "allowed" } else { "denied" };
                 write!(f, "may u{who} {}", question.permission())?;

@@ -49,7 +49,8 @@ fn explain(name: &str, history: &[Operation]) -> String {
     let mut text = format!("{name}: no order of these operations explains their answers\n{}", listed(&shown));
     if let Found::Illegal(furthest) = search(&shown, &from, limits) {
         let (state, done) = *furthest;
-        let left: Vec<String> = (0..shown.len()).filter(|id| !done.contains(id)).map(|id| format!("#{id}")).collect();
+        let open = |id: &usize| !done.contains(id) && shown.get(*id).is_some_and(|o| o.returned.is_some());
+        let left: Vec<String> = (0..shown.len()).filter(open).map(|id| format!("#{id}")).collect();
         let _ = write!(text, "\n  the furthest order ends with {state}, and does not explain {}", left.join(" "));
     }
     text
