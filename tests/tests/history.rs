@@ -26,7 +26,9 @@ fn assert_explained(arguments: &[&str]) {
     let (code, last, all) = history(arguments);
     assert_eq!(code, Some(0), "{all}");
     let words: Vec<&str> = last.split(' ').collect();
-    let ["operations", operations, "violations", "0", "lost", "0"] = words.as_slice() else { panic!("{all}") };
+    let ["operations", operations, "violations", "0", "lost", "0"] = words.as_slice() else {
+        panic!("{all}")
+    };
     assert!(operations.parse::<u32>().expect("a number") >= 100, "{all}");
 }
 

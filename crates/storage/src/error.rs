@@ -184,7 +184,9 @@ impl StoreError {
     /// session that is ended by an administrator, a shutdown or a crash may have committed just before.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(answer) if !matches!(class_of(answer.as_ref()), Class::Away) => error.into(),
+            sqlx::Error::Database(answer) if !matches!(class_of(answer.as_ref()), Class::Away) => {
+                error.into()
+            }
             _ => Self::CommitUnknown { source: Box::new(error) },
         }
     }

@@ -55,6 +55,9 @@ pub struct Polled {
     pub incarnation: String,
     /// Everything that has been read up to now.
     pub position: Snapshot,
+    /// The same as far as a crash of the database leaves it true: what to give out, and to hold others' places against the
+    /// position.
+    pub kept: Snapshot,
     /// What became known with it.
     pub news: News,
 }
@@ -138,13 +141,12 @@ impl Follower {
             Ok::<_, StoreError>((session, incarnation, read, news))
         };
         let late = |_| StoreError::from(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        let (session, incarnation, read, news) =
-            tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
+        let (session, incarnation, read, news) = tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
         self.session = Some(session);
         let name = incarnation.name.clone();
-        let position = read.snapshot.clone();
+        let (position, kept) = (read.snapshot.clone(), read.snapshot.up_to(read.last));
         self.last = Some((incarnation, read));
-        Ok(Polled { incarnation: name, position, news })
+        Ok(Polled { incarnation: name, position, kept, news })
     }
 }
 

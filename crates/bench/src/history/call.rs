@@ -150,11 +150,8 @@ impl Place {
     pub(super) async fn everything(&self, client: &Client) -> Option<State> {
         let Told::Done(state) = self.list(client).await else { return None };
         let of = pb::list_assignments_request::Of::Resource(thing());
-        let request = pb::ListAssignmentsRequest {
-            account: self.account.clone(),
-            of: Some(of),
-            ..Default::default()
-        };
+        let request =
+            pb::ListAssignmentsRequest { account: self.account.clone(), of: Some(of), ..Default::default() };
         let assigned = client.memberships().list_assignments(request).await.ok()?.into_inner().assignments;
         let users = assigned.iter().map(|assignment| assignment.user.as_str());
         users.map(|user| self.who(user)).try_fold(state, |state, who| {

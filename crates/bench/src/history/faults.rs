@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Clock;
 use super::cluster::{Break, Cluster};
 use super::dice::Dice;
-use super::Clock;
 use crate::report;
 
 /// Something that breaks.

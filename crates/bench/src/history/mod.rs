@@ -188,7 +188,8 @@ struct Summary {
 /// Something could not be started, or did not come back.
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     ensure!(options.replicas > 0 && options.clients > 0, "give at least one server and one client");
-    if let (Engine::Sqlite, Some(Sabotage::SkipFeed | Sabotage::NoLock)) = (options.engine, options.sabotage) {
+    if let (Engine::Sqlite, Some(Sabotage::SkipFeed | Sabotage::NoLock)) = (options.engine, options.sabotage)
+    {
         bail!("on SQLite nobody follows the feed and nothing is locked; plant this with --engine postgres");
     }
     let own_cluster = options.engine == Engine::Postgres && options.database.is_none();
@@ -217,11 +218,7 @@ async fn race(options: &Options) -> anyhow::Result<ExitCode> {
     let run = Arc::new(Run {
         name: format!("{seed}-{since}"),
         people: people(&cluster, seed, since).await?,
-        clock: Clock {
-            begun,
-            end: begun + Duration::from_secs(options.seconds),
-            enough: Arc::default(),
-        },
+        clock: Clock { begun, end: begun + Duration::from_secs(options.seconds), enough: Arc::default() },
         sabotaged: options.sabotage.is_some(),
         cluster: Arc::clone(&cluster),
         acknowledged: Mutex::default(),
@@ -324,12 +321,7 @@ async fn play(run: &Arc<Run>, clients: usize, dice: &Dice) -> anyhow::Result<Sum
     Ok(all)
 }
 
-async fn conclude(
-    run: &Run,
-    summary: Summary,
-    seed: u64,
-    injected: &Injected,
-) -> anyhow::Result<ExitCode> {
+async fn conclude(run: &Run, summary: Summary, seed: u64, injected: &Injected) -> anyhow::Result<ExitCode> {
     let carried_out: HashSet<String> = run.cluster.carried_out().await?.into_iter().collect();
     let acknowledged = std::mem::take(&mut *run.acknowledged.lock().unwrap_or_else(PoisonError::into_inner));
     let found = acknowledged.iter().filter(|id| carried_out.contains(*id)).count();
@@ -344,7 +336,10 @@ async fn conclude(
     let lost = acknowledged.len() - found;
     let injected: Vec<String> = injected.iter().map(|(name, times)| format!("{name} {times}")).collect();
     report::say(&format!("seed {seed}"));
-    report::say(&format!("faults {}", if injected.is_empty() { "none".to_owned() } else { injected.join(", ") }));
+    report::say(&format!(
+        "faults {}",
+        if injected.is_empty() { "none".to_owned() } else { injected.join(", ") }
+    ));
     report::say(&format!("accounts {accounts}, unexpected answers {count}"));
     report::say(&format!("writes acknowledged {}, found {found}", acknowledged.len()));
     report::say(&format!("operations {operations} violations {} lost {lost}", violations.len()));

@@ -65,10 +65,9 @@ impl Round {
             Player::new(Arc::clone(&round), number, dice)
         };
         let mut first = player(0);
-        for write in [
-            Write::Add(1, Roles::ADMIN, Thing::Without),
-            Write::Add(DANCER, Roles::MEMBER, Thing::Without),
-        ] {
+        for write in
+            [Write::Add(1, Roles::ADMIN, Thing::Without), Write::Add(DANCER, Roles::MEMBER, Thing::Without)]
+        {
             first.write(write).await;
         }
         for number in 0..players {
@@ -133,7 +132,9 @@ async fn create(run: &Run, name: &str) -> anyhow::Result<String> {
     let (mut last, mut tries) = (None, Tries::of(run));
     while let Some(server) = tries.next().await {
         match run.cluster.client(server)?.accounts().create_account(request.clone()).await {
-            Ok(answer) => return answer.into_inner().account.map(|a| a.id).context("an account without an id"),
+            Ok(answer) => {
+                return answer.into_inner().account.map(|a| a.id).context("an account without an id");
+            }
             Err(status) => last = Some(status),
         }
     }

@@ -140,9 +140,7 @@ fn ownership_moves_in_one_step() {
         operation(at, Some(at + 1), What::Check(who, Question::HandOver, Freshness::Full, reason))
     };
     let moved = |returned| [done(0, 1, add(BOB)), done(2, returned, Write::Transfer { from: ADA, to: BOB })];
-    assert_legal(
-        &[&moved(3)[..], &[ask(4, ADA, Reason::NotGranted), ask(6, BOB, Reason::Role)]].concat(),
-    );
+    assert_legal(&[&moved(3)[..], &[ask(4, ADA, Reason::NotGranted), ask(6, BOB, Reason::Role)]].concat());
     let none_and_then_none = [ask(4, ADA, Reason::NotGranted), ask(6, BOB, Reason::NotGranted)];
     assert_illegal(&[&moved(9)[..], &none_and_then_none].concat());
 }
@@ -150,7 +148,8 @@ fn ownership_moves_in_one_step() {
 #[test]
 fn a_server_that_is_behind_may_answer_as_it_was_and_no_further_back() {
     let history = |check| [done(0, 1, add(BOB)), done(2, 3, Write::Remove(BOB)), check];
-    let elsewhere = |bound, reason| Operation { server: Some(1), ..check(10, 11, BOB, bounded(bound), reason) };
+    let elsewhere =
+        |bound, reason| Operation { server: Some(1), ..check(10, 11, BOB, bounded(bound), reason) };
     assert_legal(&history(elsewhere(0, Reason::NotAMember)));
     assert_legal(&history(elsewhere(2, Reason::Role)));
     assert_illegal(&history(elsewhere(4, Reason::Role)));

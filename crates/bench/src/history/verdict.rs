@@ -51,7 +51,8 @@ fn explain(name: &str, history: &[Operation]) -> String {
         let (state, done) = *furthest;
         let open = |id: &usize| !done.contains(id) && shown.get(*id).is_some_and(|o| o.returned.is_some());
         let left: Vec<String> = (0..shown.len()).filter(open).map(|id| format!("#{id}")).collect();
-        let _ = write!(text, "\n  the furthest order ends with {state}, and does not explain {}", left.join(" "));
+        let _ =
+            write!(text, "\n  the furthest order ends with {state}, and does not explain {}", left.join(" "));
     }
     text
 }

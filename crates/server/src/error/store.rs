@@ -17,7 +17,8 @@ pub(super) fn failed(error: &StoreError) -> Answer {
             tracing::warn!(detail = %causes(error), "what a write left could not be read");
             let message = "the write was carried out, and what it left could not be read; read it later, \
                            or repeat the call with the same request_id";
-            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message).with("outcome", "unknown")
+            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message)
+                .with("outcome", "unknown")
         }
         StoreError::Unavailable { .. } => {
             tracing::warn!(detail = %causes(error), "the database is unavailable");

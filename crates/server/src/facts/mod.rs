@@ -107,7 +107,7 @@ impl Facts {
         };
         let following = Arc::new(Following::new(limit));
         let polled = follower.poll().await?;
-        let moment = Moment::new(shortened(&polled.incarnation), Position::Snapshot(polled.position));
+        let moment = Moment::followed(shortened(&polled.incarnation), polled.position, polled.kept);
         let policies = match polled.news {
             News::Anew { policies } => policies::in_force(&policies),
             News::Changes(_) => policies,

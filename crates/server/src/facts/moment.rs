@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mandate_storage::Position;
+use mandate_storage::{Position, Snapshot};
 
 use crate::convert::consistency::Token;
 
@@ -20,6 +20,12 @@ impl Moment {
     pub(super) fn new(incarnation: u64, position: Position) -> Self {
         let place = Token { incarnation, position };
         Self { token: place.encode().into(), place }
+    }
+
+    /// Where a database was followed to; callers are told what a crash of it leaves true.
+    pub(super) fn followed(incarnation: u64, position: Snapshot, kept: Snapshot) -> Self {
+        let Self { token, .. } = Self::new(incarnation, Position::Snapshot(kept));
+        Self { token, place: Token { incarnation, position: Position::Snapshot(position) } }
     }
 
     /// Another place in the same history.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mandate_domain::change::Change;
-use mandate_storage::{News, OpenOptions, Store};
+use mandate_storage::{News, OpenOptions, Snapshot, Store};
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
@@ -25,7 +25,8 @@ impl Server {
     fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("mandate-crash-").tempdir_in("/tmp").expect("a folder");
         // The user that the server runs as has to get through it.
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).expect("a folder of ours");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))
+            .expect("a folder of ours");
         let started = Self::script("start", &folder.path().join("postgres"));
         assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
         let url = String::from_utf8(started.stdout).expect("a URL").trim().to_owned();
@@ -79,11 +80,18 @@ fn a_number_that_is_given_out_again_is_not_skipped() {
             let mut failing = connection.begin().await.expect("begins");
             let failed = write(&mut failing, 1000 + n).await;
             failing.rollback().await.expect("rolls back");
-            follower.poll().await.expect("polls");
+            let told = follower.poll().await.expect("polls").kept;
 
             server.run("kill");
             server.run("restart");
             connection = server.connect().await;
+            // Not by a poll, after which the follower would know.
+            let now: String = sqlx::query_scalar("SELECT pg_current_snapshot()::text")
+                .fetch_one(&mut connection)
+                .await
+                .expect("a snapshot");
+            let now: Snapshot = now.parse().expect("a snapshot");
+            assert!(now.includes(&told), "{n}: what was told before is in the past: {now:?} {told:?}");
             let mut writing = connection.begin().await.expect("begins");
             let written = write(&mut writing, n).await;
             writing.commit().await.expect("commits");
