@@ -53,6 +53,11 @@ impl Database {
         }
     }
 
+    /// One that somebody else made and removes.
+    pub(crate) fn given(url: String) -> Self {
+        Self { url, created: None }
+    }
+
     fn create_postgres() -> Self {
         let admin = std::env::var(ADMIN_URL).unwrap_or_else(|_| {
             panic!(

@@ -41,6 +41,52 @@ pub fn execute(server: &Server, statement: &str) {
     done.expect("the database in time").expect("a statement that runs");
 }
 
+/// The number that a query gives, asked behind the server's back.
+pub fn number(server: &Server, query: &str) -> i64 {
+    let (engine, url, query) = (server.engine(), server.database_url().to_owned(), query.to_owned());
+    let number = background::run(LIMIT, async move {
+        match engine {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&url).await?;
+                let number = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await?;
+                connection.close().await.map(|()| number)
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&url).await?;
+                let number = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await?;
+                connection.close().await.map(|()| number)
+            }
+        }
+    });
+    number.expect("the database in time").expect("a query that gives a number")
+}
+
+/// The rows of a query whose columns are all texts, asked behind the server's back; an error comes as its text.
+pub fn texts(server: &Server, queries: Vec<String>) -> Vec<Result<Vec<String>, String>> {
+    let (engine, url) = (server.engine(), server.database_url().to_owned());
+    let all = background::run(LIMIT, async move {
+        let mut answers = Vec::with_capacity(queries.len());
+        macro_rules! ask {
+            ($connection:ty, $column:literal) => {{
+                let mut connection = <$connection>::connect(&url).await?;
+                for query in queries {
+                    let rows = sqlx::raw_sql(AssertSqlSafe(query)).fetch_all(&mut connection).await;
+                    let text = |row| Row::get::<String, _>(&row, $column);
+                    let rows = rows.map(|rows| rows.into_iter().map(text).collect());
+                    answers.push(rows.map_err(|error| error.to_string()));
+                }
+                connection.close().await.map(|()| answers)
+            }};
+        }
+        match engine {
+            // EXPLAIN QUERY PLAN tells in its fourth column.
+            Engine::Sqlite => ask!(SqliteConnection, 3),
+            Engine::Postgres => ask!(PgConnection, 0),
+        }
+    });
+    all.expect("the database in time").expect("a connection")
+}
+
 async fn sqlite(url: &str) -> Result<String, sqlx::Error> {
     let mut connection = SqliteConnection::connect(url).await?;
     let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")

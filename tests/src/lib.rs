@@ -28,10 +28,12 @@
 mod background;
 mod binary;
 mod caller;
+pub mod cluster;
 mod database;
 pub mod dump;
 mod engines;
 pub mod expect;
+pub mod http;
 pub mod jwt;
 pub mod letter;
 pub mod oracle;
@@ -39,6 +41,7 @@ pub mod poll;
 mod process;
 pub mod programs;
 mod replica;
+mod scrape;
 mod server;
 pub mod smtp;
 pub mod walk;
@@ -50,5 +53,6 @@ pub use engines::Fixture;
 #[doc(hidden)]
 pub use engines::block_on;
 pub use replica::{Door, Replica};
+pub use scrape::{Scrape, Series};
 pub use server::{Server, ServerBuilder};
 pub use world::World;

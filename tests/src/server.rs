@@ -26,6 +26,7 @@ pub struct Server {
     folder: TempDir,
     engine: Engine,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
     tokens: Mutex<HashMap<Vec<String>, String>>,
 }
 
@@ -38,7 +39,9 @@ struct Running {
 /// What a server is started with beyond the defaults.
 pub struct ServerBuilder {
     engine: Engine,
+    database: Option<String>,
     arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
 }
 
 impl ServerBuilder {
@@ -52,9 +55,21 @@ impl ServerBuilder {
         self.argument("--issuers").argument(file.as_ref())
     }
 
+    /// Uses the database of this URL, which stays when the server goes.
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
+    }
+
     /// Adds an argument of `mandate serve`.
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -73,11 +88,12 @@ impl ServerBuilder {
         std::fs::create_dir(&data).expect("a data folder");
         let mut server = Server {
             running: None,
-            database: Database::create(self.engine, &data),
+            database: self.database.map_or_else(|| Database::create(self.engine, &data), Database::given),
             data,
             folder,
             engine: self.engine,
             arguments: self.arguments,
+            variables: self.variables,
             tokens: Mutex::default(),
         };
         server.launch().await?;
@@ -93,7 +109,7 @@ impl Server {
 
     /// Begins a server with options.
     pub fn builder(engine: Engine) -> ServerBuilder {
-        ServerBuilder { engine, arguments: Vec::new() }
+        ServerBuilder { engine, database: None, arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// The storage engine it runs on.
@@ -119,6 +135,11 @@ impl Server {
     /// Everything it has printed since its first start, to prove what it does not print.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).expect("the log of a server that was started")
+    }
+
+    /// Where it serves metrics; it was started with `--metrics-listen 127.0.0.1:0`. Panics where it was not.
+    pub fn metrics(&self) -> SocketAddr {
+        metrics_in(&self.log())
     }
 
     /// A channel without a caller. Take a new one after a restart. Panics while the server is stopped.
@@ -193,6 +214,7 @@ impl Server {
             .arg(&ready)
             .args(&self.arguments);
         own_environment(&mut command);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let (process, address) = Process::start(&mut command, &ready, &self.log_file()).await?;
         self.running = Some(Running { process, address, channel: connect(address) });
         Ok(())
@@ -220,6 +242,13 @@ impl Drop for Server {
             eprintln!("{}", process::tail(&self.log_file()));
         }
     }
+}
+
+/// Where the server of this log serves metrics, since its last start.
+pub(crate) fn metrics_in(log: &str) -> SocketAddr {
+    let address = log.rsplit_once("metrics are at http://").and_then(|(_, rest)| rest.split_once("/metrics"));
+    let (address, _) = address.unwrap_or_else(|| panic!("no port for metrics:\n{log}"));
+    address.parse().expect("an address")
 }
 
 /// What a developer has set for a server of their own is none of this one's business.

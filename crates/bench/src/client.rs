@@ -10,7 +10,7 @@ use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::subject::Subject as Who;
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, AddMemberRequest, BatchCheckRequest, BatchCheckResponse, CheckRequest,
-    CheckResponse, RemoveAccountGroupUserRequest, Subject,
+    CheckResponse, RemoveAccountGroupUserRequest, RemoveMemberRequest, Subject,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -133,6 +133,19 @@ impl Client {
             ..Default::default()
         };
         MembershipServiceClient::new(self.0.clone()).add_member(request).await.map(drop)
+    }
+
+    /// Ends a membership.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) async fn remove_member(&self, account: u64, user: u64) -> Result<(), Status> {
+        let request = RemoveMemberRequest {
+            account: account_id(account).to_string(),
+            user: user_id(user).to_string(),
+            ..Default::default()
+        };
+        MembershipServiceClient::new(self.0.clone()).remove_member(request).await.map(drop)
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod database;
 mod facts;
 mod history;
+mod lag;
 mod load;
 mod machine;
 mod process;
@@ -39,6 +40,8 @@ enum Command {
     Revocation(revocation::Options),
     /// Lets clients race on several servers while things break, and looks for an answer that no order of events explains.
     History(history::Options),
+    /// How long a removed permission is still allowed on other servers of one PostgreSQL database.
+    Lag(lag::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
@@ -60,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(options) => runtime()?.block_on(check::run(&options))?,
         Command::Revocation(options) => runtime()?.block_on(revocation::run(&options))?,
         Command::History(options) => return history::run(options),
+        Command::Lag(options) => runtime()?.block_on(lag::run(&options))?,
         Command::Reference(options) => reference::run(&options)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! `mandate serve` as it is shipped, on a database of its own.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -56,6 +57,23 @@ impl Service {
         let mut command = self.command("serve");
         command.args(["--listen", "127.0.0.1:0", "--database", self.database.url()]);
         Server::start("mandate", command, self.folder.path(), core)
+    }
+
+    /// Starts one server of several, and says where it serves metrics.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start_replica(&self, number: usize) -> anyhow::Result<(Server, SocketAddr)> {
+        let name = format!("replica-{number}");
+        let mut command = self.command("serve");
+        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        command.args(["--database", self.database.url()]);
+        let server = Server::start(&name, command, self.folder.path(), None)?;
+        let log = std::fs::read_to_string(self.folder.path().join(format!("{name}.log")))?;
+        let address =
+            log.rsplit_once("metrics are at http://").and_then(|(_, rest)| rest.split_once("/metrics"));
+        let (address, _) = address.with_context(|| format!("{name} serves no metrics\n{log}"))?;
+        Ok((server, address.parse()?))
     }
 
     /// Mints a token that is good for a day.

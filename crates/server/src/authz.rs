@@ -49,12 +49,14 @@ impl Authz {
         }
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         if is_invisible(party, &known) {
+            self.facts.counts().decision(Reason::NotAMember);
             return Ok(v1::CheckResponse { stale_for, ..convert::to_denial(Reason::NotAMember, &known) });
         }
         if let Who::User(user) = who {
             self.facts.note(account, user, known.member.as_ref());
         }
         let decision = decide(&known.question(ask, known.permission(&permission)));
+        self.facts.counts().decision(decision.reason);
         Ok(v1::CheckResponse { stale_for, ..convert::to_answer(decision, &known, ask, &permission) })
     }
 

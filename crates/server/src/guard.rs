@@ -9,19 +9,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::FutureExt as _;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use mandate_domain::id::UserId;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::access::{self, AsPerson, GUARDED};
-use crate::auth::{Caller, Verifier, bearer};
+use crate::access::{self, AsPerson, GUARDED, Rule};
+use crate::auth::{Caller, Verifier};
 use crate::error::Error;
+use crate::facts::Facts;
+use crate::quick::{Quick, Rpc};
 use crate::writer::remembering;
 
 /// Metadata by which a service or an operator names the person it acts for: a user's id (`usr_…`).
 pub const ACTING_FOR: &str = "mandate-acting-for";
+static ACTING_FOR_NAME: HeaderName = HeaderName::from_static(ACTING_FOR);
 
 /// A caller who may make this call as far as can be told without reading its message.
 #[derive(Debug, Clone)]
@@ -60,16 +63,23 @@ impl Standing {
 }
 
 /// Wraps every service in a [`Guard`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GuardLayer {
     verifier: Arc<Verifier>,
+    quick: Option<Quick>,
 }
 
 impl GuardLayer {
     /// A guard that tells callers by this verifier.
     #[must_use]
     pub fn new(verifier: Arc<Verifier>) -> Self {
-        Self { verifier }
+        Self { verifier, quick: None }
+    }
+
+    /// The same with the short way of questions about these facts.
+    #[must_use]
+    pub fn with_short_way(self, facts: Arc<Facts>) -> Self {
+        Self { quick: Some(Quick::new(facts)), ..self }
     }
 }
 
@@ -77,20 +87,21 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard { verifier: Arc::clone(&self.verifier), inner }
+        Guard { verifier: Arc::clone(&self.verifier), quick: self.quick.clone(), inner }
     }
 }
 
 /// A service that only admitted callers reach.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Guard<S> {
     verifier: Arc<Verifier>,
+    quick: Option<Quick>,
     inner: S,
 }
 
 impl<S> Service<Request<Body>> for Guard<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -102,6 +113,17 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let (Some(quick), Some(rpc)) = (&self.quick, Rpc::at(request.uri().path())) {
+            return match admit_by(&self.verifier, Some(rpc.rule()), request.headers()) {
+                Ok(admitted) => {
+                    // The one that was found ready; its copy has to be asked again (tower, `Service`).
+                    let next = self.inner.clone();
+                    let ready = std::mem::replace(&mut self.inner, next);
+                    guarded(quick.clone().call(rpc, admitted, request, ready))
+                }
+                Err(error) => refused(error),
+            };
+        }
         if !request.uri().path().starts_with(GUARDED) {
             return Box::pin(self.inner.call(request));
         }
@@ -110,10 +132,7 @@ where
         }
         match admit(&self.verifier, request.uri().path(), request.headers()) {
             Ok(admitted) => request.extensions_mut().insert(admitted),
-            Err(error) => {
-                let refused = Status::from(error).into_http();
-                return Box::pin(std::future::ready(Ok(refused)));
-            }
+            Err(error) => return refused(error),
         };
         if access::STREAMS.iter().any(|rule| rule.path == request.uri().path()) {
             let standing = Standing {
@@ -129,6 +148,10 @@ where
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
+fn refused(error: Error) -> Answer {
+    Box::pin(std::future::ready(Ok(Status::from(error).into_http())))
+}
+
 /// A handler that panics is a defect of that call alone: the others on its connection go on.
 fn guarded(call: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static) -> Answer {
     let answer = AssertUnwindSafe(remembering(call)).catch_unwind();
@@ -143,9 +166,13 @@ fn guarded(call: impl Future<Output = Result<Response<Body>, Infallible>> + Send
 /// Tells the caller, and whether the list in [`access`] lets them make this call. An RPC that does not exist
 /// is nobody's business without a token, and UNIMPLEMENTED with one.
 fn admit(verifier: &Verifier, path: &str, headers: &HeaderMap) -> Result<Admitted, Error> {
-    let caller = verifier.verify(bearer(headers)?)?;
-    let named = headers.contains_key(ACTING_FOR);
-    if let Some(rule) = access::rule(path) {
+    admit_by(verifier, access::rule(path), headers)
+}
+
+fn admit_by(verifier: &Verifier, rule: Option<&Rule>, headers: &HeaderMap) -> Result<Admitted, Error> {
+    let caller = verifier.caller(headers)?;
+    let named = headers.contains_key(&ACTING_FOR_NAME);
+    if let Some(rule) = rule {
         rule.admit(&caller, if named { AsPerson::Yes } else { AsPerson::No })?;
     }
     let acting_for = if named { Some(person_named(headers)?) } else { None };

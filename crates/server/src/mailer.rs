@@ -2,7 +2,7 @@
 //!
 //! - It sleeps until mail is added or due, and asks the database no oftener.
 //! - Sending fails for a while: it is tried again with a growing pause. For too long: the mail stays in the outbox as
-//!   failed, the log says so, and an operator queues it again (`MailService.RetryMail`). No mail is ever dropped.
+//!   failed, the log says so, and an operator queues it again (`MailService.RetryMail`), until `--keep-mail` has passed.
 //! - Between sending and settling the process may die: then the mail is sent again, with the same Message-ID.
 
 use std::fmt;
@@ -185,7 +185,8 @@ fn transport(settings: &MailSettings, data_dir: &Path) -> anyhow::Result<Transpo
     Ok(Transport::Smtp(Smtp::new(url, password, ca.as_deref())?))
 }
 
-fn micros(duration: Duration) -> i64 {
+/// A pause, as the database has it.
+pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 

@@ -113,6 +113,12 @@ impl Passwords {
         .await?
     }
 
+    /// How many passwords are being hashed or wait for it, and the most that may.
+    #[must_use]
+    pub fn busy(&self) -> (usize, usize) {
+        (MOST_WAITING.saturating_sub(self.waiting.available_permits()), MOST_WAITING)
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let too_many = || SignInError::BackOff { wait: Duration::from_secs(1) };
         let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| too_many())?;

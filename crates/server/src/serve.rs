@@ -1,7 +1,7 @@
 //! A running server: from the settings to an open socket, and back to a closed store.
 
-use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +13,20 @@ use mandate_proto::v1::authz_service_server::AuthzServiceServer;
 use mandate_proto::v1::identity_service_server::IdentityServiceServer;
 use mandate_proto::v1::mail_service_server::MailServiceServer;
 use mandate_proto::v1::membership_service_server::MembershipServiceServer;
-use mandate_storage::{OpenOptions, Store};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use mandate_storage::Store;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
-use tower::layer::util::{Identity, Stack};
 
 use crate::account::Accounts;
 use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
+use crate::database::DatabaseSettings;
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
@@ -36,8 +35,11 @@ use crate::mail::Mails;
 use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
+use crate::metrics::{CountLayer, Port, Watched};
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::retention::{KeepSettings, Retention};
+use crate::transport::Workers;
 
 /// The largest message that is read, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -63,9 +65,10 @@ pub struct Settings {
     /// The folder of the signing key and, unless told otherwise, the database. Made if it is not there.
     #[arg(long, value_name = "FOLDER", default_value = "./mandate-data", env = "MANDATE_DATA_DIR")]
     pub data_dir: PathBuf,
-    /// sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the file mandate.db in the data folder.
-    #[arg(long, value_name = "URL", env = "MANDATE_DATABASE", hide_env_values = true)]
-    pub database: Option<DatabaseUrl>,
+    /// Where to serve /metrics (for Prometheus), /healthz and /readyz over HTTP: 127.0.0.1:9464, for example. Port 0
+    /// takes a free one. Left out: nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "MANDATE_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
@@ -79,28 +82,21 @@ pub struct Settings {
     /// other servers revoke meanwhile may be allowed here for that long; then questions are UNAVAILABLE.
     #[arg(long, value_name = "SECONDS", default_value_t = STALE_LIMIT, env = "MANDATE_STALE_LIMIT")]
     pub stale_limit: u64,
+    /// How many threads answer calls, each with the connections that were dealt to it. Default: one for each core.
+    #[arg(long, value_name = "NUMBER", env = "MANDATE_WORKERS")]
+    pub workers: Option<NonZero<usize>>,
     /// How often it is written down when members were last active, in seconds. Longer costs the database less.
     #[arg(long, value_name = "SECONDS", default_value = "30", env = "MANDATE_ACTIVITY_INTERVAL", value_parser = seconds)]
     pub activity_interval: Duration,
+    /// Where the database is, and how it is used.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
-}
-
-/// Where the database is. It may hold a password, so it is never shown.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl From<String> for DatabaseUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
+    /// For how long things are kept.
+    #[command(flatten)]
+    pub keep: KeepSettings,
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] leaves it running until its runtime ends.
@@ -109,12 +105,14 @@ pub struct Running {
     pub address: SocketAddr,
     store: Store,
     health: HealthReporter,
-    stop: oneshot::Sender<()>,
     /// Ends streams, which would go on for as long as their clients like.
     stopping: CancellationToken,
-    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    workers: Workers,
     mailer: Mailer,
     recorder: Recorder,
+    /// Where operators look, if they do.
+    port: Option<Port>,
+    retention: Retention,
     _keys: KeyRefresh,
 }
 
@@ -130,7 +128,7 @@ impl Running {
         let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
-        let store = Store::open(&settings.database_url()?, OpenOptions::default()).await?;
+        let store = Store::open(&settings.database_url()?, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let facts = Facts::open(store.clone(), policies, limit).await?;
@@ -143,33 +141,40 @@ impl Running {
                 settings.listen
             );
         }
-        let incoming = TcpIncoming::bind(settings.listen)
-            .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?
-            .with_nodelay(Some(true));
-        let address = incoming.local_addr()?;
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?;
+        let address = listener.local_addr()?;
         let stopping = CancellationToken::new();
-        let (health, router) = router(&facts, &verifier, &Arc::new(key), mail_key, stopping.clone()).await?;
-        let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
-            // A sender that is gone will never ask: the server runs on.
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
+        let passwords = Arc::new(Passwords::new()?);
+        let port = match settings.metrics_listen {
+            Some(listen) => {
+                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords));
+                Some(Port::open(listen, watched, stopping.clone()).await?)
             }
-        }));
+            None => None,
+        };
+        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, stopping.clone()).await?;
+        let count = CountLayer::new(facts.counts());
+        let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
+        let workers = Workers::start(listener, settings.workers(), || {
+            tonic::transport::Server::builder().layer(count).layer(guard.clone()).add_routes(routes.clone())
+        })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
+        let retention = Retention::start(store.clone(), settings.keep.clone());
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stop, stopping, serving, mailer, recorder, _keys: keys })
+        Ok(Self { address, store, health, stopping, workers, mailer, recorder, port, retention, _keys: keys })
     }
 
-    /// Waits until the server has ended by itself, which it does only when the listener fails.
+    /// Waits until the server has ended by itself, which it does only by a defect.
     ///
     /// # Errors
     /// Why it ended.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
-        (&mut self.serving).await?.context("the server ended")
+        self.workers.ended().await
     }
 
     /// Takes no new calls, finishes those in flight (at most 30 seconds), and closes the store.
@@ -184,19 +189,20 @@ impl Running {
             self.health.clear_service_status(name).await;
         }
         self.stopping.cancel();
-        // It cannot be told to stop any more when it has ended already.
-        let _ = self.stop.send(());
-        let drained = tokio::time::timeout(DRAIN, &mut self.serving).await;
-        if drained.is_err() {
-            self.serving.abort();
-        }
+        let drained = tokio::time::timeout(DRAIN, self.workers.drain()).await;
+        self.retention.stop().await;
         self.recorder.stop().await;
         self.mailer.stop().await;
+        if let Some(port) = self.port {
+            port.close();
+        }
         if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("the database did not answer, and was left without a word");
         }
+        // Connections to the database belong to whichever worker opened them, so that these end last.
+        drop(self.workers);
         match drained {
-            Ok(ended) => ended?.context("the server ended"),
+            Ok(ended) => ended,
             Err(_) => {
                 Err(anyhow!("calls were still running after {} seconds and were broken off", DRAIN.as_secs()))
             }
@@ -205,9 +211,13 @@ impl Running {
 }
 
 impl Settings {
+    fn workers(&self) -> usize {
+        self.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+    }
+
     fn database_url(&self) -> anyhow::Result<String> {
-        if let Some(DatabaseUrl(url)) = &self.database {
-            return Ok(url.clone());
+        if let Some(url) = &self.database.database {
+            return Ok(url.as_str().to_owned());
         }
         let file = self.data_dir.join("mandate.db");
         let path =
@@ -225,16 +235,13 @@ const SERVICES: [&str; 5] = [
     MailServiceServer::<Mails>::NAME,
 ];
 
-type Guarded = Router<Stack<GuardLayer, Identity>>;
-
-async fn router(
+async fn routes(
     facts: &Arc<Facts>,
-    verifier: &Arc<Verifier>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
+    passwords: Arc<Passwords>,
     stopping: CancellationToken,
-) -> anyhow::Result<(HealthReporter, Guarded)> {
-    let passwords = Arc::new(Passwords::new()?);
+) -> anyhow::Result<(HealthReporter, Routes)> {
     let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
     let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, stopping);
     macro_rules! service {
@@ -248,9 +255,7 @@ async fn router(
     for name in SERVICES {
         health.set_service_status(name, ServingStatus::Serving).await;
     }
-    let router = tonic::transport::Server::builder()
-        .layer(GuardLayer::new(Arc::clone(verifier)))
-        .add_service(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
+    let routes = Routes::new(service!(AccountServiceServer, Accounts::new(Arc::clone(facts))))
         .add_service(service!(MembershipServiceServer, memberships))
         .add_service(service!(AuthzServiceServer, Authz::new(Arc::clone(facts))))
         .add_service(service!(IdentityServiceServer, identities))
@@ -258,7 +263,7 @@ async fn router(
         .add_service(health_service)
         .add_service(reflection(Reflection::build_v1)?)
         .add_service(reflection(Reflection::build_v1alpha)?);
-    Ok((health, router))
+    Ok((health, routes.prepare()))
 }
 
 /// Reflection that knows everything a client meets here, error details included.

@@ -180,16 +180,19 @@ impl StoreError {
         matches!(code.as_deref(), Some("40001" | "40P01"))
     }
 
-    /// What a failed COMMIT means: an answer of the database undid it, silence leaves it open. So does a farewell: a
-    /// session that is ended by an administrator, a shutdown or a crash may have committed just before.
+    /// What a failed COMMIT means: an answer of the database undid it, silence leaves it open, and so does the end of
+    /// the session, which may be told after the commit and before its confirmation.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(answer) if !matches!(class_of(answer.as_ref()), Class::Away) => {
-                error.into()
-            }
+            sqlx::Error::Database(told) if !matches!(class_of(told.as_ref()), Class::Away) => error.into(),
             _ => Self::CommitUnknown { source: Box::new(error) },
         }
     }
+}
+
+/// Nobody answered in time.
+pub(crate) fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 /// Turns "that key is taken", which the plan could not know, into the refusal it is.
@@ -198,6 +201,68 @@ pub(crate) fn taken(error: sqlx::Error, what: &'static str, id: impl FnOnce() ->
         Some(database) if database.is_unique_violation() => Refusal::AlreadyExists { what, id: id() }.into(),
         _ => error.into(),
     }
+}
+
+/// A mistake in the URL, or in what it names, that only connecting could show.
+pub(crate) fn refused_at_the_door(error: sqlx::Error) -> StoreError {
+    if let Some(mistake) = tls_mistake(&error) {
+        return StoreError::Config(mistake);
+    }
+    let told = error.as_database_error();
+    let code = told.and_then(DatabaseError::code);
+    match code.as_deref() {
+        Some("28P01") => StoreError::Config(
+            "the database server refused the sign-in: correct the user and password of the URL".to_owned(),
+        ),
+        // The server names user, database and address, and nothing that is secret.
+        Some(code) if code.starts_with("28") => StoreError::Config(format!(
+            "the database server lets nobody in like this ({}): correct the user of the URL, or its sslmode, sslcert \
+             and sslkey, or the server's pg_hba.conf",
+            told.map(DatabaseError::message).unwrap_or_default()
+        )),
+        Some("3D000") => StoreError::Config(
+            "the database server has no database of that name: create it, or correct the URL's path"
+                .to_owned(),
+        ),
+        _ => error.into(),
+    }
+}
+
+/// What has to be corrected for a connection to be encrypted and its other end to be believed.
+fn tls_mistake(error: &sqlx::Error) -> Option<String> {
+    use rustls::{CertificateError as Bad, Error as Tls};
+    let io = match error {
+        sqlx::Error::Io(error) => error,
+        sqlx::Error::Tls(error) => {
+            return Some(format!(
+                "the connection to the database cannot be encrypted ({error}): check sslmode, sslrootcert, sslcert and \
+                 sslkey of the URL, and whether the server has ssl = on"
+            ));
+        }
+        sqlx::Error::Configuration(error) => {
+            return Some(format!(
+                "a certificate or key that the database URL names cannot be read ({error})"
+            ));
+        }
+        _ => return None,
+    };
+    let tls = io.get_ref()?.downcast_ref::<Tls>()?;
+    Some(match tls {
+        Tls::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
+            "the database server's certificate is of an authority that is not trusted: name the file of its root \
+             certificate in the URL, as sslrootcert=FILE"
+                .to_owned()
+        }
+        Tls::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
+            "the database server's certificate is for another host: write the host into the URL as the certificate has \
+             it, or give the server a certificate for this one"
+                .to_owned()
+        }
+        Tls::InvalidCertificate(bad) => format!("the database server's certificate is not good: {bad}"),
+        other => format!(
+            "the database server and this one do not agree on TLS ({other}): check sslcert and sslkey of the URL"
+        ),
+    })
 }
 
 #[cfg(test)]

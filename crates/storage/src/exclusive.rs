@@ -6,15 +6,15 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
-use crate::open::refused_at_the_door;
+use crate::line::Line;
 
 /// The advisory lock of whoever brings the tables into form: "MANDATE" in ASCII. Advisory locks are kept per
 /// database. Servers of format 1 keep it for life, since they do not see what others write.
@@ -26,8 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often to look whether it is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How often the session that holds the server's number is looked after.
+/// How often the session that holds the server's number is looked after, and how long it has to answer.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// The number of whoever writes an SQLite database: there is one.
 pub(crate) const ALONE: i64 = 1;
@@ -69,13 +70,13 @@ impl Guard {
     }
 
     /// Takes a number that no other server has.
-    pub(crate) async fn take_number(options: PgConnectOptions) -> Result<Self, StoreError> {
-        let mut session = options.connect().await.map_err(refused_at_the_door)?;
+    pub(crate) async fn take_number(line: Arc<Line>) -> Result<Self, StoreError> {
+        let mut session = line.connect(|session| line.limited(session)).await?.session;
         let sql = "SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint";
         let number: i64 = sqlx::query_scalar(sql).fetch_one(&mut session).await?;
         hold(&mut session, number).await?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(look_after(session, options, number, stopped));
+        let task = tokio::spawn(look_after(session, line, number, stopped));
         Ok(Self::Session { number, stop, task })
     }
 
@@ -139,7 +140,7 @@ async fn hold(session: &mut PgConnection, number: i64) -> Result<(), StoreError>
 /// Holds the number again when the session was cut, until told to stop.
 async fn look_after(
     mut session: PgConnection,
-    options: PgConnectOptions,
+    line: Arc<Line>,
     number: i64,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -149,17 +150,23 @@ async fn look_after(
             _ = &mut stopped => break,
             () = tokio::time::sleep(LOOK_AFTER) => {}
         }
-        if session.ping().await.is_ok() {
+        // Who has become a standby knows of no locks but its own.
+        let standby = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut session);
+        if let Ok(Ok(false)) = tokio::time::timeout(ANSWER, standby).await {
             continue;
         }
         // While the database is away, nobody can see that the number is not held.
-        if let Ok(mut again) = options.connect().await
-            && hold(&mut again, number).await.is_ok()
-        {
-            session = again;
+        if let Ok(again) = line.connect(|session| line.limited(session)).await {
+            let mut again = again.session;
+            if tokio::time::timeout(ANSWER, hold(&mut again, number)).await.is_ok_and(|held| held.is_ok()) {
+                session = again;
+            }
         }
     }
     // The server would release the lock with the session, but not before this returns.
-    let _ = sqlx::query("SELECT pg_advisory_unlock($1)").bind(number).execute(&mut session).await;
-    let _ = session.close().await;
+    let release = async {
+        let _ = sqlx::query("SELECT pg_advisory_unlock($1)").bind(number).execute(&mut session).await;
+        let _ = session.close().await;
+    };
+    let _ = tokio::time::timeout(ANSWER, release).await;
 }

@@ -24,6 +24,23 @@ pub struct FeedEntry {
 /// The kind of the row that says that other policies are in force. It is no change of a fact.
 pub(crate) const POLICIES: &str = "policies";
 
+macro_rules! stride {
+    () => {
+        64
+    };
+}
+
+/// On SQLite the places of each transaction begin at a multiple of this, so that a place rounded down to one tells
+/// which transaction it is of, and not how much that one changed: from that could be told whether an address was
+/// somebody's (IX-10). One that changes more goes on into the next.
+const STRIDE: i64 = stride!();
+
+/// The place that a token tells in the place of this one of SQLite's.
+#[must_use]
+pub fn rounded(seq: i64) -> i64 {
+    seq - seq.rem_euclid(STRIDE)
+}
+
 /// What was appended.
 #[derive(Default)]
 pub(crate) struct Appended {
@@ -50,20 +67,22 @@ pub(crate) async fn append(tx: &mut Tx, changes: &[Change], now: i64) -> Result<
         rows.push(Row { n, account, kind: change.kind(), body: body(change)? });
     }
     let rows = encode(&rows)?;
-    macro_rules! insert {
-        ($rows:literal, $transaction:literal) => {
-            concat!(
-                "INSERT INTO feed (at, account, kind, body) \
-                 SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body' FROM ",
-                $rows,
-                " ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq, ",
-                $transaction
-            )
-        };
-    }
     let sql = match tx {
-        Tx::Sqlite(_) => insert!("json_each($2)", "''"),
-        Tx::Postgres(_) => insert!("json_array_elements($2::json) AS rows (value)", "xid::text"),
+        // Of all rows, since retention leaves the newest.
+        Tx::Sqlite(_) => concat!(
+            "INSERT INTO feed (seq, at, account, kind, body) SELECT (SELECT (COALESCE(MAX(seq), 0) / ",
+            stride!(),
+            " + 1) * ",
+            stride!(),
+            " FROM feed) + (value ->> 'n'), $1, value ->> 'account', value ->> 'kind', value ->> 'body' \
+             FROM json_each($2) RETURNING seq, ''"
+        ),
+        Tx::Postgres(_) => {
+            "INSERT INTO feed (at, account, kind, body) \
+             SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body' \
+             FROM json_array_elements($2::json) AS rows (value) \
+             ORDER BY CAST(value ->> 'n' AS BIGINT) RETURNING seq, xid::text"
+        }
     };
     let rows: Vec<(i64, String)> =
         on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(rows).fetch_all(c).await)?;

@@ -9,17 +9,17 @@
 //! Numbers of transactions that only failed may be given out again after a crash of the database: nothing makes them durable. So
 //! what is kept of a snapshot ends with the last transaction whose rows were read, which is ([`Snapshot::up_to`]).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, timed_out};
 use crate::feed;
+use crate::hosts::Found;
 use crate::incarnation::{self, Incarnation};
+use crate::line::PgPools;
 use crate::policy::{self, StoredPolicy};
 use crate::position::Snapshot;
 use crate::sabotage::{Fault, is_planted};
@@ -27,15 +27,19 @@ use crate::sabotage::{Fault, is_planted};
 /// How long the database has to answer before it counts as away.
 const LIMIT: Duration = Duration::from_secs(3);
 
+/// How often another server is looked for while the one that is followed takes no writes.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// The most rows that are followed one by one. Whoever was away for longer starts anew.
 const MOST: usize = 100_000;
 
 /// Follows a database, on a connection of its own.
 pub struct Follower {
-    options: PgConnectOptions,
-    /// Set while the database cannot be followed, so that nobody waits for it elsewhere either.
-    away: Arc<AtomicBool>,
+    /// Told which server takes writes, and whether any does, so that nobody waits for it elsewhere either.
+    pools: PgPools,
     session: Option<PgConnection>,
+    /// When the session began.
+    since: Instant,
     last: Option<(Incarnation, Read)>,
 }
 
@@ -68,7 +72,7 @@ pub enum News {
     /// What was committed since the last one, in an order in which the last change of each fact comes last.
     Changes(Vec<Followed>),
     /// Nothing known before counts: this is the first poll, the database is in another history, there is too much to
-    /// follow, a newer server wrote something that this version cannot read, or other policies are in force.
+    /// follow, or some of it has been deleted already, a newer server wrote something that this version cannot read, or other policies are in force.
     Anew {
         /// The policies in force now.
         policies: Vec<StoredPolicy>,
@@ -85,8 +89,14 @@ pub struct Followed {
 }
 
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
+/// With the snapshot stand, in the place of a time, the last transaction whose rows have been deleted, and, in the
+/// place of a kind, whether writes are refused (`on`).
 const POLL: &str = "\
-    SELECT 0::bigint AS seq, 0::bigint AS at, '' AS kind, pg_current_snapshot()::text AS body, '0' AS xid \
+    SELECT 0::bigint AS seq, \
+    COALESCE((SELECT value::bigint FROM meta WHERE name = 'feed_forgotten_xid'), 0) AS at, \
+    current_setting('transaction_read_only') AS kind, \
+    pg_current_snapshot()::text AS body, \
+    '0' AS xid \
     UNION ALL (SELECT seq, at, kind, body, xid::text FROM feed WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
     UNION ALL (SELECT seq, at, kind, body, xid::text FROM feed WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
     ORDER BY seq";
@@ -99,13 +109,8 @@ const BEGIN: &str = "\
 type Row = (i64, i64, String, String, String);
 
 impl Follower {
-    pub(crate) fn new(options: &PgConnectOptions, away: Arc<AtomicBool>) -> Self {
-        let options = options.clone().application_name("mandate follower").options([
-            ("statement_timeout", "3s"),
-            // The plan must look at how few rows there are behind $2, not at how many there might be.
-            ("plan_cache_mode", "force_custom_plan"),
-        ]);
-        Self { options, away, session: None, last: None }
+    pub(crate) fn new(pools: PgPools) -> Self {
+        Self { pools, session: None, since: Instant::now(), last: None }
     }
 
     /// Reads what was committed since the last poll. One that fails is as if it had not been made.
@@ -119,44 +124,75 @@ impl Follower {
             // The connection may have been cut, and nothing else.
             result = self.attempt().await;
         }
-        self.away.store(result.is_err(), Ordering::Release);
+        self.pools.line.set_away(result.is_err());
         result
     }
 
     async fn attempt(&mut self) -> Result<Polled, StoreError> {
         // A session whose poll did not end well is not used again.
         let session = self.session.take();
+        let known = self.last.as_ref().map(|(incarnation, _)| incarnation.clone());
+        let (mut session, known, found) = match (session, known) {
+            (Some(session), Some(known)) => (session, Some(known), None),
+            _ => {
+                let Found { session, options, .. } = self.connect().await?;
+                (session, None, Some(options))
+            }
+        };
         let last = self.last.as_ref();
         let poll = async {
-            let (mut session, incarnation) = match (session, last) {
-                (Some(session), Some((incarnation, _))) => (session, incarnation.clone()),
-                _ => {
-                    let mut session = self.options.connect().await?;
-                    let incarnation = incarnation::settle(&mut session).await?;
-                    (session, incarnation)
-                }
+            let incarnation = match known {
+                Some(known) => known,
+                None => incarnation::settle(&mut session).await?,
             };
             let since = last.filter(|(of, _)| *of == incarnation).map(|(_, read)| read);
-            let (read, news) = poll(&mut session, incarnation.era, since).await?;
-            Ok::<_, StoreError>((session, incarnation, read, news))
+            let polled = poll(&mut session, incarnation.era, since).await?;
+            Ok::<_, StoreError>((incarnation, polled))
         };
-        let late = |_| StoreError::from(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        let (session, incarnation, read, news) = tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
-        self.session = Some(session);
+        let late = |_| {
+            self.pools.line.fell_silent();
+            StoreError::from(timed_out())
+        };
+        let (incarnation, (read, writable, news)) =
+            tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
+        if last.is_some_and(|(of, _)| *of != incarnation) {
+            self.pools.line.begin_history();
+        }
+        if let Some(found) = found {
+            self.since = Instant::now();
+            self.pools.lead_to(&found);
+        }
+        // Another one may take writes by now.
+        let stays = writable || !self.pools.line.has_several_hosts() || self.since.elapsed() < LOOK_AGAIN;
+        self.session = stays.then_some(session);
         let name = incarnation.name.clone();
         let (position, kept) = (read.snapshot.clone(), read.snapshot.up_to(read.last));
         self.last = Some((incarnation, read));
         Ok(Polled { incarnation: name, position, kept, news })
     }
+
+    /// A session on the server that takes writes.
+    async fn connect(&self) -> Result<Found, StoreError> {
+        let dress = |session: PgConnectOptions| {
+            session.application_name("mandate follower").options([
+                // The database says so itself before it counts as silent.
+                ("statement_timeout", "2500ms"),
+                // The plan must look at how few rows there are behind $2, not at how many there might be.
+                ("plan_cache_mode", "force_custom_plan"),
+            ])
+        };
+        self.pools.line.connect(dress).await
+    }
 }
 
+/// The position, whether the server takes writes, and what became known.
 async fn poll(
     session: &mut PgConnection,
     era: i64,
     since: Option<&Read>,
-) -> Result<(Read, News), StoreError> {
+) -> Result<(Read, bool, News), StoreError> {
     let Some(Read { snapshot, last }) = since else {
-        return Ok((begin(session, era).await?, anew(session).await?));
+        return Ok((begin(session, era).await?, true, anew(session).await?));
     };
     let since = snapshot.up_to(*last);
     let running = if is_planted(Fault::SkipFeed) { &[] } else { since.running() };
@@ -165,18 +201,24 @@ async fn poll(
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
     let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
-    let (.., now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
+    let (_, forgotten, refuses, now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
+    let now: Snapshot = now.parse()?;
+    let writable = refuses != "on";
+    if u64::try_from(forgotten).is_ok_and(|forgotten| snapshot.missed(forgotten, &now)) {
+        tracing::warn!("what the feed had meanwhile has been deleted already; all facts are read anew");
+        return Ok((begin(session, era).await?, writable, anew(session).await?));
+    }
     if rows.len() >= MOST {
         tracing::warn!("too much was written while the database was not followed; all facts are read anew");
-        return Ok((begin(session, era).await?, anew(session).await?));
+        return Ok((begin(session, era).await?, writable, anew(session).await?));
     }
     let mut numbers = rows.iter().map(|(.., xid)| number(xid));
     let last = numbers.try_fold(*last, |last, xid| xid.map(|xid| last.max(xid)))?;
-    let now = Read { snapshot: now.parse()?, last };
+    let now = Read { snapshot: now, last };
     let changes: Option<Vec<Followed>> = rows.into_iter().map(followed).collect();
     match changes {
-        Some(changes) => Ok((now, News::Changes(changes))),
-        None => Ok((now, anew(session).await?)),
+        Some(changes) => Ok((now, writable, News::Changes(changes))),
+        None => Ok((now, writable, anew(session).await?)),
     }
 }
 

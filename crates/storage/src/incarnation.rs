@@ -62,6 +62,8 @@ async fn begin(session: &mut PgConnection, cluster: &str) -> Result<Incarnation,
                VALUES ('cluster', $1), ('era', $2), ('incarnation', replace(gen_random_uuid()::text, '-', '')) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sqlx::query(sql).bind(cluster).bind(era.to_string()).execute(&mut *tx).await?;
+    // No row of this era has been deleted yet.
+    sqlx::query("DELETE FROM meta WHERE name = 'feed_forgotten_xid'").execute(&mut *tx).await?;
     let (_, name, era): Seen = sqlx::query_as(SEEN).fetch_one(&mut *tx).await?;
     tx.commit().await.map_err(StoreError::of_commit)?;
     if seen.is_some() {

@@ -1,21 +1,20 @@
 //! Opening a store.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
 use crate::exclusive::{Guard, create_private, take_turn};
 use crate::follow::Follower;
+use crate::hosts::{Found, Hosts};
 use crate::incarnation;
+use crate::line::{Line, PgPools};
 use crate::search;
 use crate::tx::{Pools, on_readers};
 
@@ -25,20 +24,41 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// The newest table format that this version reads.
 const FORMAT: i64 = 2;
 
-/// How long a call waits for a connection before the database counts as unavailable.
-const ACQUIRE: Duration = Duration::from_secs(10);
-
 /// How to open a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// The most connections: of PostgreSQL altogether, of SQLite for reading.
+    /// The most connections: of PostgreSQL for calls (a server has four more besides), of SQLite for reading.
     pub connections: u32,
+    /// How many connections to PostgreSQL are kept, even if nobody uses them.
+    pub least_connections: u32,
+    /// How long a call waits for a connection before the database counts as unavailable.
+    pub acquire: Duration,
+    /// PostgreSQL: how long each server of the URL has to let a session begin.
+    pub connect: Duration,
+    /// PostgreSQL: how long a statement may take (`statement_timeout`).
+    pub statement: Duration,
+    /// PostgreSQL: how long a write waits for another one (`lock_timeout`).
+    pub lock: Duration,
+    /// After how long without use a connection is closed.
+    pub idle: Duration,
+    /// After how long a connection is closed, so that a server behind a load balancer does not keep all of them.
+    pub lifetime: Duration,
 }
 
 impl Default for OpenOptions {
-    /// 16 connections.
+    /// At most 16 connections and 1 at the least; 10 seconds for a connection, 3 for a session, 30 for a statement,
+    /// 5 for a lock; 10 minutes without use, half an hour altogether.
     fn default() -> Self {
-        Self { connections: 16 }
+        Self {
+            connections: 16,
+            least_connections: 1,
+            acquire: Duration::from_secs(10),
+            connect: Duration::from_secs(3),
+            statement: Duration::from_secs(30),
+            lock: Duration::from_secs(5),
+            idle: Duration::from_secs(600),
+            lifetime: Duration::from_secs(1800),
+        }
     }
 }
 
@@ -52,24 +72,21 @@ struct Inner {
     number: i64,
     incarnation: String,
     mail: Arc<Notify>,
-    /// How others connect to the same PostgreSQL database.
-    connect: Option<PgConnectOptions>,
-    /// Whether whoever follows the database finds it away.
-    away: Arc<AtomicBool>,
 }
 
 impl Store {
     /// Opens the database and brings its tables to the form this version needs.
     ///
     /// `url`: `sqlite:PATH` (made if it is not there), `sqlite::memory:` (one connection, gone with the
-    /// store), or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    /// store), or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, where several hosts (`HOST:PORT,HOST:PORT`) are asked
+    /// which of them takes writes.
     ///
     /// # Errors
     /// [`StoreError::Config`] for a URL that cannot be used, [`StoreError::Locked`] when another process has
     /// the database, [`StoreError::TooNew`] when a newer version wrote it, and what reading it may bring.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
-        let (pools, guard, connect) = match url.split_once(':') {
-            Some(("sqlite", ":memory:")) => (open_memory().await?, Guard::None, None),
+        let (pools, guard) = match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => (open_memory(options).await?, Guard::None),
             Some(("sqlite", path)) => open_file(path, options).await?,
             Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
             _ => {
@@ -81,8 +98,8 @@ impl Store {
         };
         let incarnation = read_meta(&pools).await?;
         let (number, guard) = (guard.number(), std::sync::Mutex::new(Some(guard)));
-        let (mail, away) = (Arc::default(), Arc::default());
-        Ok(Self(Arc::new(Inner { pools, guard, number, incarnation, mail, connect, away })))
+        let mail = Arc::default();
+        Ok(Self(Arc::new(Inner { pools, guard, number, incarnation, mail })))
     }
 
     /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
@@ -95,8 +112,10 @@ impl Store {
     /// Follows what everybody writes to a PostgreSQL database. `None`: on SQLite there is nobody else.
     #[must_use]
     pub fn follow(&self) -> Option<Follower> {
-        let connect = self.0.connect.as_ref()?;
-        Some(Follower::new(connect, Arc::clone(&self.0.away)))
+        match &self.0.pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres(pools) => Some(Follower::new(pools.clone())),
+        }
     }
 
     /// Closes every connection and gives the database back. Clones cannot be used afterwards.
@@ -106,7 +125,10 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres(PgPools { pool, line }) => {
+                line.close();
+                pool.close().await;
+            }
         }
         let guard = self.guard().take();
         if let Some(guard) = guard {
@@ -117,10 +139,15 @@ impl Store {
     /// The connections, unless the database is known to be away: nobody is helped by
     /// waiting for it until a time limit ends.
     pub(crate) fn pools(&self) -> Result<&Pools, StoreError> {
-        if self.0.away.load(Ordering::Acquire) {
-            return Err(StoreError::away());
+        match &self.0.pools {
+            Pools::Postgres(pools) if pools.line.is_away() => Err(StoreError::away()),
+            pools => Ok(pools),
         }
-        Ok(&self.0.pools)
+    }
+
+    /// The connections, whatever is known of the database.
+    pub(crate) fn all_pools(&self) -> &Pools {
+        &self.0.pools
     }
 
     /// The number that tells this server from others on the same database.
@@ -148,15 +175,15 @@ fn sqlite_options() -> SqliteConnectOptions {
 }
 
 /// One connection for everything: a second one to a shared cache would fail where this one waits.
-async fn open_memory() -> Result<Pools, StoreError> {
-    let options = sqlite_options().in_memory(true);
+async fn open_memory(options: OpenOptions) -> Result<Pools, StoreError> {
+    let connect = sqlite_options().in_memory(true);
     let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
-        .acquire_timeout(ACQUIRE)
-        .connect_with(options)
+        .acquire_timeout(options.acquire)
+        .connect_with(connect)
         .await?;
     migrator(&SQLITE).run(&pool).await?;
     let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
@@ -164,9 +191,7 @@ async fn open_memory() -> Result<Pools, StoreError> {
     Ok(pools)
 }
 
-type Opened = (Pools, Guard, Option<PgConnectOptions>);
-
-async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreError> {
+async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
     let path = sqlite_path(path)?;
     let guard = Guard::lock_file(&path)?;
     create_private(&path).map_err(|error| {
@@ -184,17 +209,17 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreErro
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(options.acquire)
         .connect_with(connect.clone())
         .await?;
     migrator(&SQLITE).run(&writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.connections.max(1))
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(options.acquire)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
     let pools = Pools::Sqlite { writer, readers };
     search::complete(&pools).await?;
-    Ok((pools, guard, None))
+    Ok((pools, guard))
 }
 
 /// The file a URL names, the same however it is spelled, since the lock lies beside it.
@@ -210,51 +235,24 @@ fn sqlite_path(path: &str) -> Result<PathBuf, StoreError> {
     Ok(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
 }
 
-async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreError> {
-    // The parser's own message may repeat parts of the URL, a password among them.
-    let connect = PgConnectOptions::from_str(url).map_err(|_| {
-        StoreError::Config(
-            "the database URL is not well formed: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special \
-             characters of the password percent-encoded"
-                .to_owned(),
-        )
-    })?;
-    let connect = connect.application_name("mandate").statement_cache_capacity(200);
-    // In a session without the limits below: a migration takes as long as it takes.
-    let mut session = connect.connect().await.map_err(refused_at_the_door)?;
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+    let line = Arc::new(Line::new(Hosts::parse(url, options.connect)?, options));
+    // In a session without the limits of calls: a migration takes as long as it takes.
+    let Found { mut session, options: found, writable } = line.connect(|session| session).await?;
+    line.warn(&mut session).await?;
     take_turn(&mut session).await?;
-    migrator(&POSTGRES).run(&mut session).await?;
-    incarnation::settle(&mut session).await?;
-    // A write that waits this long for a lock is not going to be answered in time, and keeps a connection.
-    // Compiling a statement takes longer than any of ours runs.
-    let limits = [("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")];
-    let limited = connect.clone().options(limits);
-    let pool = PgPoolOptions::new()
-        .max_connections(options.connections.max(2))
-        .acquire_timeout(ACQUIRE)
-        .connect_with(limited)
-        .await?;
-    let pools = Pools::Postgres(pool);
-    search::complete(&pools).await?;
+    if writable {
+        migrator(&POSTGRES).run(&mut session).await?;
+        incarnation::settle(&mut session).await?;
+    }
+    let pools = Pools::Postgres(PgPools::open(Arc::clone(&line), &found).await?);
+    if writable {
+        search::complete(&pools).await?;
+    }
     // The next server has its turn.
     session.close().await?;
-    let guard = Guard::take_number(connect.clone()).await?;
-    Ok((pools, guard, Some(connect)))
-}
-
-/// A mistake in the URL that only the server could notice.
-pub(crate) fn refused_at_the_door(error: sqlx::Error) -> StoreError {
-    let code = error.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        Some(code) if code.starts_with("28") => StoreError::Config(
-            "the database server refused the sign-in: correct the user and password of the URL".to_owned(),
-        ),
-        Some("3D000") => StoreError::Config(
-            "the database server has no database of that name: create it, or correct the URL's path"
-                .to_owned(),
-        ),
-        _ => error.into(),
-    }
+    let guard = Guard::take_number(line).await?;
+    Ok((pools, guard))
 }
 
 /// The migrations of this version. A newer version's are not missed: whether this one can read their tables

@@ -86,10 +86,10 @@ impl Store {
         now: i64,
     ) -> Result<Vec<StoredPolicy>, StoreError> {
         let mut tx = self.pools()?.begin_write().await?;
-        if let Tx::Postgres(transaction) = &mut tx {
+        if let Tx::Postgres(_) = &tx {
             // Two servers that start at once take turns; SQLite's writers do so anyhow.
             let sql = "LOCK TABLE policies IN SHARE ROW EXCLUSIVE MODE";
-            sqlx::query(sql).execute(&mut **transaction).await?;
+            on_tx!(&mut tx, c => sqlx::query(sql).execute(c).await.map(drop))?;
         }
         let rows: Vec<Row> = on_tx!(&mut tx, c => sqlx::query_as(NEWEST).fetch_all(c).await)?;
         let newest: Vec<StoredPolicy> = rows.into_iter().map(stored).collect();

@@ -75,6 +75,16 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Whether something that it does not see may have come and gone since: rows of the feed go, oldest first, up to
+    /// the transaction `forgotten`, and `now` is the snapshot in which that was read.
+    pub(crate) fn missed(&self, forgotten: u64, now: &Self) -> bool {
+        // What is still running has left nothing that could have been deleted.
+        let ended = |transaction: &u64| *transaction <= forgotten && now.sees(*transaction);
+        forgotten >= self.xmax || self.running.iter().any(ended)
+    }
+}
+
 impl FromStr for Snapshot {
     type Err = StoreError;
 
@@ -148,6 +158,17 @@ mod tests {
         assert!(!before.includes(&snapshot("14:20:14")), "it does not see what 10 wrote");
         assert!(!before.includes(&snapshot("10:21:10,14")), "it is older");
         assert!(!snapshot("10:30:10,12").includes(&before), "12 had ended");
+    }
+
+    #[test]
+    fn tells_what_came_and_went_unseen() {
+        let before = snapshot("10:20:10,14");
+        let now = snapshot("10:40:10,35");
+        assert!(!before.missed(9, &now), "it was seen");
+        assert!(!before.missed(13, &now), "10 has nothing that could be deleted yet");
+        assert!(before.missed(14, &now) && before.missed(19, &now), "14 has ended since");
+        assert!(before.missed(20, &now) && before.missed(30, &now), "it had not begun");
+        assert!(!before.missed(19, &before), "nothing has ended");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Requests that were answered: what a write with a `request_id` did is kept by its own transaction, so that a retry is
 //! answered as the first one was (AIP-155).
 
+use std::collections::BTreeSet;
+
 use mandate_domain::change::Change;
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::mail::Mail;
@@ -10,11 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::{StoreError, WriteError};
 use crate::json::{decode, encode};
 use crate::open::Store;
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
 use crate::write::{Committed, Place};
 
 /// For how long a request is kept, in microseconds: a day.
 pub const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// How long the id of a user is: `usr_` and a ULID.
+const ID_LENGTH: usize = 30;
 
 /// Names one request of one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +96,7 @@ pub(crate) async fn remember(
         transaction: *transaction,
     };
     let body = encode(&done)?;
+    let people = people(&body);
     // One that is too old to be answered makes room.
     let sql = "INSERT INTO requests (caller, rpc, id, fingerprint, at, body) VALUES ($1, $2, $3, $4, $5, $6) \
                ON CONFLICT (caller, rpc, id) DO UPDATE \
@@ -103,15 +109,47 @@ pub(crate) async fn remember(
     match kept {
         // The same request was carried out beside this one, which has to start again to find its answer.
         0 => Err(StoreError::Contention { attempts: 1, source: None }.into()),
-        _ => Ok(()),
+        _ if people.is_empty() => Ok(()),
+        _ => remember_people(tx, key, &people).await,
     }
 }
 
-/// Forgets all requests that a person who is erased appears in, by id or by address. There are few: those of a day.
+/// Keeps whom the request is about, by which it is forgotten with them.
+async fn remember_people(tx: &mut Tx, key: &RequestKey, people: &BTreeSet<String>) -> Result<(), WriteError> {
+    let sql = json_rows!(
+        tx,
+        "INSERT INTO request_people (caller, rpc, id, person) SELECT $1, $2, $3, value ->> 0 FROM",
+        "$4",
+        // SQLite takes what follows a join for its condition otherwise.
+        "WHERE true ON CONFLICT (caller, rpc, id, person) DO NOTHING"
+    );
+    let people = encode(&people.iter().map(|person| [person]).collect::<Vec<_>>())?;
+    on_tx!(tx, c => {
+        sqlx::query(sql).bind(&key.caller).bind(key.rpc).bind(&key.id).bind(people).execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// Everybody whom a text names: ids of users, and addresses in lower case.
+fn people(text: &str) -> BTreeSet<String> {
+    let ids =
+        text.match_indices("usr_").filter_map(|(at, _)| text.get(at..at + ID_LENGTH)).map(str::to_owned);
+    // RFC 5322 §3.2.3, and whatever is beyond ASCII.
+    let of_address =
+        |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.@".contains(c);
+    let words = text.split(|c| !of_address(c)).filter(|word| word.contains('@'));
+    ids.chain(words.map(|word| word.trim_matches('.').to_ascii_lowercase())).collect()
+}
+
+/// Forgets all requests that a person who is erased appears in, by id or by address.
 pub(crate) async fn forget(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
-    let sql = "DELETE FROM requests WHERE body LIKE '%' || $1 || '%' \
-               OR body LIKE '%' || (SELECT email FROM users WHERE id = $1) || '%'";
-    on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
+    let sql = "SELECT email FROM users WHERE id = $1";
+    let email: Option<String> =
+        on_tx!(tx, c => sqlx::query_scalar(sql).bind(user.to_string()).fetch_optional(c).await)?;
+    let sql = "DELETE FROM requests WHERE (caller, rpc, id) IN (\
+               SELECT caller, rpc, id FROM request_people WHERE person IN ($1, $2))";
+    let email = email.map(|email| email.to_ascii_lowercase());
+    on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).bind(email).execute(c).await.map(drop))?;
     Ok(())
 }
 
@@ -130,5 +168,24 @@ impl Store {
             sqlx::query_as(FIND).bind(&key.caller).bind(key.rpc).bind(&key.id).bind(now - KEPT).fetch_optional(c).await
         })?;
         row.map(|row| replayed(key, operation, row)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::people;
+
+    #[test]
+    fn finds_whom_a_request_is_about() {
+        let text = r#"{"user":"usr_01ARZ3NDEKTSV4RRFFQ69G5FAV","mail":["To Ann.O'Neil+x@Example.org, or","<jo@bücher.example>."],
+            "subject":"acc_1/usr_01ARZ3NDEKTSV4RRFFQ69G5FAW","short":"usr_"}"#;
+        let expected = [
+            "ann.o'neil+x@example.org",
+            "jo@bücher.example",
+            "usr_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "usr_01ARZ3NDEKTSV4RRFFQ69G5FAW",
+        ];
+        assert_eq!(people(text).into_iter().collect::<Vec<_>>(), expected);
+        assert!(people("{}").is_empty());
     }
 }

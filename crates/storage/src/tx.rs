@@ -1,8 +1,11 @@
 //! The two engines: their pools, their transactions, and the macros that run one expression on either.
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::sync::Arc;
+
+use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::error::StoreError;
+use crate::line::{Line, PgPools};
 
 /// The connections of an open store.
 pub(crate) enum Pools {
@@ -14,7 +17,7 @@ pub(crate) enum Pools {
         readers: SqlitePool,
     },
     /// Any connection does either.
-    Postgres(PgPool),
+    Postgres(PgPools),
 }
 
 /// A transaction on either engine. Dropping it rolls back.
@@ -22,10 +25,19 @@ pub(crate) enum Tx {
     /// On SQLite.
     Sqlite(Transaction<'static, Sqlite>),
     /// On PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PgTx),
 }
 
-/// Runs the same expression on the transaction's connection, whichever engine it is of.
+/// A transaction on PostgreSQL, and the way that it is on.
+pub(crate) struct PgTx {
+    pub(crate) transaction: Transaction<'static, Postgres>,
+    pub(crate) line: Arc<Line>,
+    /// The history of the database that it was begun in.
+    pub(crate) history: u64,
+}
+
+/// Runs the same expression on the transaction's connection, whichever engine it is of. On PostgreSQL it is not waited
+/// for without bounds.
 macro_rules! on_tx {
     ($tx:expr, $connection:ident => $body:expr) => {
         match $tx {
@@ -33,20 +45,23 @@ macro_rules! on_tx {
                 let $connection = &mut **transaction;
                 $body
             }
-            $crate::tx::Tx::Postgres(transaction) => {
+            $crate::tx::Tx::Postgres($crate::tx::PgTx { transaction, line, .. }) => {
                 let $connection = &mut **transaction;
-                $body
+                line.within(async { $body }).await
             }
         }
     };
 }
 
-/// Runs the same expression on a connection for reading, outside of any transaction: one statement, one snapshot.
+/// Runs the same expression on a connection for reading, outside of any transaction: one statement, one snapshot. On
+/// PostgreSQL neither connection nor answer is waited for without bounds.
 macro_rules! on_readers {
     ($pools:expr, $connection:ident => $body:expr) => {
         match $pools {
             $crate::tx::Pools::Sqlite { readers: $connection, .. } => $body,
-            $crate::tx::Pools::Postgres($connection) => $body,
+            $crate::tx::Pools::Postgres($crate::line::PgPools { pool: $connection, line }) => {
+                line.within(async { $body }).await
+            }
         }
     };
 }
@@ -72,9 +87,7 @@ impl Pools {
             // A deferred one that reads first and writes later fails when another wrote in between.
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             // READ COMMITTED: what is read after a lock was waited for is what the lock's holder left.
-            Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?)
-            }
+            Self::Postgres(pools) => Tx::Postgres(pools.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
         })
     }
 
@@ -82,8 +95,8 @@ impl Pools {
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
-            Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Self::Postgres(pools) => {
+                Tx::Postgres(pools.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
     }

@@ -3,9 +3,13 @@
 //!
 //! INVARIANT: never in the transaction of a write. PostgreSQL lets transactions that notify commit one at a time.
 
-use sqlx::postgres::PgListener;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use crate::error::StoreError;
+use crate::line::{Line, PgPools};
 use crate::open::Store;
 use crate::tx::Pools;
 
@@ -13,7 +17,11 @@ use crate::tx::Pools;
 const CHANNEL: &str = "mandate_feed";
 
 /// Hears when another server has written something.
-pub struct Listener(PgListener);
+pub struct Listener {
+    listener: PgListener,
+    line: Arc<Line>,
+    since: Instant,
+}
 
 impl Store {
     /// Tells the others that there is something to follow. On SQLite there are none.
@@ -23,8 +31,8 @@ impl Store {
     pub async fn wake_others(&self) -> Result<(), StoreError> {
         match self.pools()? {
             Pools::Sqlite { .. } => Ok(()),
-            Pools::Postgres(pool) => {
-                sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(pool).await?;
+            Pools::Postgres(PgPools { pool, line }) => {
+                line.within(sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(pool)).await?;
                 Ok(())
             }
         }
@@ -35,10 +43,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot be asked.
     pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
-        let Pools::Postgres(pool) = self.pools()? else { return Ok(None) };
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(Some(Listener(listener)))
+        let Pools::Postgres(PgPools { pool, line }) = self.pools()? else { return Ok(None) };
+        let since = line.chosen_at();
+        // A pool of its own: a session that fell silent is left where it is, and keeps no place from anybody.
+        let options = pool.connect_options().as_ref().clone().application_name("mandate listener");
+        let own = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let own = own.acquire_timeout(pool.options().get_acquire_timeout()).connect_lazy_with(options);
+        let mut listener = line.within(PgListener::connect_with(&own)).await?;
+        line.within(listener.listen(CHANNEL)).await?;
+        Ok(Some(Listener { listener, line: Arc::clone(line), since }))
     }
 }
 
@@ -46,10 +59,13 @@ impl Listener {
     /// Waits until another server has written something, or may have.
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot be asked any more.
+    /// [`StoreError`] when the database cannot be asked any more, or is on another server now.
     pub async fn woken(&mut self) -> Result<(), StoreError> {
-        // `None`: the connection was lost, and what was told meanwhile with it.
-        self.0.try_recv().await?;
-        Ok(())
+        tokio::select! {
+            // `None`: the connection was lost, and what was told meanwhile with it.
+            told = self.listener.try_recv() => Ok(told.map(drop)?),
+            // Nothing is ever said to a session that waits, so that nothing tells when it is silent for good.
+            () = self.line.changed(self.since) => Err(StoreError::away()),
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::open::Store;
 use crate::preview::{self, Effects};
 use crate::request::{self, RequestKey};
 use crate::sabotage::{Fault, dawdle, is_planted};
-use crate::tx::Tx;
+use crate::tx::{Tx, on_tx};
 use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
@@ -362,9 +362,11 @@ pub(crate) struct Place {
 
 /// PostgreSQL: the number of the transaction.
 async fn own_number(tx: &mut Tx) -> Result<Option<u64>, WriteError> {
-    let Tx::Postgres(transaction) = tx else { return Ok(None) };
+    if let Tx::Sqlite(_) = tx {
+        return Ok(None);
+    }
     let sql = "SELECT pg_current_xact_id()::text";
-    let number: String = sqlx::query_scalar(sql).fetch_one(&mut **transaction).await?;
+    let number: String = on_tx!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await)?;
     Ok(number.parse().ok())
 }
 

@@ -1,9 +1,12 @@
 //! A server whose database is away goes on answering from memory for a while, and then no more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mandate_tests::expect::assert_refused;
+use mandate_tests::expect::{assert_refused, metadata};
 use mandate_tests::poll;
+use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::{Pair, SOON, soon};
@@ -84,4 +87,71 @@ async fn cut_connections_come_back() {
         added.await.expect("writes again");
         assert!(pair.other_may(&bob, &acme, "users.view").await.allowed());
     }
+}
+
+/// How long whoever waits on a connection that fell silent may have to: 3 seconds, and what a loaded machine adds.
+const NO_LONGER: Duration = Duration::from_secs(12);
+
+/// Calls on connections that fall silent are answered: what is not known to have happened is told as unknown, and what
+/// is told not to have happened has not. The connections are not used again, and new ones are made.
+#[tokio::test]
+async fn whoever_waits_on_a_silent_connection_is_told() {
+    let pair = Pair::start(&[]).await;
+    let [ada] = pair.world.people(["Ada"]).await;
+    let acme = pair.world.account("organization", &ada).await;
+    let operator = pair.world.server().token("backend", &["platform.operator"]);
+    let mut people = Vec::new();
+    for n in 0..24 {
+        people.push(pair.world.person(&format!("Person {n}")).await);
+    }
+    let (added, mut adding) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+    for person in people {
+        let (party, acme, added) = (pair.other.another_party(&operator), acme.clone(), Arc::clone(&added));
+        adding.spawn(async move {
+            let start = Instant::now();
+            let result = party.add(&acme, &person, &["member"]).await;
+            added.fetch_add(1, Ordering::Relaxed);
+            (person, result, start.elapsed())
+        });
+    }
+    let some = poll::until(SOON, async || (added.load(Ordering::Relaxed) >= 3).then_some(()));
+    some.await.expect("some are added");
+    pair.door.lose();
+    let (mut refused, mut unknown) = (0, 0);
+    while let Some(done) = adding.join_next().await {
+        let (person, result, elapsed) = done.expect("answered");
+        assert!(elapsed < NO_LONGER, "not after {elapsed:?}: {result:?}");
+        let is_member = pair.world.membership(&person, &acme).await.is_some();
+        match result {
+            Ok(_) => assert!(is_member, "{} was told to be one", person.display_name),
+            Err(status) => {
+                assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+                if metadata(&status, "outcome").as_deref() == Some("unknown") {
+                    unknown += 1;
+                } else {
+                    refused += 1;
+                    assert!(!is_member, "{} was told not to be one: {status:?}", person.display_name);
+                }
+            }
+        }
+    }
+    println!("{refused} refused, {unknown} unknown");
+    assert!(refused + unknown > 0, "nobody waited");
+
+    // More calls at once than there were connections, each on a connection that answers.
+    let mut reading = JoinSet::new();
+    for _ in 0..40 {
+        let (party, acme) = (pair.other.another_party(&operator), acme.clone());
+        reading.spawn(async move { party.members(&acme, "member").await.map(|members| members.len()) });
+    }
+    let start = Instant::now();
+    for read in reading.join_all().await {
+        read.expect("reads go on");
+    }
+    assert!(start.elapsed() < NO_LONGER, "not after {:?}", start.elapsed());
+    let [eve] = pair.world.people(["Eve"]).await;
+    // The database keeps the locks of a write whose server fell silent for 10 seconds.
+    let added =
+        poll::until(2 * SOON, async || pair.other_operator().add(&acme, &eve, &["member"]).await.ok());
+    added.await.expect("writes go on");
 }

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 pub use super::attribute::{Attribute, AttributeKind, Expected, Requirement};
 pub use super::group_rule::{GroupControl, GroupRole, GroupRule};
 pub use super::resource_type::{ResourceIds, ResourceType};
@@ -46,7 +48,9 @@ pub struct Policy {
     pub groups: Option<GroupRule>,
     /// How ownership moves; absent: it does not.
     pub transfer: Option<Transfer>,
-    pub(super) permission_index: HashMap<String, PermissionId>,
+    /// Looked into for every question. Nobody can choose what is in it but the policy's author, so that its hash may be
+    /// a fast one.
+    pub(super) permission_index: HashMap<String, PermissionId, RandomState>,
 }
 
 /// A module of the product: a name for a bundle of permissions (`invoices`).

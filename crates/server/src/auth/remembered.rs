@@ -33,7 +33,7 @@ pub(super) struct Verified {
 /// A look-up hashes the token with a hash keyed at random per process and then compares every byte. Only verified
 /// tokens get in, so nobody without an issuer's key can choose what is hashed into it.
 // INVARIANT: keyed on all bytes of the token. A key on less would let one token speak for another.
-pub(super) struct Remembered(Cache<Box<str>, Verified, BySize>);
+pub(super) struct Remembered(Cache<Box<[u8]>, Verified, BySize>);
 
 impl Remembered {
     pub(super) fn new() -> Self {
@@ -45,15 +45,15 @@ impl Remembered {
         Self(Cache::with_weighter(tokens, bytes, BySize))
     }
 
-    pub(super) fn get(&self, token: &str) -> Option<Verified> {
+    pub(super) fn get(&self, token: &[u8]) -> Option<Verified> {
         self.0.get(token)
     }
 
     pub(super) fn insert(&self, token: &str, verified: Verified) {
-        self.0.insert(token.into(), verified);
+        self.0.insert(token.as_bytes().into(), verified);
     }
 
-    pub(super) fn forget(&self, token: &str) {
+    pub(super) fn forget(&self, token: &[u8]) {
         self.0.remove(token);
     }
 
@@ -66,8 +66,8 @@ impl Remembered {
 #[derive(Clone, Debug)]
 struct BySize;
 
-impl Weighter<Box<str>, Verified> for BySize {
-    fn weight(&self, token: &Box<str>, _: &Verified) -> u64 {
+impl Weighter<Box<[u8]>, Verified> for BySize {
+    fn weight(&self, token: &Box<[u8]>, _: &Verified) -> u64 {
         token.len() as u64 + OVERHEAD_BYTES
     }
 }

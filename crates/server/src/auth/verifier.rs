@@ -5,8 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use jsonwebtoken::Algorithm;
 
+use super::bearer::{bearer, probable};
 use super::caller::{Caller, CallerKind, MAX_SUBJECT_BYTES};
 use super::error::{AuthError, Malformation};
 use super::issuer::{EMBEDDED_ISSUER, Issuer, Issuers};
@@ -63,16 +65,26 @@ impl Verifier {
             return Err(AuthError::TooLong);
         }
         let now = (self.now_micros)();
-        match self.remembered.get(token) {
-            Some(verified) if self.is_of_current_keys(&verified) => {
-                if now < verified.refused_from_micros {
-                    return Ok(verified.caller);
-                }
-                self.remembered.forget(token);
-                Err(AuthError::Expired)
-            }
-            _ => self.verify_afresh(token, now),
+        self.recall(token.as_bytes(), now).unwrap_or_else(|| self.verify_afresh(token, now))
+    }
+
+    /// The caller of a call with these headers.
+    ///
+    /// # Errors
+    /// As [`bearer`] and [`verify`](Self::verify).
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, AuthError> {
+        // To find it is to know that it is written as it should be: what is remembered was read with more care.
+        let recalled = probable(headers).and_then(|token| self.recall(token, (self.now_micros)()));
+        recalled.unwrap_or_else(|| self.verify(bearer(headers)?))
+    }
+
+    fn recall(&self, token: &[u8], now: i64) -> Option<Result<Arc<Caller>, AuthError>> {
+        let verified = self.remembered.get(token).filter(|verified| self.is_of_current_keys(verified))?;
+        if now < verified.refused_from_micros {
+            return Some(Ok(verified.caller));
         }
+        self.remembered.forget(token);
+        Some(Err(AuthError::Expired))
     }
 
     fn is_of_current_keys(&self, verified: &Verified) -> bool {

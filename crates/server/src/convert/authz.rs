@@ -186,7 +186,9 @@ pub fn to_denial(reason: Reason, known: &Known) -> v1::CheckResponse {
     }
 }
 
-fn to_via(via: Via, known: &Known, ask: Ask<'_>, permission: &str) -> Vec<v1::Via> {
+/// The ways by which a permission is held, spelled out from what the question was decided on.
+#[must_use]
+pub fn to_via(via: Via, known: &Known, ask: Ask<'_>, permission: &str) -> Vec<v1::Via> {
     use v1::via::{Creator, GroupVia, ModuleGrant, Via as Way};
     let Via { roles, grant, seats, assignments, own } = via;
     let role = |index| {

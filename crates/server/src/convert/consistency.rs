@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mandate_proto::v1;
 use mandate_proto::v1::consistency::Requirement;
-use mandate_storage::{Position, Snapshot};
+use mandate_storage::{Position, Snapshot, rounded};
 
 use super::{Fields, Path};
 
@@ -74,7 +74,7 @@ impl Token {
         bytes.push(kind);
         bytes.extend(incarnation.to_be_bytes());
         match position {
-            Position::Seq(seq) => bytes.extend(seq.to_be_bytes()),
+            Position::Seq(seq) => bytes.extend(rounded(*seq).to_be_bytes()),
             Position::Write(transaction) => bytes.extend(transaction.to_be_bytes()),
             Position::Snapshot(snapshot) => {
                 bytes.extend(snapshot.xmax().to_be_bytes());
@@ -158,7 +158,7 @@ mod tests {
             |xmax, running: &[u64]| Position::Snapshot(Snapshot::new(xmax, running.to_vec()).unwrap());
         let positions = [
             Position::Seq(0),
-            Position::Seq(i64::MAX),
+            Position::Seq(i64::MAX - 63),
             Position::Write(u64::MAX),
             snapshot(1, &[]),
             snapshot(u64::MAX, &[0, 127, 128, u64::MAX - 1]),
@@ -172,6 +172,13 @@ mod tests {
     }
 
     #[test]
+    fn a_token_does_not_tell_how_much_was_changed() {
+        let after = |seq| Token { incarnation: 1, position: Position::Seq(seq) }.encode();
+        assert_eq!(after(64), after(127));
+        assert_ne!(after(127), after(128));
+    }
+
+    #[test]
     fn what_is_no_token_is_none() {
         let good = Token { incarnation: 1, position: Position::Write(700) }.encode();
         let other = good.replacen('A', "B", 1);
@@ -179,7 +186,7 @@ mod tests {
             assert_eq!(Token::decode(text), None, "{text}");
         }
         assert_eq!(Token::decode(&"A".repeat(MAX_TOKEN + 1)), None);
-        let twice = Token { incarnation: 1, position: Position::Seq(1) }.encode();
+        let twice = Token { incarnation: 1, position: Position::Seq(64) }.encode();
         assert_ne!(Token::decode(&twice), Token::decode(&good));
     }
 }

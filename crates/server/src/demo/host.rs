@@ -9,7 +9,9 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::database::DatabaseSettings;
 use crate::mailer::MailSettings;
+use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
 
 /// A running server; its folder goes with it.
@@ -30,15 +32,18 @@ impl Host {
         let folder =
             tempfile::Builder::new().prefix("mandate-demo-").tempdir().context("no temporary folder")?;
         let settings = Settings {
+            workers: None,
             listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
             data_dir: folder.path().to_owned(),
-            database: None,
+            database: DatabaseSettings::default(),
             policies: None,
             issuers: None,
             ready_file: None,
+            metrics_listen: None,
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             mail: MailSettings::default(),
+            keep: KeepSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })

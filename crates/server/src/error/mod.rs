@@ -48,8 +48,9 @@ pub enum Error {
     RequestIdReused,
     /// The consistency token says nothing about this database.
     #[error(
-        "the consistency token is none of this database's, or of a write that has not happened; \
-         use one from an answer of this service, as it is, or leave the field out"
+        "the consistency token is none of this database's, or of a write that has not happened, or the database was \
+         restored or failed over since; drop the token, ask without one, or fully_consistent, and go on with the token \
+         of that answer"
     )]
     ConsistencyToken,
     /// The server is stopping, and a stream cannot go on.

@@ -84,6 +84,12 @@ impl Known {
         self.moment.as_ref().map_or_else(String::new, |moment| moment.token.to_string())
     }
 
+    /// The same, where it lies.
+    #[must_use]
+    pub fn token_text(&self) -> &str {
+        self.moment.as_ref().map_or("", |moment| &moment.token)
+    }
+
     /// Adds the assignment of one link of the chain; they come nearest first.
     pub(super) fn assign(&mut self, link: usize, fact: AssignmentFact) {
         self.links.push(link);

@@ -1,18 +1,23 @@
 //! The caches themselves: one for each kind of fact, each with a limit on its bytes.
 
+use std::hash::Hash;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
 use mandate_storage::sabotage::{Fault, block};
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
 use super::ask::{Ask, Known};
 use super::entry::{AccountEntry, Bytes, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 use super::fill::FactAt;
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
+use crate::metrics::{Counts, Kind, Lookup};
 
 /// Most bytes that all facts together may take.
 const CAPACITY: u64 = 512 << 20;
@@ -20,7 +25,48 @@ const CAPACITY: u64 = 512 << 20;
 /// What an entry takes on average, in bytes; only used to size tables.
 const AVERAGE: u64 = 256;
 
-type Of<K, V> = Cache<K, Option<V>, Bytes>;
+type Inner<K, V> = Cache<K, Option<V>, Bytes, DefaultHashBuilder, Evictions>;
+
+/// The facts of one kind. What is looked for is counted.
+pub(super) struct Of<K, V> {
+    inner: Inner<K, V>,
+    evictions: Evictions,
+    kind: Kind,
+    counts: &'static Counts,
+}
+
+/// How many entries had to go for others, since the server started.
+#[derive(Clone, Default)]
+pub(super) struct Evictions(Arc<AtomicU64>);
+
+impl<K, V> Lifecycle<K, V> for Evictions {
+    /// Drops what went once nobody is kept waiting by it.
+    type RequestState = <DefaultLifecycle<K, V> as Lifecycle<K, V>>::RequestState;
+
+    /// That an entry was replaced by a newer one of the same fact is not told here.
+    fn before_evict(&self, _: &mut Self::RequestState, _: &K, _: &mut V) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn on_evict(&self, state: &mut Self::RequestState, key: K, value: V) {
+        DefaultLifecycle::default().on_evict(state, key, value);
+    }
+}
+
+/// How much room the facts of one kind take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Of what kind they are.
+    pub kind: Kind,
+    /// How many there are.
+    pub entries: usize,
+    /// The bytes that they take, roughly.
+    pub bytes: u64,
+    /// The most bytes that they may take.
+    pub capacity: u64,
+    /// How many had to go for others.
+    pub evictions: u64,
+}
 
 /// Every fact in memory. `None` as an entry: it is known that there is no such thing.
 pub(super) struct Caches {
@@ -36,30 +82,75 @@ pub(super) struct Caches {
     pub(super) sessions: Of<SessionId, SessionEntry>,
 }
 
-impl Default for Caches {
-    fn default() -> Self {
+impl Caches {
+    /// Nothing in memory yet; what is looked for is counted here.
+    pub(super) fn new(counts: &'static Counts) -> Self {
         Self {
-            accounts: sized(8),
-            users: sized(8),
-            members: sized(4),
-            contacts: sized(16),
-            resources: sized(8),
-            assignments: sized(4),
-            identities: sized(16),
-            sessions: sized(16),
+            accounts: Of::sized(8, Kind::Account, counts),
+            users: Of::sized(8, Kind::User, counts),
+            members: Of::sized(4, Kind::Member, counts),
+            contacts: Of::sized(16, Kind::Contact, counts),
+            resources: Of::sized(8, Kind::Resource, counts),
+            assignments: Of::sized(4, Kind::Assignment, counts),
+            identities: Of::sized(16, Kind::Identity, counts),
+            sessions: Of::sized(16, Kind::Session, counts),
+        }
+    }
+
+    /// How much room each kind takes.
+    pub(super) fn sizes(&self) -> [Size; 8] {
+        [
+            self.accounts.size(),
+            self.users.size(),
+            self.members.size(),
+            self.contacts.size(),
+            self.resources.size(),
+            self.assignments.size(),
+            self.identities.size(),
+            self.sessions.size(),
+        ]
+    }
+}
+
+impl<K, V> Of<K, V>
+where
+    K: Eq + Hash,
+    V: Clone,
+    Bytes: Weighter<K, Option<V>>,
+{
+    /// A cache with this part of the capacity.
+    fn sized(part: u64, kind: Kind, counts: &'static Counts) -> Self {
+        let capacity = CAPACITY / part;
+        let entries = usize::try_from(capacity / AVERAGE).unwrap_or(usize::MAX);
+        let evictions = Evictions::default();
+        let inner = Cache::with(entries, capacity, Bytes, DefaultHashBuilder::default(), evictions.clone());
+        Self { inner, evictions, kind, counts }
+    }
+
+    /// The entry, if there is one. `None` in it: there is no such thing.
+    pub(super) fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<Option<V>> {
+        let found = self.inner.get(key);
+        self.counts.lookup(self.kind, if found.is_some() { Lookup::Hit } else { Lookup::Miss });
+        found
+    }
+
+    fn size(&self) -> Size {
+        Size {
+            kind: self.kind,
+            entries: self.inner.len(),
+            bytes: self.inner.weight(),
+            capacity: self.inner.capacity(),
+            evictions: self.evictions.0.load(Ordering::Relaxed),
         }
     }
 }
 
-/// A cache with this part of the capacity.
-fn sized<K, V>(part: u64) -> Of<K, V>
-where
-    K: Eq + std::hash::Hash,
-    V: Clone,
-    Bytes: quick_cache::Weighter<K, Option<V>>,
-{
-    let capacity = CAPACITY / part;
-    Cache::with_weighter(usize::try_from(capacity / AVERAGE).unwrap_or(usize::MAX), capacity, Bytes)
+impl<K, V> Deref for Of<K, V> {
+    type Target = Inner<K, V>;
+
+    fn deref(&self) -> &Inner<K, V> {
+        &self.inner
+    }
 }
 
 impl Caches {

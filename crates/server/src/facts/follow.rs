@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
-use mandate_storage::{Follower, News, Polled, StoreError};
+use mandate_storage::{Followed, Follower, News, Polled, StoreError};
 use tokio::sync::{Notify, watch};
 
 use super::Facts;
@@ -72,7 +72,7 @@ impl Following {
     }
 
     /// How long ago the last poll started that was applied.
-    fn age(&self) -> Duration {
+    pub(super) fn age(&self) -> Duration {
         let completed = Duration::from_micros(self.completed.load(Ordering::Acquire));
         self.begun.elapsed().saturating_sub(completed)
     }
@@ -87,6 +87,11 @@ impl Following {
     pub(super) fn stale_for(&self) -> Option<Duration> {
         let age = self.age();
         (age > OLD || self.away.load(Ordering::Acquire)).then_some(age)
+    }
+
+    /// Whether the last poll failed.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
     }
 
     /// Does not wait for the next poll.
@@ -130,6 +135,7 @@ impl Following {
         match follower.poll().await {
             Ok(polled) => {
                 facts.follow(polled, fills).await;
+                facts.counts.polled(self.begun.elapsed().saturating_sub(start));
                 self.completed.store(start.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Release);
                 if self.away.swap(false, Ordering::AcqRel) {
                     tracing::info!("the database is back, and its feed is followed again");
@@ -137,6 +143,7 @@ impl Following {
                 self.ended.send_modify(|ended| ended.applied = number);
             }
             Err(error) => {
+                facts.counts.poll_failed();
                 if !self.away.swap(true, Ordering::AcqRel) {
                     tracing::warn!(%error, limit = ?self.limit, "the database is away; answers go on from memory up to the limit");
                 }
@@ -174,12 +181,16 @@ impl Facts {
         match news {
             News::Changes(changes) if changes.is_empty() => self.moment.store(Arc::new(moment)),
             News::Changes(changes) => {
-                let oldest = changes.iter().map(|followed| followed.at).min().unwrap_or_default();
-                tracing::debug!(rows = changes.len(), lag_us = now_micros() - oldest, "followed");
                 self.while_odd(|epoch| {
                     changes.iter().for_each(|followed| self.apply_noted(&followed.change, epoch));
                     self.moment.store(Arc::new(moment));
                 });
+                let now = now_micros();
+                for Followed { at, .. } in &changes {
+                    // The clock of whoever wrote it may be ahead of this one.
+                    let lag = u64::try_from(now - at).unwrap_or_default();
+                    self.counts.followed(Duration::from_micros(lag));
+                }
             }
             News::Anew { policies } => {
                 let policies = Arc::new(policies::in_force(&policies));

@@ -28,6 +28,7 @@ mod key;
 mod moment;
 mod noted;
 mod offer;
+mod state;
 #[cfg(test)]
 mod tests;
 mod wake;
@@ -44,15 +45,18 @@ use mandate_storage::sabotage::{Fault, dawdle, is_planted};
 use mandate_storage::{News, Position, Store, StoreError};
 use tokio::sync::RwLock;
 
+use crate::metrics::Counts;
 use crate::policies;
 
 pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
+pub use self::cache::Size;
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
 pub use self::moment::Moment;
 pub use self::noted::Note;
 pub use self::offer::Offered;
+pub use self::state::FeedState;
 
 use self::cache::Caches;
 use self::changed::Changed;
@@ -81,6 +85,7 @@ pub struct Facts {
     following: Option<Arc<Following>>,
     /// Who was active; no question is decided on it.
     noted: Noted,
+    counts: &'static Counts,
 }
 
 /// What the entries had to say to a question.
@@ -121,16 +126,18 @@ impl Facts {
     }
 
     fn new(store: Store, policies: Policies, moment: Moment, following: Option<Arc<Following>>) -> Self {
+        let counts = Counts::new();
         Self {
             store,
             policies: ArcSwap::from_pointee(policies),
-            caches: Caches::default(),
+            caches: Caches::new(counts),
             changed: Changed::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
             moment: ArcSwap::from_pointee(moment),
             following,
             noted: Noted::default(),
+            counts,
         }
     }
 
@@ -151,10 +158,16 @@ impl Facts {
     /// # Errors
     /// Those of the store, when it has to be read.
     pub async fn of(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
-        match self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment()))) {
+        match self.hit(ask) {
             Some(known) => Ok(known),
             None => self.read(ask).await,
         }
+    }
+
+    /// The same, if all of it is in memory.
+    #[must_use]
+    pub fn hit(&self, ask: Ask<'_>) -> Option<Known> {
+        self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment())))
     }
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {

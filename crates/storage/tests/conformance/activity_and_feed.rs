@@ -46,6 +46,19 @@ on_every_engine! {
         assert_eq!(fed.into_iter().map(|entry| entry.change).collect::<Vec<_>>(), expected);
     }
 
+    async fn a_token_on_sqlite_tells_that_there_was_a_write_and_not_how_much_it_changed(database: Database) {
+        let world = World::new(database.open().await);
+        let one = world.must(crate::world::new_user(1, "ada@example.org")).await;
+        let two = world.must(crate::world::new_account(9, "company-account", user(1))).await;
+        let three = world.must(crate::world::new_user(2, "bob@example.org")).await;
+        assert!(two.versions.len() > one.versions.len());
+        // On PostgreSQL a token tells a transaction.
+        if two.transaction.is_none() {
+            let places = [&one, &two, &three].map(|write| mandate_storage::rounded(write.position));
+            assert_eq!(places, [64, 128, 192]);
+        }
+    }
+
     async fn a_write_that_changes_nothing_writes_nothing(database: Database) {
         let world = World::new(database.open().await);
         let (ada, bob) = (world.user(1).await, world.user(2).await);

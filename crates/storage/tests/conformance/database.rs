@@ -49,7 +49,7 @@ impl Database {
 
     /// A store, on PostgreSQL perhaps one of several.
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&self.url, OpenOptions { connections: 4 }).await.expect("opens")
+        Store::open(&self.url, OpenOptions { connections: 4, ..OpenOptions::default() }).await.expect("opens")
     }
 
     /// A second way to write the same database: other connections where the engine allows for them.

@@ -22,6 +22,7 @@ mod policies;
 mod races;
 mod reading;
 mod refusals;
+mod retention;
 mod round_trip;
 mod scale;
 mod search;

@@ -70,7 +70,7 @@ fn mistakes_in_the_url_are_told_without_its_password() {
 fn servers_that_start_at_once_share_an_empty_database() {
     let database = Database::create(Engine::Postgres);
     block_on(async {
-        let open = || Store::open(&database.url, OpenOptions { connections: 2 });
+        let open = || Store::open(&database.url, OpenOptions { connections: 2, ..OpenOptions::default() });
         let (one, two, three) = tokio::join!(open(), open(), open());
         let stores = [one.expect("opens"), two.expect("opens"), three.expect("opens")];
         let mut incarnations: Vec<&str> = stores.iter().map(Store::incarnation).collect();

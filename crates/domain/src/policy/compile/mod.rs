@@ -85,7 +85,7 @@ fn blank() -> Policy {
         },
         groups: None,
         transfer: None,
-        permission_index: HashMap::new(),
+        permission_index: HashMap::default(),
     }
 }
 

@@ -1,0 +1,246 @@
+//! The page of metrics: what there is, under which name, and what it means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mandate_domain::decide::Reason;
+use tonic::Code;
+
+use super::counts::{Counts, Kind};
+use super::families::{Families, float};
+use super::method::Method;
+use super::outbox::Outbox;
+use crate::clock::now_micros;
+use crate::convert::authz::to_reason;
+use crate::facts::Facts;
+use crate::passwords::Passwords;
+
+/// The commit that this was built from, if whoever built it said so.
+const COMMIT: Option<&str> = option_env!("MANDATE_COMMIT");
+
+/// What there is to tell of a server.
+pub struct Watched {
+    facts: Arc<Facts>,
+    passwords: Arc<Passwords>,
+    outbox: Outbox,
+}
+
+impl Watched {
+    /// Everything about a server with these facts, which hashes passwords here.
+    #[must_use]
+    pub fn new(facts: Arc<Facts>, passwords: Arc<Passwords>) -> Self {
+        let outbox = Outbox::start(facts.store().clone());
+        Self { facts, passwords, outbox }
+    }
+
+    /// The facts that questions are decided on.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Asks the database nothing more.
+    pub(super) fn stop(&self) {
+        self.outbox.stop();
+    }
+
+    /// The page, in the text format of Prometheus, version 0.0.4.
+    ///
+    /// # Errors
+    /// A metric that cannot be written, which is a defect.
+    pub(super) fn page(&self) -> prometheus::Result<String> {
+        let mut families = Families::default();
+        let version = env!("CARGO_PKG_VERSION");
+        families.gauge(
+            "mandate_build_info",
+            "Always 1. The labels say what is running: version, and commit if it was known when this was built.",
+            [([("version", version), ("commit", COMMIT.unwrap_or("unknown"))], 1.0)],
+        );
+        rpcs(&mut families, self.facts.counts());
+        decisions(&mut families, self.facts.counts());
+        facts(&mut families, &self.facts);
+        feed(&mut families, &self.facts);
+        database(&mut families, &self.facts);
+        self.work(&mut families);
+        families.text()
+    }
+
+    fn work(&self, families: &mut Families) {
+        if let Some(depth) = self.outbox.latest() {
+            families.gauge(
+                "mandate_outbox_mails",
+                "Mails in the outbox, by state: queued waits to be sent, failed waits for an operator. Read every 5 \
+                 seconds and not counted beyond 10,000. All servers on one database tell of the same outbox.",
+                [([("state", "queued")], float(depth.queued)), ([("state", "failed")], float(depth.failed))],
+            );
+            let age = |at| u64::try_from(now_micros() - at).unwrap_or_default();
+            families.gauge(
+                "mandate_outbox_oldest_seconds",
+                "How long the oldest mail that is queued has waited; 0: none is.",
+                [([], Duration::from_micros(depth.oldest.map_or(0, age)).as_secs_f64())],
+            );
+        }
+        let (busy, most) = self.passwords.busy();
+        let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        families.gauge(
+            "mandate_password_hashing",
+            "Passwords that are being hashed or wait for it.",
+            [([], count(busy))],
+        );
+        families.gauge(
+            "mandate_password_hashing_limit",
+            "The most of these; whoever comes then is told to come back (RESOURCE_EXHAUSTED).",
+            [([], count(most))],
+        );
+    }
+}
+
+/// How codes are written in the protos of gRPC.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn rpcs(families: &mut Families, counts: &Counts) {
+    let all: Vec<_> = Method::all().map(|method| (method.names(), counts.of_rpc(method))).collect();
+    let codes = all.iter().flat_map(|((service, method), (codes, _))| {
+        let named = (0..).map(|code| code_name(Code::from(code)));
+        named.zip(codes).filter_map(move |(code, count)| {
+            // Success is there from the start, so that rates have a beginning; of the rest only what has happened.
+            let is_there = *count > 0 || code == "OK";
+            is_there.then_some(([("service", *service), ("method", *method), ("code", code)], *count))
+        })
+    });
+    families.counter(
+        "mandate_rpcs_total",
+        "RPCs that have ended, by service, method and gRPC code. CANCELLED: the caller went away. Calls that nobody \
+         serves are other.",
+        codes,
+    );
+    let took = all.iter().filter(|(_, (_, took))| took.count() > 0);
+    families.histogram(
+        "mandate_rpc_duration_seconds",
+        "From the head of a request to the end of its answer, by service and method; of streams, how long they lasted.",
+        took.map(|((service, method), (_, took))| ([("service", *service), ("method", *method)], took.clone())),
+    );
+}
+
+fn decisions(families: &mut Families, counts: &Counts) {
+    families.counter(
+        "mandate_decisions_total",
+        "Answers to Check and to the questions of BatchCheck, by outcome (allowed, denied) and reason (as in \
+         DecisionReason). Questions that ended with an error are none.",
+        Reason::ALL.iter().map(|reason| {
+            let outcome = if reason.allows() { "allowed" } else { "denied" };
+            let name = to_reason(*reason).as_str_name();
+            let name = name.strip_prefix("DECISION_REASON_").unwrap_or(name);
+            ([("outcome", outcome), ("reason", name)], counts.of_reason(*reason))
+        }),
+    );
+}
+
+fn facts(families: &mut Families, facts: &Facts) {
+    let counts = facts.counts();
+    let found: Vec<_> =
+        Kind::ALL.iter().map(|kind| ([("kind", kind.name())], counts.of_kind(*kind))).collect();
+    families.counter(
+        "mandate_facts_hits_total",
+        "Facts that were looked for in memory and found there, by kind. That there is no such thing is a fact, too.",
+        found.iter().map(|(labels, (hits, _))| (*labels, *hits)),
+    );
+    families.counter(
+        "mandate_facts_misses_total",
+        "Facts that were looked for in memory and not found, by kind; the question reads all its facts from the database then.",
+        found.iter().map(|(labels, (_, misses))| (*labels, *misses)),
+    );
+    let sizes = facts.sizes();
+    let label = |kind: Kind| [("kind", kind.name())];
+    families.gauge(
+        "mandate_facts_entries",
+        "Facts in memory, by kind.",
+        sizes.iter().map(|size| (label(size.kind), float(u64::try_from(size.entries).unwrap_or(u64::MAX)))),
+    );
+    families.gauge(
+        "mandate_facts_bytes",
+        "Memory that facts take, roughly, by kind.",
+        sizes.iter().map(|size| (label(size.kind), float(size.bytes))),
+    );
+    families.gauge(
+        "mandate_facts_bytes_limit",
+        "The most of that; beyond it facts that were not asked for lately are dropped.",
+        sizes.iter().map(|size| (label(size.kind), float(size.capacity))),
+    );
+    families.counter(
+        "mandate_facts_evictions_total",
+        "Facts that were dropped to make room for others, by kind.",
+        sizes.iter().map(|size| (label(size.kind), size.evictions)),
+    );
+}
+
+fn feed(families: &mut Families, facts: &Facts) {
+    let Some(state) = facts.feed() else { return };
+    let counts = facts.counts();
+    families.gauge(
+        "mandate_feed_age_seconds",
+        "How old the facts in memory are at the most: since the start of the last poll of the change feed that was \
+         applied. After --stale-limit seconds questions are UNAVAILABLE. PostgreSQL only, like all of mandate_feed.",
+        [([], state.age.as_secs_f64())],
+    );
+    let (polls, failed) = counts.of_polls();
+    families.histogram(
+        "mandate_feed_poll_duration_seconds",
+        "Polls of the change feed: from the question to the database until what came counts here.",
+        [([], polls)],
+    );
+    families.counter(
+        "mandate_feed_poll_failures_total",
+        "Polls of the change feed that failed because the database was away.",
+        [([], failed)],
+    );
+    families.histogram(
+        "mandate_revocation_lag_seconds",
+        "From the time of a change, by the clock of the server that made it, until it counts in this server's answers; \
+         each change is one, a removed permission like any other. It includes the time that the change took to commit.",
+        [([], counts.of_lags())],
+    );
+}
+
+fn database(families: &mut Families, facts: &Facts) {
+    let away = facts.feed().is_some_and(|feed| feed.away);
+    families.gauge(
+        "mandate_database_away",
+        "1: the last poll found the database away, and questions are answered from memory for a while. 0: it is there.",
+        [([], if away { 1.0 } else { 0.0 })],
+    );
+    let pools = facts.store().connections();
+    let states = pools.iter().flat_map(|pool| {
+        [("used", pool.used), ("idle", pool.idle)]
+            .map(|(state, count)| ([("pool", pool.pool), ("state", state)], f64::from(count)))
+    });
+    families.gauge(
+        "mandate_database_connections",
+        "Connections to the database, by pool (PostgreSQL: all; SQLite: read, write) and state: used by a call, or idle.",
+        states,
+    );
+    families.gauge(
+        "mandate_database_connections_limit",
+        "The most connections of a pool; further calls wait for one.",
+        pools.iter().map(|pool| ([("pool", pool.pool)], f64::from(pool.most))),
+    );
+}

@@ -1,0 +1,152 @@
+//! The threads that answer calls: each runs by itself, with the connections that were dealt to it.
+//!
+//! A call stays on the thread of its connection, so that nothing of it waits for another core: by measurement half as
+//! many calls again as on threads that share their work. Connections are dealt in turns, which spreads them evenly;
+//! the kernel's own way (SO_REUSEPORT) may put all of a few clients on one thread.
+
+use std::convert::Infallible;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use futures::StreamExt as _;
+use futures::future::try_join_all;
+use http::{Request, Response};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::transport::server::Router;
+use tower::{Layer, Service};
+
+/// Connections that wait for a thread to take them; those beyond it wait in the kernel.
+const DEALT: usize = 64;
+
+/// How long nothing is accepted after the system refused to (too many open files, say).
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The threads, and who deals connections to them. Dropping it ends them, and whatever they still do.
+pub(crate) struct Workers {
+    dealer: JoinHandle<()>,
+    served: Vec<oneshot::Receiver<Result<(), tonic::transport::Error>>>,
+    stopping: CancellationToken,
+    /// Dropped when the threads may end.
+    _leave: Vec<oneshot::Sender<Infallible>>,
+}
+
+impl Workers {
+    /// Starts so many threads, each with a router of its own.
+    ///
+    /// # Errors
+    /// The system's, when it gives no more threads.
+    pub(crate) fn start<L>(
+        listener: TcpListener,
+        number: usize,
+        router: impl Fn() -> Router<L>,
+    ) -> anyhow::Result<Self>
+    where
+        L: Layer<tonic::service::Routes> + Clone + Send + 'static,
+        L::Service:
+            Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+    {
+        let stopping = CancellationToken::new();
+        let (mut hands, mut served, mut leave) = (Vec::new(), Vec::new(), Vec::new());
+        for index in 0..number {
+            let (hand, dealt) = mpsc::channel(DEALT);
+            let (done, was_served) = oneshot::channel();
+            let (go, may_leave) = oneshot::channel::<Infallible>();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (router, stopped) = (router(), stopping.clone().cancelled_owned());
+            let work = async move {
+                let connections = ReceiverStream::new(dealt).map(TcpStream::from_std);
+                let ended = router.serve_with_incoming_shutdown(connections, stopped).await;
+                // Nobody listens any more if the server was dropped.
+                let _ = done.send(ended);
+                let _ = may_leave.await;
+            };
+            thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || {
+                    runtime.block_on(work);
+                    runtime.shutdown_background();
+                })
+                .context("the system gives no thread to answer calls on")?;
+            hands.push(hand);
+            served.push(was_served);
+            leave.push(go);
+        }
+        let dealer = tokio::spawn(deal(listener, hands, stopping.clone()));
+        Ok(Self { dealer, served, stopping, _leave: leave })
+    }
+
+    /// Waits until no connection is dealt any more, which happens by a defect alone.
+    ///
+    /// # Errors
+    /// Always: that it happened.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
+        (&mut self.dealer).await.context("connections are not accepted any more")?;
+        Err(anyhow!("a thread that answers calls has ended"))
+    }
+
+    /// Takes no new connections and waits until the calls of all others have ended.
+    ///
+    /// # Errors
+    /// A thread ended otherwise.
+    pub(crate) async fn drain(&mut self) -> anyhow::Result<()> {
+        self.stopping.cancel();
+        for ended in try_join_all(&mut self.served).await.context("a thread that answers calls has ended")? {
+            ended.context("connections were not ended well")?;
+        }
+        Ok(())
+    }
+}
+
+/// Deals connections in turns until it is told to stop or a thread has ended.
+async fn deal(
+    listener: TcpListener,
+    hands: Vec<mpsc::Sender<std::net::TcpStream>>,
+    stopping: CancellationToken,
+) {
+    for hand in hands.iter().cycle() {
+        let connection = tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            connection = accept(&listener) => connection,
+        };
+        if hand.send(connection).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The next connection. What keeps one from being accepted keeps nobody else from it.
+async fn accept(listener: &TcpListener) -> std::net::TcpStream {
+    loop {
+        let connection = listener.accept().await.and_then(|(connection, _)| {
+            // An answer goes out when it is there, not when there is more to send.
+            connection.set_nodelay(true)?;
+            connection.into_std()
+        });
+        match connection {
+            Ok(connection) => return connection,
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted now; is the limit on open files too low?");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether the other side was gone before it was greeted.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | InvalidInput | NotConnected
+    )
+}
