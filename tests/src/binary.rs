@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().expect("the path of the running test");
     let (target, profile) = locate(&test);
-    build(&target, &profile);
+    build(&["--bins"]);
     let binary = target.join(&profile).join(format!("mandate{}", std::env::consts::EXE_SUFFIX));
     assert!(
         binary.is_file(),
@@ -53,13 +53,17 @@ fn locate(test: &Path) -> (PathBuf, String) {
 
 /// `cargo test` builds the binary of another package only when that package has integration tests in the run, and
 /// a test of yesterday's server is worse than none. Takes a moment where there is nothing to do.
-fn build(target: &Path, profile: &str) {
+///
+/// Panics when it does not compile.
+pub(crate) fn build(what: &[&str]) {
     let Some(cargo) = std::env::var_os("CARGO") else {
         return; // not started by cargo: use what is there
     };
-    let profile = if profile == "debug" { "dev" } else { profile };
+    let (target, profile) = locate(&std::env::current_exe().expect("the path of the running test"));
+    let profile = if profile == "debug" { "dev" } else { &profile };
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
+        .args(["build", "--quiet", "--workspace", "--profile", profile])
+        .args(what)
         .arg("--target-dir")
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -67,7 +71,7 @@ fn build(target: &Path, profile: &str) {
         .expect("cargo starts");
     assert!(
         output.status.success(),
-        "the mandate binary does not build:\n{}",
+        "cargo build {what:?} fails:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

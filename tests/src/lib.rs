@@ -39,6 +39,7 @@ pub mod letter;
 pub mod oracle;
 pub mod poll;
 mod process;
+pub mod programs;
 mod replica;
 mod scrape;
 mod server;

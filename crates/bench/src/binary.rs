@@ -10,15 +10,29 @@ use anyhow::{Context as _, anyhow};
 /// # Errors
 /// It does not compile, or it is not there.
 pub(crate) fn mandate() -> anyhow::Result<PathBuf> {
+    beside("mandate", &["--package", "mandate-server"])
+}
+
+/// Finds the server that faults can be planted in, in the same way.
+///
+/// # Errors
+/// It does not compile, or it is not there.
+pub(crate) fn sabotaged() -> anyhow::Result<PathBuf> {
+    beside("mandate-sabotaged", &["--package", "mandate-server", "--features", "sabotage"])
+}
+
+fn beside(name: &str, arguments: &[&str]) -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe().context("the path of this program")?;
     let folder = this.parent().context("this program lies in no folder")?;
     if let Some(cargo) = std::env::var_os("CARGO") {
-        build(cargo, folder.ends_with("debug"))?;
+        let profile = if folder.ends_with("debug") { "dev" } else { "release" };
+        build(Command::new(cargo).args(["build", "--bin", name, "--profile", profile]).args(arguments))?;
     }
-    let binary = folder.join("mandate");
+    let binary = folder.join(name);
     if !binary.is_file() {
+        let arguments = arguments.join(" ");
         return Err(anyhow!(
-            "{} is not there; build it: cargo build --release -p mandate-server",
+            "{} is not there; build it: cargo build --release --bin {name} {arguments}",
             binary.display()
         ));
     }
@@ -26,12 +40,8 @@ pub(crate) fn mandate() -> anyhow::Result<PathBuf> {
 }
 
 /// Figures of yesterday's server would be worse than none.
-fn build(cargo: std::ffi::OsString, debug: bool) -> anyhow::Result<()> {
-    let profile = if debug { "dev" } else { "release" };
-    let status = Command::new(cargo)
-        .args(["build", "--package", "mandate-server", "--bin", "mandate", "--profile", profile])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .status()
-        .context("cargo does not start")?;
+fn build(cargo: &mut Command) -> anyhow::Result<()> {
+    let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let status = cargo.current_dir(top).status().context("cargo does not start")?;
     if status.success() { Ok(()) } else { Err(anyhow!("the mandate binary does not build: {status}")) }
 }

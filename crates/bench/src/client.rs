@@ -1,9 +1,11 @@
 //! Single calls through tonic's own client, for what is not counted in millions.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mandate_proto::v1::account_service_client::AccountServiceClient;
 use mandate_proto::v1::authz_service_client::AuthzServiceClient;
+use mandate_proto::v1::identity_service_client::IdentityServiceClient;
 use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::subject::Subject as Who;
 use mandate_proto::v1::{
@@ -22,8 +24,9 @@ use crate::facts::{account_id, group_id, user_id};
 #[derive(Clone)]
 pub(crate) struct Client(InterceptedService<Channel, Bearer>);
 
+/// Puts the token into each call.
 #[derive(Clone)]
-struct Bearer(MetadataValue<Ascii>);
+pub(crate) struct Bearer(MetadataValue<Ascii>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -40,6 +43,36 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr, token: &str) -> anyhow::Result<Self> {
         let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
         Ok(Self(InterceptedService::new(channel, Bearer(format!("Bearer {token}").parse()?))))
+    }
+
+    /// A connection that is made with the first call, and anew when it was lost; no call takes longer than `limit`.
+    ///
+    /// # Errors
+    /// The token cannot be sent.
+    pub(crate) fn patient(address: SocketAddr, token: &str, limit: Duration) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+        let channel = endpoint.connect_timeout(limit).timeout(limit).connect_lazy();
+        Ok(Self(InterceptedService::new(channel, Bearer(format!("Bearer {token}").parse()?))))
+    }
+
+    /// `AccountService` by this caller.
+    pub(crate) fn accounts(&self) -> AccountServiceClient<InterceptedService<Channel, Bearer>> {
+        AccountServiceClient::new(self.0.clone())
+    }
+
+    /// `AuthzService` by this caller.
+    pub(crate) fn authz(&self) -> AuthzServiceClient<InterceptedService<Channel, Bearer>> {
+        AuthzServiceClient::new(self.0.clone())
+    }
+
+    /// `IdentityService` by this caller.
+    pub(crate) fn identity(&self) -> IdentityServiceClient<InterceptedService<Channel, Bearer>> {
+        IdentityServiceClient::new(self.0.clone())
+    }
+
+    /// `MembershipService` by this caller.
+    pub(crate) fn memberships(&self) -> MembershipServiceClient<InterceptedService<Channel, Bearer>> {
+        MembershipServiceClient::new(self.0.clone())
     }
 
     /// Whether a user holds a permission in an account.

@@ -51,6 +51,11 @@ impl Database {
         Ok(Self { engine, url })
     }
 
+    /// A database that is there already, and stays.
+    pub(crate) fn at(engine: Engine, url: &str) -> Self {
+        Self { engine, url: url.to_owned() }
+    }
+
     /// The URL as the server takes it.
     pub(crate) fn url(&self) -> &str {
         &self.url

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod database;
 mod facts;
+mod history;
 mod lag;
 mod load;
 mod machine;
@@ -37,6 +38,8 @@ enum Command {
     Check(check::Options),
     /// What revoking access through an account group costs, in small groups and in large ones (PE-09).
     Revocation(revocation::Options),
+    /// Lets clients race on several servers while things break, and looks for an answer that no order of events explains.
+    History(history::Options),
     /// How long a removed permission is still allowed on other servers of one PostgreSQL database.
     Lag(lag::Options),
     /// Serves the empty RPCs that others are compared with.
@@ -46,7 +49,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             report::tell(&format!("mandate-bench: {error:#}"));
             ExitCode::FAILURE
@@ -54,12 +57,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     match command {
-        Command::Check(options) => runtime()?.block_on(check::run(&options)),
-        Command::Revocation(options) => runtime()?.block_on(revocation::run(&options)),
-        Command::Lag(options) => runtime()?.block_on(lag::run(&options)),
-        Command::Reference(options) => reference::run(&options),
+        Command::Check(options) => runtime()?.block_on(check::run(&options))?,
+        Command::Revocation(options) => runtime()?.block_on(revocation::run(&options))?,
+        Command::History(options) => return history::run(options),
+        Command::Lag(options) => runtime()?.block_on(lag::run(&options))?,
+        Command::Reference(options) => reference::run(&options)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

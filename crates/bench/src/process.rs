@@ -110,6 +110,12 @@ impl Server {
     pub(crate) fn stop(self) {
         drop(self);
     }
+
+    /// Ends it as a power cut would (SIGKILL): nothing of it runs any more when this returns.
+    pub(crate) fn kill9(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Drop for Server {

@@ -14,3 +14,8 @@ pub(crate) fn line(name: &str, figure: f64) {
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
+
+/// Prints a line that is no figure.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

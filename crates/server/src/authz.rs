@@ -43,6 +43,8 @@ impl Authz {
         if let Some(consistency) = &consistency {
             self.facts.reach(consistency).await?;
         }
+        // Before anything is read: what is told afterwards may be the age of facts that came in the meantime.
+        let stale_for = self.facts.stale_for().map(duration);
         let who = self.who(subject).await?;
         if party.person().is_some_and(|person| who != Who::User(person)) {
             return Err(AccessError::NotOneself.into());
@@ -50,19 +52,14 @@ impl Authz {
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         if is_invisible(party, &known) {
             self.facts.counts().decision(Reason::NotAMember);
-            return Ok(self.dated(convert::to_denial(Reason::NotAMember, &known)));
+            return Ok(v1::CheckResponse { stale_for, ..convert::to_denial(Reason::NotAMember, &known) });
         }
         if let Who::User(user) = who {
             self.facts.note(account, user, known.member.as_ref());
         }
         let decision = decide(&known.question(ask, known.permission(&permission)));
         self.facts.counts().decision(decision.reason);
-        Ok(self.dated(convert::to_answer(decision, &known, ask, &permission)))
-    }
-
-    /// The answer with the age of its facts.
-    fn dated(&self, answer: v1::CheckResponse) -> v1::CheckResponse {
-        v1::CheckResponse { stale_for: self.facts.stale_for().map(duration), ..answer }
+        Ok(v1::CheckResponse { stale_for, ..convert::to_answer(decision, &known, ask, &permission) })
     }
 
     async fn who(&self, subject: Subject) -> Result<Who, Error> {
@@ -98,6 +95,7 @@ impl Authz {
     ) -> Result<v1::LookupPermissionsResponse, Error> {
         let Lookup { account, subject, resource, consistency } = convert::lookup(message)?;
         self.facts.reach(&consistency).await?;
+        let stale_for = self.facts.stale_for().map(duration);
         let who = match (subject, party.person()) {
             (Some(subject), _) => self.who(subject).await?,
             (None, Some(person)) => Who::User(person),
@@ -105,7 +103,6 @@ impl Authz {
         };
         self.may_look_up(party, account, who).await?;
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
-        let stale_for = self.facts.stale_for().map(duration);
         let answer = if is_invisible(party, &known) {
             let reason = convert::to_reason(Reason::NotAMember).into();
             v1::LookupPermissionsResponse { reason, ..Default::default() }

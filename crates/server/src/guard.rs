@@ -20,6 +20,7 @@ use crate::auth::{Caller, Verifier};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::quick::{Quick, Rpc};
+use crate::writer::remembering;
 
 /// Metadata by which a service or an operator names the person it acts for: a user's id (`usr_…`).
 pub const ACTING_FOR: &str = "mandate-acting-for";
@@ -153,7 +154,7 @@ fn refused(error: Error) -> Answer {
 
 /// A handler that panics is a defect of that call alone: the others on its connection go on.
 fn guarded(call: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static) -> Answer {
-    let answer = AssertUnwindSafe(call).catch_unwind();
+    let answer = AssertUnwindSafe(remembering(call)).catch_unwind();
     Box::pin(async move {
         match answer.await {
             Ok(Ok(response)) => Ok(explained(response)),

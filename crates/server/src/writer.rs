@@ -1,5 +1,6 @@
 //! The one way a call writes: plan, commit, change the facts in memory, and only then answer.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -10,13 +11,29 @@ use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::refusal::Refusal;
 use mandate_domain::terms::Terms;
 use mandate_proto::write::{WriteRequest, WriteResponse};
-use mandate_storage::{Committed, Effects, Mode, Order, RequestKey, Written};
+use mandate_storage::{Committed, Effects, Mode, Order, RequestKey, StoreError, Written};
 use tonic::Response;
 
 use crate::clock::now_micros;
 use crate::convert;
 use crate::error::Error;
 use crate::facts::{Ask, Facts, Moment, Told};
+
+tokio::task_local! {
+    /// Whether the call that is being answered has written what it was asked to.
+    static WRITTEN: Cell<bool>;
+}
+
+/// Answers a call, and remembers meanwhile whether it has written what it was asked to: whatever fails afterwards must
+/// not be told as if nothing had happened.
+pub(crate) async fn remembering<T>(call: impl Future<Output = T>) -> T {
+    WRITTEN.scope(Cell::new(false), call).await
+}
+
+/// Whether the call that is being answered has written what it was asked to.
+pub(crate) fn has_written() -> bool {
+    WRITTEN.try_with(Cell::get).unwrap_or(false)
+}
 
 /// One write: who asks for it, on what terms, and what it came to.
 #[derive(Debug, Clone)]
@@ -139,6 +156,10 @@ pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Resul
         async move { carry_out(&facts, &write, &command).await }
     });
     let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
+    if result.is_ok() && !matches!(write.outcome.get(), Some(Outcome::Previewed(_))) {
+        // Outside of a call there is nobody to tell.
+        let _ = WRITTEN.try_with(|written| written.set(true));
+    }
     if let Some((account, user)) = account.zip(write.actor.user()) {
         facts.note_change(account, user);
     }
@@ -194,7 +215,10 @@ async fn replayed(
     committed: Committed,
 ) -> Result<Committed, Error> {
     // What it did may have been done by another server a moment ago.
-    facts.fresh().await?;
+    facts.fresh().await.map_err(|error| match error {
+        Error::Store(StoreError::Unavailable { source }) => StoreError::CommitUnknown { source }.into(),
+        error => error,
+    })?;
     write.stands(&facts.stood(committed.transaction, Some(committed.position)));
     if let (Actor::Person { user, .. }, Some(account)) = (&write.actor, account)
         && !committed.plan.changes.iter().any(|change| moves(change, account, *user))

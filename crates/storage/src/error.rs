@@ -126,6 +126,8 @@ impl From<sqlx::Error> for StoreError {
         let class = match &error {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            // A server that is ending answers with whatever is left of it.
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
@@ -274,4 +276,64 @@ fn tls_mistake(error: &sqlx::Error) -> Option<String> {
             "the database server and this one do not agree on TLS ({other}): check sslcert and sslkey of the URL"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::fmt;
+
+    use sqlx::error::ErrorKind;
+
+    use super::*;
+
+    /// What PostgreSQL says, by its SQLSTATE.
+    #[derive(Debug)]
+    struct Says(&'static str);
+
+    impl fmt::Display for Says {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Says {}
+
+    impl DatabaseError for Says {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn a_session_that_ends_while_it_commits_leaves_open_whether_it_has() {
+        let of_commit = |code| StoreError::of_commit(sqlx::Error::Database(Box::new(Says(code))));
+        for code in ["57P01", "57P02", "57P03", "57014", "08006"] {
+            assert!(matches!(of_commit(code), StoreError::CommitUnknown { .. }), "{code}");
+        }
+        assert!(matches!(of_commit("40001"), StoreError::Contention { .. }));
+        assert!(matches!(of_commit("23505"), StoreError::Other { .. }));
+        let silence = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(StoreError::of_commit(silence), StoreError::CommitUnknown { .. }));
+    }
 }

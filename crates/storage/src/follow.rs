@@ -5,6 +5,9 @@
 //! every transaction that is open anywhere in the cluster. So a follower keeps its last snapshot, and asks for the rows
 //! that it could not see: those of transactions that began later, and of those that were running. Each poll is one
 //! statement, and so one snapshot itself.
+//!
+//! Numbers of transactions that only failed may be given out again after a crash of the database: nothing makes them durable. So
+//! what is kept of a snapshot ends with the last transaction whose rows were read, which is ([`Snapshot::up_to`]).
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,7 @@ use crate::incarnation::{self, Incarnation};
 use crate::line::PgPools;
 use crate::policy::{self, StoredPolicy};
 use crate::position::Snapshot;
+use crate::sabotage::{Fault, is_planted};
 
 /// How long the database has to answer before it counts as away.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -37,7 +41,16 @@ pub struct Follower {
     session: Option<PgConnection>,
     /// When the session began.
     since: Instant,
-    last: Option<(Incarnation, Snapshot)>,
+    last: Option<(Incarnation, Read)>,
+}
+
+/// How far the feed was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Read {
+    /// What the last statement saw.
+    snapshot: Snapshot,
+    /// The last transaction whose rows were read, or that had written some before; 0: none.
+    last: u64,
 }
 
 /// What a poll found.
@@ -47,6 +60,9 @@ pub struct Polled {
     pub incarnation: String,
     /// Everything that has been read up to now.
     pub position: Snapshot,
+    /// The same as far as a crash of the database leaves it true: what to give out, and to hold others' places against the
+    /// position.
+    pub kept: Snapshot,
     /// What became known with it.
     pub news: News,
 }
@@ -93,6 +109,13 @@ const POLL: &str = "\
     WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
     ORDER BY seq";
 
+/// The snapshot of the statement, and the last transaction of the feed that it sees, whether or not its rows have been
+/// deleted since.
+const BEGIN: &str = "\
+    SELECT pg_current_snapshot()::text, \
+    GREATEST((SELECT xid FROM feed WHERE era = $1 ORDER BY xid DESC LIMIT 1), \
+    (SELECT value::xid8 FROM meta WHERE name = 'feed_forgotten_xid'))::text";
+
 impl Follower {
     pub(crate) fn new(pools: PgPools) -> Self {
         Self { pools, session: None, since: Instant::now(), last: None }
@@ -130,7 +153,7 @@ impl Follower {
                 Some(known) => known,
                 None => incarnation::settle(&mut session).await?,
             };
-            let since = last.filter(|(of, _)| *of == incarnation).map(|(_, snapshot)| snapshot);
+            let since = last.filter(|(of, _)| *of == incarnation).map(|(_, read)| read);
             let polled = poll(&mut session, incarnation.era, since).await?;
             Ok::<_, StoreError>((incarnation, polled))
         };
@@ -138,7 +161,7 @@ impl Follower {
             self.pools.line.fell_silent();
             StoreError::from(timed_out())
         };
-        let (incarnation, (position, writable, news)) =
+        let (incarnation, (read, writable, news)) =
             tokio::time::timeout(LIMIT, poll).await.map_err(late)??;
         if last.is_some_and(|(of, _)| *of != incarnation) {
             self.pools.line.begin_history();
@@ -151,8 +174,9 @@ impl Follower {
         let stays = writable || !self.pools.line.has_several_hosts() || self.since.elapsed() < LOOK_AGAIN;
         self.session = stays.then_some(session);
         let name = incarnation.name.clone();
-        self.last = Some((incarnation, position.clone()));
-        Ok(Polled { incarnation: name, position, news })
+        let (position, kept) = (read.snapshot.clone(), read.snapshot.up_to(read.last));
+        self.last = Some((incarnation, read));
+        Ok(Polled { incarnation: name, position, kept, news })
     }
 
     /// A session on the server that takes writes.
@@ -173,14 +197,14 @@ impl Follower {
 async fn poll(
     session: &mut PgConnection,
     era: i64,
-    since: Option<&Snapshot>,
-) -> Result<(Snapshot, bool, News), StoreError> {
-    let Some(since) = since else {
-        let sql = "SELECT pg_current_snapshot()::text";
-        let now: String = sqlx::query_scalar(sql).fetch_one(&mut *session).await?;
-        return Ok((now.parse()?, true, anew(session).await?));
+    since: Option<&Read>,
+) -> Result<(Read, bool, News), StoreError> {
+    let Some(Read { snapshot, last }) = since else {
+        return Ok((begin(session, era).await?, true, anew(session).await?));
     };
-    let running: Vec<String> = since.running().iter().map(u64::to_string).collect();
+    let since = snapshot.up_to(*last);
+    let running = if is_planted(Fault::SkipFeed) { &[] } else { since.running() };
+    let running: Vec<String> = running.iter().map(u64::to_string).collect();
     let most = i64::try_from(MOST).unwrap_or(i64::MAX);
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
@@ -188,14 +212,17 @@ async fn poll(
     let (_, _, forgotten, refuses, now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
     let now: Snapshot = now.parse()?;
     let writable = refuses != "on";
-    if u64::try_from(forgotten).is_ok_and(|forgotten| since.missed(forgotten, &now)) {
+    if u64::try_from(forgotten).is_ok_and(|forgotten| snapshot.missed(forgotten, &now)) {
         tracing::warn!("what the feed had meanwhile has been deleted already; all facts are read anew");
-        return Ok((now, writable, anew(session).await?));
+        return Ok((begin(session, era).await?, writable, anew(session).await?));
     }
     if rows.len() >= MOST {
         tracing::warn!("too much was written while the database was not followed; all facts are read anew");
-        return Ok((now, writable, anew(session).await?));
+        return Ok((begin(session, era).await?, writable, anew(session).await?));
     }
+    let mut numbers = rows.iter().map(|(_, xid, ..)| number(xid));
+    let last = numbers.try_fold(*last, |last, xid| xid.map(|xid| last.max(xid)))?;
+    let now = Read { snapshot: now, last };
     let changes: Option<Vec<Followed>> = rows.into_iter().map(followed).collect();
     match changes {
         Some(changes) => Ok((now, writable, News::Changes(changes))),
@@ -217,6 +244,17 @@ fn followed(row: Row) -> Option<Followed> {
             None
         }
     }
+}
+
+/// From where the feed is followed from now on.
+async fn begin(session: &mut PgConnection, era: i64) -> Result<Read, StoreError> {
+    let (snapshot, last): (String, Option<String>) =
+        sqlx::query_as(BEGIN).bind(era).fetch_one(&mut *session).await?;
+    Ok(Read { snapshot: snapshot.parse()?, last: last.as_deref().map_or(Ok(0), number)? })
+}
+
+fn number(xid: &str) -> Result<u64, StoreError> {
+    xid.parse().map_err(|error: std::num::ParseIntError| sqlx::Error::Decode(error.into()).into())
 }
 
 async fn anew(session: &mut PgConnection) -> Result<News, StoreError> {

@@ -48,6 +48,7 @@ mod read;
 mod request;
 mod resource;
 mod retention;
+pub mod sabotage;
 mod search;
 mod session;
 mod statement;

@@ -63,6 +63,13 @@ impl Snapshot {
         &self.running
     }
 
+    /// The same without what began after this transaction.
+    #[must_use]
+    pub(crate) fn up_to(&self, last: u64) -> Self {
+        let xmax = self.xmax.min(last.saturating_add(1));
+        Self { xmax, running: self.running.iter().copied().filter(|running| *running < xmax).collect() }
+    }
+
     /// Whether it sees what this transaction wrote, if it committed.
     #[must_use]
     pub fn sees(&self, transaction: u64) -> bool {
@@ -100,9 +107,7 @@ impl FromStr for Snapshot {
 
     /// Reads `xmin:xmax:running,…`, as PostgreSQL writes it.
     fn from_str(text: &str) -> Result<Self, StoreError> {
-        let unreadable = || StoreError::Other {
-            source: Box::new(sqlx::Error::Decode(format!("{text:?} is no snapshot").into())),
-        };
+        let unreadable = || unreadable(text);
         let mut parts = text.split(':');
         let (Some(_xmin), Some(xmax), Some(running), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -115,13 +120,19 @@ impl FromStr for Snapshot {
     }
 }
 
+fn unreadable(text: &str) -> StoreError {
+    StoreError::Other { source: Box::new(sqlx::Error::Decode(format!("{text:?} is no place").into())) }
+}
+
 impl Position {
-    /// The place that the database told of a snapshot.
+    /// The place that the database told: the feed's last on SQLite, a snapshot and the last transaction in the feed on
+    /// PostgreSQL.
     pub(crate) fn told(text: &str) -> Result<Self, StoreError> {
-        match text.parse() {
-            Ok(seq) => Ok(Self::Seq(seq)),
-            Err(_) => text.parse().map(Self::Snapshot),
-        }
+        let Some((snapshot, last)) = text.split_once(' ') else {
+            return text.parse().map(Self::Seq).map_err(|_| unreadable(text));
+        };
+        let last = last.parse().map_err(|_| unreadable(text))?;
+        Ok(Self::Snapshot(snapshot.parse::<Snapshot>()?.up_to(last)))
     }
 
     /// Whether everything that had happened at the other place had happened at this one. Places of different
@@ -187,6 +198,20 @@ mod tests {
         assert!(
             Position::Seq(2).includes(&Position::Seq(1)) && !Position::Seq(1).includes(&Position::Seq(2))
         );
+    }
+
+    #[test]
+    fn what_began_later_can_be_left_out() {
+        assert_eq!(snapshot("10:20:10,14,18").up_to(15), snapshot("10:16:10,14"));
+        assert_eq!(snapshot("10:20:10,14").up_to(30), snapshot("10:20:10,14"));
+        assert_eq!(snapshot("10:20:10").up_to(0), snapshot("1:1:"));
+    }
+
+    #[test]
+    fn a_place_is_told_with_what_a_crash_leaves_of_it() {
+        assert_eq!(Position::told("7").unwrap(), Position::Seq(7));
+        assert_eq!(Position::told("10:20:10,14 12").unwrap(), Position::Snapshot(snapshot("10:13:10")));
+        assert!(Position::told("10:20:10").is_err() && Position::told("10:20: x").is_err());
     }
 
     #[test]

@@ -66,7 +66,12 @@ macro_rules! positioned {
     ($on:expr, $sqlite:pat, $question:ident) => {
         match $on {
             $sqlite => $question!("CAST(COALESCE(MAX(seq), 0) AS TEXT) FROM feed"),
-            _ => $question!("pg_current_snapshot()::text"),
+            // Up to the last transaction that wrote to the feed: later ones only failed, and a crash may give their
+            // numbers to others.
+            _ => $question!(
+                "pg_current_snapshot()::text || ' ' || \
+                 COALESCE((SELECT xid::text FROM feed ORDER BY era DESC, xid DESC LIMIT 1), '0')"
+            ),
         }
     };
 }

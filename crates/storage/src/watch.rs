@@ -191,6 +191,10 @@ const SNAPSHOT: &str = "\
     (SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'feed_forgotten_seq'), \
     (SELECT value FROM meta WHERE name = 'feed_forgotten_xid')";
 
+/// The last transaction of the feed that the walk sees. Numbers beyond it may be given out again after a crash of the
+/// database, so that no token tells of them.
+const LAST: &str = "SELECT xid::text FROM feed WHERE era = $1 ORDER BY xid DESC LIMIT 1";
+
 /// Where the walk begins. Not `min(seq)`, which may be planned as a search from the beginning of the feed.
 const FIRST: &str = "\
     SELECT min(seq + 0) FROM (SELECT seq FROM feed WHERE era = $1 AND xid >= $2::text::xid8 \
@@ -216,7 +220,8 @@ async fn postgres(
     // Until a server has begun the era of a cluster that is new, nothing can be said of its rows.
     let Some(history) = incarnation::known(session).await? else { return Ok(Err(StoreError::away().into())) };
     let Position::Snapshot(since) = walk.since.clone() else { return Ok(Err(foreign().into())) };
-    if let Some(deleted) = deleted.and_then(|deleted| deleted.parse::<u64>().ok()) {
+    let deleted = deleted.and_then(|deleted| deleted.parse::<u64>().ok());
+    if let Some(deleted) = deleted {
         // INVARIANT: what was deleted has places up to `seq`; a walk that is past it has brought it before.
         let passed = walk.until.is_some() && seq.is_some_and(|seq| seq <= walk.after);
         if since.missed(deleted, &now) && !passed {
@@ -230,7 +235,9 @@ async fn postgres(
         None => {
             let query = sqlx::query_scalar(FIRST).bind(history.era).bind(&xmax).bind(&running);
             let first: Option<i64> = query.fetch_one(&mut *session).await?;
-            walk.until = Some((Position::Snapshot(now), text.clone()));
+            let last: Option<String> = sqlx::query_scalar(LAST).bind(history.era).fetch_optional(&mut *session).await?;
+            let last = last.and_then(|last| last.parse().ok()).max(deleted).unwrap_or_default();
+            walk.until = Some((Position::Snapshot(now.up_to(last)), text.clone()));
             let Some(first) = first else { return Ok(Ok((history.name, Vec::new()))) };
             walk.after = first.saturating_sub(1);
             text

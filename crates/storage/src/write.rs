@@ -1,6 +1,7 @@
 //! The one way anything is written: lock, read, plan, apply, commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
@@ -11,11 +12,12 @@ use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
 use crate::feed::Appended;
-use crate::locks::{Needs, held_for, held_for_record};
+use crate::locks::{Lock, Needs, held_for, held_for_record};
 use crate::open::Store;
 use crate::position::Transaction;
 use crate::preview::{self, Effects};
 use crate::request::{self, RequestKey};
+use crate::sabotage::{Fault, dawdle, is_planted};
 use crate::tx::{Tx, on_tx};
 use crate::{activity, apply, feed, keys, outbox};
 
@@ -285,7 +287,8 @@ pub(crate) async fn read(
 ) -> Result<Needs, StoreError> {
     let unread: Vec<&Key> = unread.iter().collect();
     let mut must = Needs::default();
-    for (key, record) in keys::load(tx, &unread, &|key| needs.lock(key)).await? {
+    let lock = |key: &Key| if is_planted(Fault::NoLock) { Lock::None } else { needs.lock(key) };
+    for (key, record) in keys::load(tx, &unread, &lock).await? {
         must.extend(held_for_record(&key, &record));
         records.put(key, record);
     }
@@ -338,6 +341,7 @@ impl Draft<'_> {
     }
 
     async fn write(&self, tx: &mut Tx) -> Result<Place, WriteError> {
+        dawdle(Fault::NoLock, Duration::from_millis(20)).await;
         let mut place = put(tx, self.actor, &self.plan, self.records, self.now).await?;
         if place.versions.is_empty() {
             place.position = feed::position(tx).await?;
@@ -441,6 +445,7 @@ impl Prepared {
     /// [`StoreError::CommitUnknown`] when the database did not answer; any other says that nothing happened.
     pub async fn commit(self) -> Result<Committed, WriteError> {
         let Self { plan, versions, position, transaction, tx, bell } = self;
+        dawdle(Fault::SkipFeed, Duration::from_millis(transaction.unwrap_or_default() % 3 * 20)).await;
         tx.commit().await.map_err(StoreError::of_commit)?;
         if !plan.mail.is_empty() {
             bell.notify_one();

@@ -9,10 +9,18 @@ use tonic::Code;
 use super::Answer;
 use super::answer::internal;
 use crate::watch::WatchError;
+use crate::writer::has_written;
 
 pub(super) fn failed(error: &StoreError) -> Answer {
     let message = error.to_string();
     match error {
+        StoreError::Unavailable { .. } if has_written() => {
+            tracing::warn!(detail = %causes(error), "what a write left could not be read");
+            let message = "the write was carried out, and what it left could not be read; read it later, \
+                           or repeat the call with the same request_id";
+            Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message)
+                .with("outcome", "unknown")
+        }
         StoreError::Unavailable { .. } => {
             tracing::warn!(detail = %causes(error), "the database is unavailable");
             Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message)

@@ -4,10 +4,12 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use mandate_domain::facts::AssignmentFact;
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
+use mandate_storage::sabotage::{Fault, block};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
@@ -161,6 +163,7 @@ impl Caches {
         known.member = self.members.get(&(account, user))?;
         let Some(asked) = resource else { return Some(known) };
         known.resource = self.resources.get(&ResourceAt::new(account, asked))?;
+        block(Fault::TornRead, Duration::from_millis(60));
         let ancestors = known.resource.clone();
         let chain = std::iter::once(asked).chain(ancestors.iter().flat_map(|entry| &entry.ancestors));
         for (position, resource) in chain.enumerate() {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
-use mandate_storage::{Followed, Follower, News, Polled, Position, StoreError};
+use mandate_storage::{Followed, Follower, News, Polled, StoreError};
 use tokio::sync::{Notify, watch};
 
 use super::Facts;
@@ -175,9 +175,9 @@ pub(super) async fn run(facts: Weak<Facts>, following: Arc<Following>, mut follo
 
 impl Facts {
     async fn follow(&self, polled: Polled, fills: Vec<Fill>) {
-        let Polled { incarnation, position, news } = polled;
-        let moment = Moment::new(shortened(&incarnation), Position::Snapshot(position));
-        let until = moment.place.clone();
+        let Polled { incarnation, position, kept, news } = polled;
+        let moment = Moment::followed(shortened(&incarnation), position, kept);
+        let until = moment.kept.clone();
         let _alone = self.gate.write().await;
         match news {
             News::Changes(changes) if changes.is_empty() => {

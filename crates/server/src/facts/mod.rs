@@ -42,6 +42,7 @@ use arc_swap::ArcSwap;
 use mandate_domain::id::{SessionId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::user::Identity;
+use mandate_storage::sabotage::{Fault, dawdle, is_planted};
 use mandate_storage::{News, Position, Store, StoreError};
 use tokio::sync::RwLock;
 
@@ -116,7 +117,7 @@ impl Facts {
         };
         let following = Arc::new(Following::new(limit));
         let polled = follower.poll().await?;
-        let moment = Moment::new(shortened(&polled.incarnation), Position::Snapshot(polled.position));
+        let moment = Moment::followed(shortened(&polled.incarnation), polled.position, polled.kept);
         let policies = match polled.news {
             News::Anew { policies } => policies::in_force(&policies),
             News::Changes(_) => policies,
@@ -130,7 +131,7 @@ impl Facts {
     }
 
     fn new(store: Store, policies: Policies, moment: Moment, following: Option<Arc<Following>>) -> Self {
-        let live = Arc::new(Live::new(moment.place.clone()));
+        let live = Arc::new(Live::new(moment.kept.clone()));
         let counts = Counts::new();
         Self {
             store,
@@ -181,6 +182,7 @@ impl Facts {
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
         let known = Known::new(&self.policies.load(), ask, &records);
+        dawdle(Fault::StaleFill, Duration::from_millis(40)).await;
         self.keep_later(Fill { since, entries: known.entries(ask) }).await;
         Ok(known.at(Arc::new(self.moment().with(records.position))))
     }
@@ -249,7 +251,7 @@ impl Facts {
 
     /// INVARIANT: the gate is held, so that no change can be applied between this look and the last entry.
     fn keep(&self, fill: Fill) {
-        if !self.changed.overtook(&fill) {
+        if is_planted(Fault::StaleFill) || !self.changed.overtook(&fill) {
             fill.entries.into_iter().for_each(|entry| entry.put(&self.caches));
         }
     }
@@ -272,7 +274,7 @@ impl Facts {
         fence(Ordering::Acquire);
         let after = self.epoch.load(Ordering::Relaxed);
         match value {
-            _ if before != after || before % 2 == 1 => Cached::Overtaken,
+            _ if (before != after || before % 2 == 1) && !is_planted(Fault::TornRead) => Cached::Overtaken,
             _ if self.following.as_ref().is_some_and(|following| following.is_too_old()) => Cached::Missing,
             Some(value) => Cached::Whole(value),
             None => Cached::Missing,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mandate_storage::Position;
+use mandate_storage::{Position, Snapshot};
 
 use crate::convert::consistency::Token;
 
@@ -11,15 +11,23 @@ use crate::convert::consistency::Token;
 pub struct Moment {
     /// What callers are told.
     pub token: Arc<str>,
-    /// The same, to be compared.
+    /// Where facts stand, to hold others' places against.
     pub place: Token,
+    /// The place that the token tells: the same, as far as a crash of the database leaves it true.
+    pub kept: Token,
 }
 
 impl Moment {
     /// A place in the database of this incarnation.
     pub(super) fn new(incarnation: u64, position: Position) -> Self {
         let place = Token { incarnation, position };
-        Self { token: place.encode().into(), place }
+        Self { token: place.encode().into(), kept: place.clone(), place }
+    }
+
+    /// Where a database was followed to; callers are told what a crash of it leaves true.
+    pub(super) fn followed(incarnation: u64, position: Snapshot, kept: Snapshot) -> Self {
+        let place = Token { incarnation, position: Position::Snapshot(position) };
+        Self { place, ..Self::new(incarnation, Position::Snapshot(kept)) }
     }
 
     /// Another place in the same history.

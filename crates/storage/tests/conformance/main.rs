@@ -11,6 +11,7 @@
 
 mod activity_and_feed;
 mod contacts_and_groups;
+mod crash;
 mod database;
 mod following;
 mod invitations;
