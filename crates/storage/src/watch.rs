@@ -235,7 +235,8 @@ async fn postgres(
         None => {
             let query = sqlx::query_scalar(FIRST).bind(history.era).bind(&xmax).bind(&running);
             let first: Option<i64> = query.fetch_one(&mut *session).await?;
-            let last: Option<String> = sqlx::query_scalar(LAST).bind(history.era).fetch_optional(&mut *session).await?;
+            let last: Option<String> =
+                sqlx::query_scalar(LAST).bind(history.era).fetch_optional(&mut *session).await?;
             let last = last.and_then(|last| last.parse().ok()).max(deleted).unwrap_or_default();
             walk.until = Some((Position::Snapshot(now.up_to(last)), text.clone()));
             let Some(first) = first else { return Ok(Ok((history.name, Vec::new()))) };

@@ -445,7 +445,7 @@ impl Prepared {
     /// [`StoreError::CommitUnknown`] when the database did not answer; any other says that nothing happened.
     pub async fn commit(self) -> Result<Committed, WriteError> {
         let Self { plan, versions, position, transaction, tx, bell } = self;
-        dawdle(Fault::SkipFeed, Duration::from_millis(transaction.unwrap_or_default() % 3 * 20)).await;
+        dawdle(Fault::SkipFeed, Duration::from_millis(transaction.map_or(0, |of| of.number) % 3 * 20)).await;
         tx.commit().await.map_err(StoreError::of_commit)?;
         if !plan.mail.is_empty() {
             bell.notify_one();
