@@ -72,7 +72,9 @@ fn a_number_that_is_given_out_again_is_not_skipped() {
         for slow in ["ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"] {
             connection.execute(slow).await.expect("is set");
         }
-        let store = Store::open(&server.url, OpenOptions { connections: 2 }).await.expect("opens");
+        let store = Store::open(&server.url, OpenOptions { connections: 2, ..OpenOptions::default() })
+            .await
+            .expect("opens");
         let mut follower = store.follow().expect("PostgreSQL");
         let mut again = false;
         for n in 1..=CRASHES {
