@@ -135,7 +135,7 @@ fn scans_big(engine: Engine, sql: &str, line: &str) -> bool {
             sql.match_indices(text.as_str()).any(|(at, _)| ends(at))
         })
     };
-    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(&table))
+    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(table))
 }
 
 /// Whether a plan of PostgreSQL reads an index of a large table from one end to the other, which counts as no scan.
