@@ -115,5 +115,5 @@ fn scans_big(engine: Engine, sql: &str, line: &str) -> bool {
             sql.match_indices(text.as_str()).any(|(at, _)| ends(at))
         })
     };
-    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(&table))
+    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(table))
 }
