@@ -135,8 +135,7 @@ fn scans_big(engine: Engine, sql: &str, line: &str) -> bool {
             sql.match_indices(text.as_str()).any(|(at, _)| ends(at))
         })
     };
-    BIG.contains(&name) || BIG.iter().any(|table| is_alias_of(table))
-<<<<<<< HEAD
+    BIG.contains(&name) || BIG.iter().any(is_alias_of)
 }
 
 /// Whether a plan of PostgreSQL reads an index of a large table from one end to the other, which counts as no scan.
@@ -147,6 +146,4 @@ fn walks_index(plan: &[String]) -> bool {
     };
     let next = plan.iter().skip(1).map(String::as_str).chain([""]);
     plan.iter().zip(next).any(|(line, next)| of_big(line) && !next.contains("Index Cond"))
-=======
->>>>>>> metrics
 }
