@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mandate_proto::v1::{Account, DecisionReason as Reason, User};
+use mandate_tests::cluster::Node;
 use mandate_tests::expect::assert_refused;
-use mandate_tests::{Engine, Server, World, dump, on_both_engines, poll};
+use mandate_tests::{Engine, Replica, Server, World, dump, on_both_engines, poll};
 use tonic::Code;
 
 /// How long to wait for what must come soon, on a machine with other things to do.
@@ -73,10 +74,14 @@ async fn restore(first: &World, file: &Path) -> World {
                 .arg(file));
         }
     }
+    copy_keys(first, &server);
+    World::on(server)
+}
+
+fn copy_keys(first: &World, server: &Server) {
     for key in ["signing-key.pem", "mail-secret.key"] {
         std::fs::copy(first.server().data_dir().join(key), server.data_dir().join(key)).expect("copied");
     }
-    World::on(server)
 }
 
 /// Every row of every table.
@@ -210,5 +215,54 @@ on_both_engines! {
         assert!(restored.may(&bob, &acme, "users.view").not_before(&seen).await.allowed());
         let refused = restored.may(&bob, &acme, "users.view").not_before(&lost).ask().await;
         assert_refused(refused, Code::InvalidArgument, "CONSISTENCY_TOKEN_INVALID");
+    }
+}
+
+/// In another cluster the numbers of transactions begin anew, so that rows of the feed that came along seem to be of the
+/// future. Whoever went by the numbers alone would take them for news, for ever; our servers follow what is written there.
+#[tokio::test]
+async fn a_database_restored_into_a_new_cluster_is_followed_from_there() {
+    let first = World::on(Server::start(Engine::Postgres).await);
+    let (acme, bob, people) = cast(&first).await;
+    let seen = first.may(&bob, &acme, "users.view").await.answer.consistency_token;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("backup");
+    let numbers = "DO $$ BEGIN FOR n IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
+    dump::execute(first.server(), numbers);
+    first.operator().add(&acme, people.first().expect("somebody"), &["member"]).await.expect("added");
+    back_up(first.server(), &file);
+
+    let cluster = Node::start(&[], &[], "").await;
+    let url = cluster.database("restored").await;
+    run(Command::new(tool("pg_restore"))
+        .args(["--no-owner", "--exit-on-error", "--dbname", &url])
+        .arg(&file));
+    let mut server = Server::builder(Engine::Postgres).database(&url).start().await;
+    server.stop().await;
+    copy_keys(&first, &server);
+    server.restart().await;
+    let world = World::on(server);
+    let ahead = "SELECT count(*) FROM feed WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())";
+    assert!(dump::number(world.server(), ahead) > 0, "somebody who goes by the numbers would be led astray");
+
+    let other = Replica::start(world.server(), None, &[]).await;
+    let backend = world.server().token("backend", &["authz.check"]);
+    let elsewhere = || world.may(&bob, &acme, "users.view").of(other.party(&backend));
+    elsewhere().await.allowed_by(Reason::Role);
+    assert_refused(
+        elsewhere().not_before(&seen).ask().await,
+        Code::InvalidArgument,
+        "CONSISTENCY_TOKEN_INVALID",
+    );
+    for _ in 0..10 {
+        let removed = world.operator().remove_for_token(&acme, &bob).await.expect("removed");
+        elsewhere().not_before(&removed).await.denied_for(Reason::NotAMember);
+        world.member(&acme, &bob, &["admin"]).await;
+        let again = poll::until(SOON, async || elsewhere().await.allowed().then_some(()));
+        again.await.expect("a member again, without a token");
+        world.operator().remove(&acme, &bob).await.expect("removed");
+        let denied = poll::until(SOON, async || (!elsewhere().await.allowed()).then_some(()));
+        denied.await.expect("denied without a token");
+        world.member(&acme, &bob, &["admin"]).await;
     }
 }

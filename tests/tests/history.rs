@@ -45,7 +45,7 @@ fn assert_found(sabotage: &str, engine: &str) {
 /// Three servers and PostgreSQL, all of which are killed, restarted, cut off and held back.
 #[test]
 fn everything_is_explained_on_postgresql() {
-    assert_explained(&["--engine", "postgres", "--replicas", "3", "--seconds", "50"]);
+    assert_explained(&["--engine", "postgres", "--replicas", "3", "--seconds", "60"]);
 }
 
 /// One server on SQLite, which is killed again and again.
