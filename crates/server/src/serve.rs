@@ -103,7 +103,7 @@ pub struct Settings {
     pub keep: KeepSettings,
 }
 
-/// A server that answers calls. Dropping it without [`Running::stop`] leaves it running until its runtime ends.
+/// A server that answers calls. Dropping it without [`Running::stop`] breaks them off.
 pub struct Running {
     /// The address it listens on, with the port that was taken.
     pub address: SocketAddr,

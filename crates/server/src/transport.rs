@@ -58,15 +58,20 @@ impl Workers {
         for index in 0..number {
             let (hand, dealt) = mpsc::channel(DEALT);
             let (done, was_served) = oneshot::channel();
-            let (go, may_leave) = oneshot::channel::<Infallible>();
+            let (go, mut may_leave) = oneshot::channel::<Infallible>();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (router, stopped) = (router(), stopping.clone().cancelled_owned());
             let work = async move {
                 let connections = ReceiverStream::new(dealt).map(TcpStream::from_std);
-                let ended = router.serve_with_incoming_shutdown(connections, stopped).await;
-                // Nobody listens any more if the server was dropped.
-                let _ = done.send(ended);
-                let _ = may_leave.await;
+                let serving = router.serve_with_incoming_shutdown(connections, stopped);
+                tokio::select! {
+                    ended = serving => {
+                        // Nobody listens any more if the server was dropped.
+                        let _ = done.send(ended);
+                        let _ = may_leave.await;
+                    }
+                    _ = &mut may_leave => {}
+                }
             };
             thread::Builder::new()
                 .name(format!("worker-{index}"))

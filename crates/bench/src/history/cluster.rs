@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::process::Server;
 
 /// For how long a server answers from memory while the database is away. Short, so that a run gets to see the end of it.
 pub(super) const STALE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Threads of each server that answer calls: more than there are cores, so that they come in each other's way.
+const THREADS: usize = 16;
 
 /// How long a call may take before its client gives it up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,8 +50,10 @@ struct Node {
     name: String,
     command: Mutex<CommandLine>,
     running: Mutex<Option<Server>>,
-    /// To where it runs, or last did.
-    client: Mutex<Option<Client>>,
+    /// To where it runs, or last did: one connection for each of its threads, which answer beside each other.
+    clients: Mutex<Vec<Client>>,
+    /// How many calls were given a connection so far.
+    calls: AtomicUsize,
     door: Option<Door>,
     /// An operator's, for all servers; the first one to start makes the key for it.
     token: Arc<OnceLock<String>>,
@@ -82,7 +88,8 @@ impl Cluster {
                 name: format!("server-{number}"),
                 command: Mutex::new(command),
                 running: Mutex::default(),
-                client: Mutex::default(),
+                clients: Mutex::default(),
+                calls: AtomicUsize::default(),
                 door,
                 token: Arc::clone(&token),
             }));
@@ -114,8 +121,9 @@ impl Cluster {
     /// # Errors
     /// There is no such server.
     pub(super) fn client(&self, number: usize) -> anyhow::Result<Client> {
-        let client = self.node(number)?.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        client.context("a server that was never started")
+        let node = self.node(number)?;
+        let (clients, call) = (lock(&node.clients), node.calls.fetch_add(1, Ordering::Relaxed));
+        clients.get(call % THREADS).cloned().context("a server that was never started")
     }
 
     fn node(&self, number: usize) -> anyhow::Result<&Arc<Node>> {
@@ -226,7 +234,8 @@ impl Node {
             let _ = self.token.set(command.token()?);
         }
         let token = self.token.get().context("no token")?;
-        *lock(&self.client) = Some(Client::patient(server.address, token, PATIENCE)?);
+        let client = || Client::patient(server.address, token, PATIENCE);
+        *lock(&self.clients) = (0..THREADS).map(|_| client()).collect::<Result<_, _>>()?;
         *running = Some(server);
         Ok(())
     }
@@ -236,11 +245,17 @@ impl CommandLine {
     fn of(parts: &Parts, url: &str) -> Self {
         let policies = parts.folder.display().to_string();
         let limit = STALE_LIMIT.as_secs().to_string();
-        let arguments =
-            ["--listen", "127.0.0.1:0", "--database", url, "--policies", &policies, "--stale-limit", &limit];
+        let workers = THREADS.to_string();
+        let arguments = [
+            ["--listen", "127.0.0.1:0"],
+            ["--database", url],
+            ["--policies", &policies],
+            ["--stale-limit", &limit],
+            ["--workers", &workers],
+        ];
         Self {
             binary: parts.binary.clone(),
-            arguments: arguments.map(str::to_owned).to_vec(),
+            arguments: arguments.concat().into_iter().map(str::to_owned).collect(),
             sabotage: parts.sabotage,
             folder: parts.folder.clone(),
             starts: 0,
