@@ -70,7 +70,7 @@ macro_rules! positioned {
             // numbers to others.
             _ => $question!(
                 "pg_current_snapshot()::text || ' ' || \
-                 COALESCE((SELECT xid::text FROM feed ORDER BY era DESC, xid DESC LIMIT 1), '0')"
+                 COALESCE((SELECT last.xid::text FROM feed last ORDER BY last.era DESC, last.xid DESC LIMIT 1), '0')"
             ),
         }
     };

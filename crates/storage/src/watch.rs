@@ -193,7 +193,8 @@ const SNAPSHOT: &str = "\
 
 /// The last transaction of the feed that the walk sees. Numbers beyond it may be given out again after a crash of the
 /// database, so that no token tells of them.
-const LAST: &str = "SELECT xid::text FROM feed WHERE era = $1 ORDER BY xid DESC LIMIT 1";
+/// By `last.xid`, since `xid` alone would be the text.
+const LAST: &str = "SELECT last.xid::text FROM feed last WHERE last.era = $1 ORDER BY last.xid DESC LIMIT 1";
 
 /// Where the walk begins. Not `min(seq)`, which may be planned as a search from the beginning of the feed.
 const FIRST: &str = "\
