@@ -133,7 +133,8 @@ impl Memberships {
             Record::Assignment(assignment) => assignment,
             _ => None,
         });
-        found.ok_or_else(|| Error::Defect("an assignment was made and is not there".to_owned()))
+        // Or has been undone since, by a write beside it: then it is to be asked for again.
+        found.ok_or_else(|| StoreError::Contention { attempts: 1, source: None }.into())
     }
 
     async fn list_assignments(
