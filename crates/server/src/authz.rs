@@ -116,7 +116,7 @@ impl Authz {
             };
             everything(&known, ask, &carried)
         };
-        Ok(v1::LookupPermissionsResponse { consistency_token: known.token(), stale_for, ..answer })
+        Ok(v1::LookupPermissionsResponse { consistency_token: known.token().to_owned(), stale_for, ..answer })
     }
 
     /// What the subject's assignments carry. It is read by itself, perhaps a moment after the facts: it says what is

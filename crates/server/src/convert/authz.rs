@@ -13,9 +13,9 @@ use crate::error::Error;
 use crate::facts::{Ask, Known};
 
 /// Longest name of a permission, in bytes.
-const MAX_PERMISSION: usize = 128;
+pub(crate) const MAX_PERMISSION: usize = 128;
 /// Most questions of one batch.
-const MAX_BATCH: usize = 1_000;
+pub(crate) const MAX_BATCH: usize = 1_000;
 
 /// Whom a question is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +169,7 @@ pub fn to_answer(decision: Decision, known: &Known, ask: Ask<'_>, permission: &s
         allowed: reason.allows(),
         reason: to_reason(reason).into(),
         via: if reason.allows() { to_via(via, known, ask, permission) } else { Vec::new() },
-        consistency_token: known.token(),
+        consistency_token: known.token().to_owned(),
         stale_for: None,
     }
 }
@@ -181,7 +181,7 @@ pub fn to_denial(reason: Reason, known: &Known) -> v1::CheckResponse {
         allowed: false,
         reason: to_reason(reason).into(),
         via: Vec::new(),
-        consistency_token: known.token(),
+        consistency_token: known.token().to_owned(),
         stale_for: None,
     }
 }

@@ -80,13 +80,7 @@ impl Known {
 
     /// The consistency token of an answer that is decided on this.
     #[must_use]
-    pub fn token(&self) -> String {
-        self.moment.as_ref().map_or_else(String::new, |moment| moment.token.to_string())
-    }
-
-    /// The same, where it lies.
-    #[must_use]
-    pub fn token_text(&self) -> &str {
+    pub fn token(&self) -> &str {
         self.moment.as_ref().map_or("", |moment| &moment.token)
     }
 

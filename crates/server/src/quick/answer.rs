@@ -26,7 +26,7 @@ pub(super) fn put(out: &mut Vec<u8>, decision: Decision, known: &Known, ask: Ask
     if reason.allows() {
         ways(out, via, known, ask, permission);
     }
-    let token = known.token_text();
+    let token = known.token();
     if !token.is_empty() {
         put_bytes(out, TOKEN, token.as_bytes());
     }

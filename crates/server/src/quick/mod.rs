@@ -132,10 +132,11 @@ impl Quick {
     fn decide(&self, question: Question<'_>, answer: &mut Vec<u8>) -> Option<Reason> {
         let Question { account, user, permission } = question;
         let ask = Ask { account, user, resource: None };
-        let known = self.facts.hit(ask)?;
+        // Looked at first: facts that a poll renews after they were read were old when they were.
         if self.facts.stale_for().is_some() {
             return None;
         }
+        let known = self.facts.hit(ask)?;
         self.facts.note(account, user, known.member.as_ref());
         let decision = decide(&known.question(ask, known.permission(permission)));
         answer::put(answer, decision, &known, ask, permission);

@@ -2,10 +2,7 @@
 
 use mandate_domain::id::{AccountId, UserId};
 
-/// Longest name of a permission, in bytes.
-const MAX_PERMISSION: usize = 128;
-/// Most questions of one batch.
-const MAX_BATCH: usize = 1_000;
+use crate::convert::authz::{MAX_BATCH, MAX_PERMISSION};
 
 /// The fields of `CheckRequest`, `Subject` and `BatchCheckRequest` that plain questions have: number and wire type (2).
 const ACCOUNT: u8 = 1 << 3 | 2;
