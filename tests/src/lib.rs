@@ -43,6 +43,7 @@ pub mod programs;
 mod replica;
 mod scrape;
 mod server;
+pub mod shop;
 pub mod smtp;
 pub mod walk;
 pub mod world;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mandate_proto::v1::{DecisionReason as Reason, GetUserRequest, SignOutScope};
 use mandate_tests::expect::assert_refused;
-use mandate_tests::{Engine, Replica, Server, World, poll};
+use mandate_tests::{Engine, Replica, Server, World, poll, shop};
 use tonic::Code;
 
 use crate::{Pair, SOON, soon};
@@ -111,8 +111,7 @@ async fn a_session_ends_everywhere() {
 async fn a_new_policy_is_in_force_everywhere() {
     let pair = Pair::start(&[]).await;
     let ada = pair.world.person("Ada").await;
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("shop.yaml"), SHOP).expect("a policy");
+    let folder = shop::folder();
     let policies = folder.path().to_str().expect("UTF-8");
     let _third = Replica::start(pair.world.server(), None, &["--policies", policies]).await;
     let request = mandate_proto::v1::CreateAccountRequest {
@@ -124,22 +123,6 @@ async fn a_new_policy_is_in_force_everywhere() {
     let shop = created.await.expect("an account under the new policy");
     pair.other_may(&ada, &shop, "stock.view").fully_consistent().await.allowed_by(Reason::Role);
 }
-
-const SHOP: &str = "
-policy: shop
-title: Shop
-modules:
-  stock:
-    title: Stock
-    actions: { view: See stock }
-roles:
-  owner:
-    title: Owner
-    description: Runs the shop.
-    at_birth: true
-    may: '*'
-    given_by_operator: true
-";
 
 /// One server that dies takes nothing with it that was acknowledged.
 #[tokio::test]

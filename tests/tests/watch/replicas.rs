@@ -3,7 +3,7 @@
 use mandate_proto::v1::watched_change::Change;
 use mandate_tests::expect::assert_refused;
 use mandate_tests::world::{Party, watching, watching_all};
-use mandate_tests::{Door, Engine, Replica, Server, World};
+use mandate_tests::{Door, Engine, Replica, Server, World, shop};
 use sqlx::{Connection, Executor, PgConnection};
 use tonic::Code;
 
@@ -135,27 +135,10 @@ async fn other_policies_are_told() {
     let acme = world.account("organization", &ada).await;
     let mut all = everything(&world).await;
     let mut one = backend(&world).watch(watching(&acme, "")).await.expect("watches");
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("shop.yaml"), SHOP).expect("a policy");
+    let folder = shop::folder();
     let policies = folder.path().to_str().expect("UTF-8");
     let _other = Replica::start(world.server(), None, &["--policies", policies]).await;
     for watch in [&mut all, &mut one] {
         watch.until(|change| matches!(change, Change::Policies(_))).await;
     }
 }
-
-const SHOP: &str = "
-policy: shop
-title: Shop
-modules:
-  stock:
-    title: Stock
-    actions: { view: See stock }
-roles:
-  owner:
-    title: Owner
-    description: Runs the shop.
-    at_birth: true
-    may: '*'
-    given_by_operator: true
-";
