@@ -75,8 +75,14 @@ impl AccountFact {
             unmet,
             idle_roles: idle(&policy.roles, unmet),
             idle_group_roles: idle(group_roles, unmet),
-            idle_resource_roles: policy.resource_types.iter().map(|kind| idle(&kind.roles, unmet)).collect(),
+            idle_resource_roles: Self::idle_resource_roles(policy, unmet),
         }
+    }
+
+    /// For each resource type, which of its roles count for nothing while these requirements are unmet.
+    #[must_use]
+    pub fn idle_resource_roles(policy: &Policy, unmet: Mask) -> Vec<Mask> {
+        policy.resource_types.iter().map(|kind| idle(&kind.roles, unmet)).collect()
     }
 }
 

@@ -94,7 +94,7 @@ impl Call {
     /// [`AccessError::CallerSuspended`]; a store error while looking.
     pub async fn in_use(&self, facts: &Facts) -> Result<(), Error> {
         let Some(user) = self.party.person() else { return Ok(()) };
-        match facts.user(user).await?.map(|found| found.fact.state) {
+        match facts.user(user).await?.map(|found| found.state) {
             Some(UserState::Active) => Ok(()),
             Some(UserState::Suspended) => Err(AccessError::CallerSuspended.into()),
             None => Err(AccessError::CallerUnknown.into()),

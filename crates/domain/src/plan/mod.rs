@@ -38,24 +38,41 @@ use crate::terms::{Limits, Terms};
 
 /// The policies in force, by name.
 #[derive(Debug, Clone, Default)]
-pub struct Policies(BTreeMap<String, Arc<Policy>>);
+pub struct Policies(
+    /// By name, ascending.
+    Vec<Arc<Policy>>,
+);
 
 impl Policies {
     /// The policy of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Policy>> {
-        self.0.get(name)
+        self.at(self.position(name)?)
+    }
+
+    /// At which position the policy of that name is found, as long as these are in force.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.binary_search_by(|policy| policy.name.as_str().cmp(name)).ok()
+    }
+
+    /// The policy at that position.
+    #[must_use]
+    pub fn at(&self, position: usize) -> Option<&Arc<Policy>> {
+        self.0.get(position)
     }
 
     /// The names, ascending.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.0.iter().map(|policy| policy.name.as_str())
     }
 }
 
 impl FromIterator<Policy> for Policies {
     fn from_iter<I: IntoIterator<Item = Policy>>(policies: I) -> Self {
-        Self(policies.into_iter().map(|policy| (policy.name.clone(), Arc::new(policy))).collect())
+        let by_name = |policy: Policy| (policy.name.clone(), Arc::new(policy));
+        let policies: BTreeMap<_, _> = policies.into_iter().map(by_name).collect();
+        Self(policies.into_values().collect())
     }
 }
 

@@ -1,8 +1,11 @@
 //! Questions and answers.
 
+use std::sync::Arc;
+
 use mandate_domain::decide::{Decision, Reason, Via};
+use mandate_domain::facts::UserFact;
 use mandate_domain::id::{AccountId, ContactId, UserId};
-use mandate_domain::policy::AccessLevel;
+use mandate_domain::policy::{AccessLevel, Policy};
 use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::Identity;
 use mandate_proto::v1;
@@ -189,20 +192,30 @@ pub fn to_denial(reason: Reason, known: &Known) -> v1::CheckResponse {
 /// The ways by which a permission is held, spelled out from what the question was decided on.
 #[must_use]
 pub fn to_via(via: Via, known: &Known, ask: Ask<'_>, permission: &str) -> Vec<v1::Via> {
+    let assigned = |position| known.assigned(ask.resource?, position).cloned();
+    let (policy, subject) = (known.policy().map(Arc::as_ref), known.user.as_deref());
+    to_ways(via, policy, subject, assigned, permission)
+}
+
+/// The same. The positions of assignments are those of the resources that `assigned` knows.
+pub(crate) fn to_ways(
+    via: Via,
+    policy: Option<&Policy>,
+    subject: Option<&UserFact>,
+    assigned: impl Fn(u8) -> Option<ResourceRef>,
+    permission: &str,
+) -> Vec<v1::Via> {
     use v1::via::{Creator, GroupVia, ModuleGrant, Via as Way};
     let Via { roles, grant, seats, assignments, own } = via;
     let role = |index| {
-        let role = known.policy()?.roles.get(usize::from(index))?;
+        let role = policy?.roles.get(usize::from(index))?;
         Some(Way::Role(role.name.clone()))
     };
     let seat = |index| {
-        let seat = known.user.as_ref()?.fact.seats.get(usize::from(index))?;
+        let seat = subject?.seats.get(usize::from(index))?;
         Some(Way::Group(GroupVia { group: seat.group.to_string(), role: seat.role.clone() }))
     };
-    let assignment = |position| {
-        let resource = known.assigned(ask.resource?, position)?;
-        Some(Way::Assignment(resource::to_reference(resource.clone())))
-    };
+    let assignment = |position| Some(Way::Assignment(resource::to_reference(assigned(position)?)));
     let ways = roles.iter().filter_map(role);
     let ways = ways.chain(grant.then(|| Way::Grant(ModuleGrant { permission: permission.to_owned() })));
     let ways = ways.chain(seats.iter().filter_map(seat));

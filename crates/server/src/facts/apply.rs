@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use mandate_domain::change::Change;
 use mandate_domain::contact::Contact;
-use mandate_domain::facts::AssignmentFact;
+use mandate_domain::facts::{AssignmentFact, UserFact};
 use mandate_domain::id::AccountId;
 use mandate_domain::policy::Policy;
 use mandate_domain::resource::{Assignment, Resource};
@@ -15,7 +15,7 @@ use mandate_storage::{Position, StoreError};
 use tokio::sync::RwLockWriteGuard;
 
 use super::Facts;
-use super::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, Logins, MemberEntry, ResourceEntry, SessionEntry};
 use super::fill::changed;
 use super::key::{AssignmentAt, ResourceAt};
 use crate::error::Error;
@@ -105,7 +105,8 @@ impl Facts {
             Change::Account(account) => self.apply_account(account),
             Change::User(user) => self.apply_user(user),
             Change::UserErased { user, identities } => {
-                let _ = self.caches.users.replace(*user, None, true);
+                self.caches.users.replace(*user, None, &self.caches.context);
+                let _ = self.caches.logins.replace(*user, None, true);
                 for identity in identities {
                     let _ = self.caches.identities.replace(identity.clone(), None, true);
                 }
@@ -121,7 +122,7 @@ impl Facts {
             Change::Credential(_) => {}
             Change::Membership(membership) => self.apply_membership(membership),
             Change::MembershipEnded { account, user } => {
-                let _ = self.caches.members.replace((*account, *user), None, true);
+                self.caches.members.replace((*account, *user), None, &self.caches.context);
             }
             Change::Resource(resource) => self.apply_resource(resource),
             Change::ResourceDeleted { account, resource } => {
@@ -147,12 +148,14 @@ impl Facts {
     // needs no room, and the next question will read it.
 
     fn apply_account(&self, account: &Account) {
-        let entry = Arc::new(AccountEntry::new(&self.policies.load(), account));
-        let _ = self.caches.accounts.replace(account.id, Some(entry), true);
+        let entry = Arc::new(AccountEntry::new(&self.policies(), account));
+        self.caches.accounts.replace(account.id, Some(entry), &self.caches.context);
     }
 
     fn apply_user(&self, user: &User) {
-        let _ = self.caches.users.replace(user.id, Some(Arc::new(UserEntry::from(user))), true);
+        let fact = Arc::new(UserFact::from(user));
+        self.caches.users.replace(user.id, Some(fact), &self.caches.context);
+        let _ = self.caches.logins.replace(user.id, Some(Logins::from(user)), true);
         for identity in &user.identities {
             let _ = self.caches.identities.replace(identity.clone(), Some(user.id), true);
         }
@@ -163,11 +166,9 @@ impl Facts {
         match self.policy_of(membership.account) {
             Some(policy) => {
                 let entry = Some(Arc::new(MemberEntry::new(&policy, membership)));
-                let _ = self.caches.members.replace(key, entry, true);
+                self.caches.members.replace(key, entry, &self.caches.context);
             }
-            None => {
-                let _ = self.caches.members.remove(&key);
-            }
+            None => self.caches.members.remove(key),
         }
     }
 
@@ -204,7 +205,7 @@ impl Facts {
 
     /// The policy of an account that is in memory: without it, names cannot be resolved.
     fn policy_of(&self, account: AccountId) -> Option<Arc<Policy>> {
-        self.caches.accounts.peek(&account)??.policy.clone()
+        self.caches.accounts.peek(account, &self.caches.context)??.policy.clone()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mandate_domain::decide::{Question, Target};
-use mandate_domain::facts::AssignmentFact;
+use mandate_domain::facts::{AssignmentFact, UserFact};
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::policy::Policy;
@@ -12,7 +12,7 @@ use mandate_domain::resource::ResourceRef;
 use mandate_storage::QuestionRecords;
 
 use super::Moment;
-use super::entry::{AccountEntry, MemberEntry, ResourceEntry, UserEntry};
+use super::entry::{AccountEntry, MemberEntry, ResourceEntry};
 use super::fill::Entry;
 use super::key::{AssignmentAt, ResourceAt};
 
@@ -33,7 +33,7 @@ pub struct Known {
     /// The account and its policy.
     pub account: Option<Arc<AccountEntry>>,
     /// The subject.
-    pub user: Option<Arc<UserEntry>>,
+    pub user: Option<Arc<UserFact>>,
     /// The subject's membership.
     pub member: Option<Arc<MemberEntry>>,
     /// The resource, if it was registered.
@@ -54,7 +54,7 @@ impl Known {
         let policy = account.as_ref().and_then(|entry| entry.policy.clone());
         let compile = |member| policy.as_ref().map(|policy| Arc::new(MemberEntry::new(policy, member)));
         let mut known = Self {
-            user: user.as_ref().map(|user| Arc::new(UserEntry::from(user))),
+            user: user.as_ref().map(|user| Arc::new(UserFact::from(user))),
             member: membership.as_ref().and_then(compile),
             resource: resource.as_ref().map(|resource| Arc::new(ResourceEntry::from(resource))),
             account,
@@ -155,7 +155,7 @@ impl Known {
         Question {
             policy: policy.map(Arc::as_ref),
             account: self.account.as_ref().map(|entry| &entry.fact),
-            subject: self.user.as_ref().map(|entry| &entry.fact),
+            subject: self.user.as_deref(),
             member: self.member.as_ref().map(|entry| &entry.fact),
             permission,
             resource,
@@ -168,6 +168,6 @@ impl Known {
     pub fn knows_account(&self) -> bool {
         let (Some(account), Some(user)) = (&self.account, &self.user) else { return false };
         let reaches = |group| account.fact.groups.binary_search(group).is_ok();
-        self.member.is_some() || user.fact.seats.iter().any(|seat| reaches(&seat.group))
+        self.member.is_some() || user.seats.iter().any(|seat| reaches(&seat.group))
     }
 }

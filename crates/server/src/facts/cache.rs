@@ -1,26 +1,32 @@
 //! The caches themselves: one for each kind of fact, each with a limit on its bytes.
 
 use std::hash::Hash;
-use std::ops::Deref;
+use std::ops::{Add, Deref};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mandate_domain::facts::AssignmentFact;
+use arc_swap::ArcSwap;
+use mandate_domain::facts::{AssignmentFact, UserFact};
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
+use mandate_domain::plan::Policies;
 use mandate_domain::user::Identity;
 use mandate_storage::sabotage::{Fault, block};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
 use super::ask::{Ask, Known};
-use super::entry::{AccountEntry, Bytes, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, Bytes, Logins, MemberEntry, ResourceEntry, SessionEntry};
 use super::fill::FactAt;
+use super::grants::GrantSets;
+use super::kept::Kept;
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
+use super::noted::Noticed;
+use super::pack::{Context, NOTICED};
 use crate::metrics::{Counts, Kind, Lookup};
 
-/// Most bytes that all facts together may take.
-const CAPACITY: u64 = 512 << 20;
+/// Most bytes that all facts together may take: a gibibyte, of which two million members may have a quarter.
+const CAPACITY: u64 = 1 << 30;
 
 /// What an entry takes on average, in bytes; only used to size tables.
 const AVERAGE: u64 = 256;
@@ -68,32 +74,52 @@ pub struct Size {
     pub evictions: u64,
 }
 
+impl Add for Size {
+    type Output = Self;
+
+    /// Both together, of one kind.
+    fn add(self, other: Self) -> Self {
+        Self {
+            kind: self.kind,
+            entries: self.entries + other.entries,
+            bytes: self.bytes + other.bytes,
+            capacity: self.capacity + other.capacity,
+            evictions: self.evictions + other.evictions,
+        }
+    }
+}
+
 /// Every fact in memory. `None` as an entry: it is known that there is no such thing.
 pub(super) struct Caches {
-    pub(super) accounts: Of<AccountId, Arc<AccountEntry>>,
-    pub(super) users: Of<UserId, Arc<UserEntry>>,
-    pub(super) members: Of<(AccountId, UserId), Arc<MemberEntry>>,
+    pub(super) context: Context,
+    pub(super) accounts: Kept<AccountEntry, 2, 5>,
+    pub(super) users: Kept<UserFact, 2, 5>,
+    pub(super) members: Kept<MemberEntry, 4, 3>,
     /// What a contact holds.
     pub(super) contacts: Of<(AccountId, ContactId), Arc<MemberEntry>>,
     pub(super) resources: Of<ResourceKey, Arc<ResourceEntry>>,
     pub(super) assignments: Of<AssignmentKey, AssignmentFact>,
-    /// Which user a login is of. The user's entry says whether it still is.
+    /// Which user a login is of. The user's logins say whether it still is.
     pub(super) identities: Of<Identity, UserId>,
+    pub(super) logins: Of<UserId, Logins>,
     pub(super) sessions: Of<SessionId, SessionEntry>,
 }
 
 impl Caches {
-    /// Nothing in memory yet; what is looked for is counted here.
-    pub(super) fn new(counts: &'static Counts) -> Self {
+    /// Nothing in memory yet, under these policies; what is looked for is counted here.
+    pub(super) fn new(policies: Policies, counts: &'static Counts) -> Self {
+        let part = |part: u64| CAPACITY / part;
         Self {
-            accounts: Of::sized(8, Kind::Account, counts),
-            users: Of::sized(8, Kind::User, counts),
-            members: Of::sized(4, Kind::Member, counts),
-            contacts: Of::sized(16, Kind::Contact, counts),
-            resources: Of::sized(8, Kind::Resource, counts),
-            assignments: Of::sized(4, Kind::Assignment, counts),
-            identities: Of::sized(16, Kind::Identity, counts),
-            sessions: Of::sized(16, Kind::Session, counts),
+            context: Context { policies: ArcSwap::from_pointee(policies), grants: GrantSets::default() },
+            accounts: Kept::sized(part(8), Kind::Account, counts),
+            users: Kept::sized(part(8), Kind::User, counts),
+            members: Kept::sized(part(4), Kind::Member, counts),
+            contacts: Of::sized(part(16), Kind::Contact, counts),
+            resources: Of::sized(part(8), Kind::Resource, counts),
+            assignments: Of::sized(part(8), Kind::Assignment, counts),
+            identities: Of::sized(part(16), Kind::Identity, counts),
+            logins: Of::sized(part(16), Kind::User, counts),
+            sessions: Of::sized(part(16), Kind::Session, counts),
         }
     }
 
@@ -101,7 +127,7 @@ impl Caches {
     pub(super) fn sizes(&self) -> [Size; 8] {
         [
             self.accounts.size(),
-            self.users.size(),
+            self.users.size() + self.logins.size(),
             self.members.size(),
             self.contacts.size(),
             self.resources.size(),
@@ -118,9 +144,8 @@ where
     V: Clone,
     Bytes: Weighter<K, Option<V>>,
 {
-    /// A cache with this part of the capacity.
-    fn sized(part: u64, kind: Kind, counts: &'static Counts) -> Self {
-        let capacity = CAPACITY / part;
+    /// A cache of at most this many bytes.
+    pub(super) fn sized(capacity: u64, kind: Kind, counts: &'static Counts) -> Self {
         let entries = usize::try_from(capacity / AVERAGE).unwrap_or(usize::MAX);
         let evictions = Evictions::default();
         let inner = Cache::with(entries, capacity, Bytes, DefaultHashBuilder::default(), evictions.clone());
@@ -129,12 +154,17 @@ where
 
     /// The entry, if there is one. `None` in it: there is no such thing.
     pub(super) fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<Option<V>> {
-        let found = self.inner.get(key);
+        let found = self.look(key);
         self.counts.lookup(self.kind, if found.is_some() { Lookup::Hit } else { Lookup::Miss });
         found
     }
 
-    fn size(&self) -> Size {
+    /// The same, without counting.
+    pub(super) fn look<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<Option<V>> {
+        self.inner.get(key)
+    }
+
+    pub(super) fn size(&self) -> Size {
         Size {
             kind: self.kind,
             entries: self.inner.len(),
@@ -158,9 +188,9 @@ impl Caches {
     pub(super) fn known(&self, ask: Ask<'_>) -> Option<Known> {
         let Ask { account, user, resource } = ask;
         let mut known = Known::default();
-        known.account = self.accounts.get(&account)?;
-        known.user = self.users.get(&user)?;
-        known.member = self.members.get(&(account, user))?;
+        known.account = self.accounts.get(account, &self.context)?;
+        known.user = self.users.get(user, &self.context)?;
+        known.member = self.members.get((account, user), &self.context)?;
         let Some(asked) = resource else { return Some(known) };
         known.resource = self.resources.get(&ResourceAt::new(account, asked))?;
         block(Fault::TornRead, Duration::from_millis(60));
@@ -177,17 +207,29 @@ impl Caches {
     /// The user of a login; `None`: an entry is missing.
     pub(super) fn user_of(&self, identity: &Identity) -> Option<Option<UserId>> {
         let Some(id) = self.identities.get(identity)? else { return Some(None) };
-        let user = self.users.get(&id)?;
-        let still_is = user.is_some_and(|user| user.identities.contains(identity));
+        let logins = self.logins.get(&id)?;
+        let still_is = logins.is_some_and(|logins| logins.0.contains(identity));
         still_is.then_some(Some(id))
+    }
+
+    /// Keeps that a note was left of a member, who was noticed like this before.
+    pub(super) fn mark(&self, account: AccountId, user: UserId, noticed: Noticed, minute: i64) {
+        let after = Noticed { minute, ..noticed };
+        self.members.exchange((account, user), NOTICED, noticed.word(), after.word());
+        if let Some(Some(member)) = self.members.rest((account, user)) {
+            member.noted.store(minute, Ordering::Relaxed);
+        }
     }
 
     /// Drops one fact.
     pub(super) fn remove(&self, fact: FactAt<'_>) {
         match fact {
-            FactAt::Account(account) => drop(self.accounts.remove(&account)),
-            FactAt::User(user) => drop(self.users.remove(&user)),
-            FactAt::Member(account, user) => drop(self.members.remove(&(account, user))),
+            FactAt::Account(account) => self.accounts.remove(account),
+            FactAt::User(user) => {
+                self.users.remove(user);
+                drop(self.logins.remove(&user));
+            }
+            FactAt::Member(account, user) => self.members.remove((account, user)),
             FactAt::Contact(account, contact) => drop(self.contacts.remove(&(account, contact))),
             FactAt::Resource(at) => drop(self.resources.remove(&at)),
             FactAt::Assignment(at) => drop(self.assignments.remove(&at)),
@@ -205,6 +247,7 @@ impl Caches {
         self.resources.clear();
         self.assignments.clear();
         self.identities.clear();
+        self.logins.clear();
         self.sessions.clear();
     }
 }

@@ -9,7 +9,7 @@ use mandate_domain::resource::ResourceRef;
 use mandate_storage::StoreError;
 
 use super::cache::Caches;
-use super::entry::{AccountEntry, MemberEntry, ResourceEntry, UserEntry};
+use super::entry::{AccountEntry, MemberEntry, ResourceEntry};
 use super::fill::{Entry, Fill};
 use super::key::ResourceAt;
 use super::{Ask, Facts, Known};
@@ -50,8 +50,7 @@ impl Facts {
         let since = self.epoch.load(Ordering::Acquire);
         let AskContact { account, contact, resource } = ask;
         let records = self.store.read_contact_question(account, contact, resource).await?;
-        let entry =
-            records.account.map(|account| Arc::new(AccountEntry::new(&self.policies.load(), &account)));
+        let entry = records.account.map(|account| Arc::new(AccountEntry::new(&self.policies(), &account)));
         let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
         let compile = |(contact, policy): (_, Arc<_>)| Arc::new(MemberEntry::of_contact(&policy, &contact));
         let fact = records.contact.zip(policy).map(compile);
@@ -67,7 +66,7 @@ fn known(
     fact: Option<Arc<MemberEntry>>,
     resource: Option<Arc<ResourceEntry>>,
 ) -> Known {
-    let user = fact.as_ref().map(|_| Arc::new(UserEntry { fact: UserFact::CONTACT, identities: Vec::new() }));
+    let user = fact.as_ref().map(|_| Arc::new(UserFact::CONTACT));
     let mut known = Known::default();
     (known.account, known.user, known.member, known.resource) = (account, user, fact, resource);
     known
@@ -77,7 +76,7 @@ impl Caches {
     /// Everything a question about a contact is decided on; `None`: an entry is missing.
     fn known_contact(&self, ask: AskContact<'_>) -> Option<Known> {
         let AskContact { account, contact, resource } = ask;
-        let entry = self.accounts.get(&account)?;
+        let entry = self.accounts.get(account, &self.context)?;
         let fact = self.contacts.get(&(account, contact))?;
         let resource = match resource {
             Some(asked) => self.resources.get(&ResourceAt::new(account, asked))?,

@@ -2,7 +2,7 @@
 
 use std::mem::size_of;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use mandate_domain::account::Account;
 use mandate_domain::contact::Contact;
@@ -18,6 +18,7 @@ use mandate_domain::user::{Identity, User};
 use quick_cache::Weighter;
 
 use super::key::Heap;
+use super::noted::Noticed;
 
 /// An account with the policy that governs it.
 #[derive(Debug)]
@@ -47,18 +48,13 @@ impl AccountEntry {
     }
 }
 
-/// A user with the logins that are them.
-#[derive(Debug)]
-pub struct UserEntry {
-    /// What decisions see of the user.
-    pub fact: UserFact,
-    /// The logins.
-    pub identities: Vec<Identity>,
-}
+/// The logins that are a user.
+#[derive(Debug, Clone)]
+pub(super) struct Logins(pub(super) Arc<[Identity]>);
 
-impl From<&User> for UserEntry {
+impl From<&User> for Logins {
     fn from(user: &User) -> Self {
-        Self { fact: UserFact::from(user), identities: user.identities.clone() }
+        Self(user.identities.as_slice().into())
     }
 }
 
@@ -77,6 +73,14 @@ impl MemberEntry {
     pub(super) fn new(policy: &Policy, membership: &Membership) -> Self {
         let fact = MemberFact::new(policy, membership);
         Self { fact, since: membership.created_at, noted: AtomicI64::new(0) }
+    }
+
+    pub(super) fn noticed_before(fact: MemberFact, Noticed { since, minute }: Noticed) -> Self {
+        Self { fact, since, noted: AtomicI64::new(minute) }
+    }
+
+    pub(super) fn noticed(&self) -> Noticed {
+        Noticed { since: self.since, minute: self.noted.load(Ordering::Relaxed) }
     }
 
     /// A member without any right, who joined at that time.
@@ -162,11 +166,15 @@ impl Heap for AccountEntry {
     }
 }
 
-impl Heap for UserEntry {
+impl Heap for UserFact {
     fn heap(&self) -> usize {
-        let seats: usize = self.fact.seats.iter().map(|seat| size_of_val(seat) + seat.role.len()).sum();
-        let identities: usize = self.identities.iter().map(|one| size_of_val(one) + one.heap()).sum();
-        seats + identities
+        self.seats.iter().map(|seat| size_of_val(seat) + seat.role.len()).sum()
+    }
+}
+
+impl Heap for Logins {
+    fn heap(&self) -> usize {
+        self.0.iter().map(|one| size_of_val(one) + one.heap()).sum()
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use mandate_domain::change::Change;
-use mandate_domain::facts::AssignmentFact;
+use mandate_domain::facts::{AssignmentFact, UserFact};
 use mandate_domain::id::{AccountId, ContactId, SessionId, UserId};
 use mandate_domain::user::Identity;
 
 use super::cache::Caches;
-use super::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+use super::entry::{AccountEntry, Logins, MemberEntry, ResourceEntry, SessionEntry};
 use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 
 /// Names one fact, whatever became of it.
@@ -28,7 +28,8 @@ pub(super) enum FactAt<'a> {
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
     Account(AccountId, Option<Arc<AccountEntry>>),
-    User(UserId, Option<Arc<UserEntry>>),
+    User(UserId, Option<Arc<UserFact>>),
+    Logins(UserId, Option<Logins>),
     Member(AccountId, UserId, Option<Arc<MemberEntry>>),
     Contact(AccountId, ContactId, Option<Arc<MemberEntry>>),
     Resource(ResourceKey, Option<Arc<ResourceEntry>>),
@@ -50,7 +51,7 @@ impl Entry {
     pub(super) fn at(&self) -> FactAt<'_> {
         match self {
             Self::Account(account, _) => FactAt::Account(*account),
-            Self::User(user, _) => FactAt::User(*user),
+            Self::User(user, _) | Self::Logins(user, _) => FactAt::User(*user),
             Self::Member(account, user, _) => FactAt::Member(*account, *user),
             Self::Contact(account, contact, _) => FactAt::Contact(*account, *contact),
             Self::Resource(key, _) => FactAt::Resource(key.at()),
@@ -63,9 +64,12 @@ impl Entry {
     /// Puts it into memory.
     pub(super) fn put(self, caches: &Caches) {
         match self {
-            Self::Account(account, entry) => caches.accounts.insert(account, entry),
-            Self::User(user, entry) => caches.users.insert(user, entry),
-            Self::Member(account, user, fact) => caches.members.insert((account, user), fact),
+            Self::Account(account, entry) => caches.accounts.insert(account, entry, &caches.context),
+            Self::User(user, fact) => caches.users.insert(user, fact, &caches.context),
+            Self::Logins(user, logins) => caches.logins.insert(user, logins),
+            Self::Member(account, user, fact) => {
+                caches.members.insert((account, user), fact, &caches.context);
+            }
             Self::Contact(account, contact, fact) => caches.contacts.insert((account, contact), fact),
             Self::Resource(key, entry) => caches.resources.insert(key, entry),
             Self::Assignment(key, fact) => caches.assignments.insert(key, fact),

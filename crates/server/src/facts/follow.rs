@@ -200,7 +200,7 @@ impl Facts {
             News::Anew { policies } => {
                 let policies = Arc::new(policies::in_force(&policies));
                 self.while_odd(|epoch| {
-                    self.policies.store(policies);
+                    self.caches.context.policies.store(policies);
                     self.drop_all(epoch);
                     self.moment.store(Arc::new(moment));
                 });

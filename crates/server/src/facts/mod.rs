@@ -24,12 +24,17 @@ mod contact;
 mod entry;
 mod fill;
 mod follow;
+mod grants;
+mod kept;
 mod key;
 mod live;
 mod moment;
 mod noted;
 mod offer;
+mod pack;
+mod short;
 mod state;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wake;
@@ -39,6 +44,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use mandate_domain::facts::UserFact;
 use mandate_domain::id::{SessionId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::user::Identity;
@@ -53,15 +59,17 @@ pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
 pub use self::cache::Size;
 pub use self::contact::{AskContact, NOBODY};
-pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry, UserEntry};
+pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry};
 pub use self::live::{Batch, Live};
 pub use self::moment::{Moment, shortened};
 pub use self::noted::Note;
 pub use self::offer::Offered;
+pub(crate) use self::short::{Reader, Short};
 pub use self::state::FeedState;
 
 use self::cache::Caches;
 use self::changed::Changed;
+use self::entry::Logins;
 use self::fill::{Entry, Fill};
 use self::follow::Following;
 use self::noted::Noted;
@@ -72,7 +80,6 @@ const REREADS: usize = 3;
 /// The facts in memory and the store behind them.
 pub struct Facts {
     store: Store,
-    policies: ArcSwap<Policies>,
     caches: Caches,
     /// What changed lately, by which a miss knows whether a change overtook it.
     changed: Changed,
@@ -135,8 +142,7 @@ impl Facts {
         let counts = Counts::new();
         Self {
             store,
-            policies: ArcSwap::from_pointee(policies),
-            caches: Caches::new(counts),
+            caches: Caches::new(policies, counts),
             changed: Changed::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
@@ -157,7 +163,7 @@ impl Facts {
     /// The policies in force.
     #[must_use]
     pub fn policies(&self) -> Arc<Policies> {
-        self.policies.load_full()
+        self.caches.context.policies.load_full()
     }
 
     /// Everything that a question about this subject, account and resource is decided on.
@@ -177,11 +183,16 @@ impl Facts {
         self.reread(|| self.caches.known(ask).map(|known| known.at(self.moment())))
     }
 
+    /// Reads facts of plain questions, all of one moment: `read` is repeated when a change was applied meanwhile.
+    pub(crate) fn at_once<T>(&self, mut read: impl FnMut(&Reader<'_>) -> Option<T>) -> Option<T> {
+        self.reread(|| read(&Reader::new(self)))
+    }
+
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
         let since = self.epoch.load(Ordering::Acquire);
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
-        let known = Known::new(&self.policies.load(), ask, &records);
+        let known = Known::new(&self.policies(), ask, &records);
         dawdle(Fault::StaleFill, Duration::from_millis(40)).await;
         self.keep_later(Fill { since, entries: known.entries(ask) }).await;
         Ok(known.at(Arc::new(self.moment().with(records.position))))
@@ -191,12 +202,12 @@ impl Facts {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn user(&self, id: UserId) -> Result<Option<Arc<UserEntry>>, StoreError> {
-        if let Some(user) = self.reread(|| self.caches.users.get(&id)) {
+    pub async fn user(&self, id: UserId) -> Result<Option<Arc<UserFact>>, StoreError> {
+        if let Some(user) = self.reread(|| self.caches.users.get(id, &self.caches.context)) {
             return Ok(user);
         }
         let since = self.epoch.load(Ordering::Acquire);
-        let user = self.store.user(id).await?.map(|user| Arc::new(UserEntry::from(&user)));
+        let user = self.store.user(id).await?.map(|user| Arc::new(UserFact::from(&user)));
         self.keep_later(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
         Ok(user)
     }
@@ -212,13 +223,15 @@ impl Facts {
         let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user_by_identity(identity).await?;
         let id = user.as_ref().map(|user| user.id);
-        let entry = user.map(|user| Arc::new(UserEntry::from(&user)));
         // The feed does not say whose a login becomes, so that nobody's is not kept where it is followed.
         if id.is_none() && self.following.is_some() {
             return Ok(None);
         }
         let mut entries = vec![Entry::Identity(identity.clone(), id)];
-        entries.extend(id.map(|id| Entry::User(id, entry)));
+        if let Some(user) = user {
+            entries.push(Entry::User(user.id, Some(Arc::new(UserFact::from(&user)))));
+            entries.push(Entry::Logins(user.id, Some(Logins::from(&user))));
+        }
         self.keep_later(Fill { since, entries }).await;
         Ok(id)
     }

@@ -10,7 +10,7 @@ use mandate_domain::resource::ResourceRef;
 use mandate_domain::user::UserState;
 use mandate_storage::StoreError;
 
-use super::entry::{MemberEntry, UserEntry};
+use super::entry::MemberEntry;
 use super::{Ask, Facts, Known, NOBODY};
 
 impl Facts {
@@ -26,8 +26,7 @@ impl Facts {
     ) -> Result<Offered<'a>, StoreError> {
         let ask = Ask { account: offer.account, user: NOBODY, resource };
         let mut known = self.of(ask).await?;
-        let fact = UserFact { state: UserState::Active, seats: Vec::new() };
-        known.user = Some(Arc::new(UserEntry { fact, identities: Vec::new() }));
+        known.user = Some(Arc::new(UserFact { state: UserState::Active, seats: Vec::new() }));
         let Some(policy) = known.policy().map(Arc::clone) else {
             return Ok(Offered { ask, known, carried: Vec::new() });
         };

@@ -175,21 +175,32 @@ impl Counts {
 
     /// A question was decided.
     pub fn decision(&self, reason: Reason) {
-        if let Some((tally, tenancy)) = self.mine()
-            && let Some(count) = tally.decisions.get(reason as usize)
-        {
-            count.add(1, tenancy);
+        self.decisions([reason]);
+    }
+
+    /// Questions were decided.
+    pub fn decisions(&self, reasons: impl IntoIterator<Item = Reason>) {
+        let Some((tally, tenancy)) = self.mine() else { return };
+        for reason in reasons {
+            if let Some(count) = tally.decisions.get(reason as usize) {
+                count.add(1, tenancy);
+            }
         }
     }
 
     /// A fact was looked for in memory.
     pub fn lookup(&self, kind: Kind, lookup: Lookup) {
+        self.lookups(kind, lookup, 1);
+    }
+
+    /// So many facts were looked for in memory.
+    pub fn lookups(&self, kind: Kind, lookup: Lookup, facts: u64) {
         if let Some((tally, tenancy)) = self.mine()
             && let Some(Lookups { hits, misses }) = tally.lookups.get(kind as usize)
         {
             match lookup {
-                Lookup::Hit => hits.add(1, tenancy),
-                Lookup::Miss => misses.add(1, tenancy),
+                Lookup::Hit => hits.add(facts, tenancy),
+                Lookup::Miss => misses.add(facts, tenancy),
             }
         }
     }

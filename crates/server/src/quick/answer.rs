@@ -1,10 +1,11 @@
 //! Answers, written as they go out: the messages `CheckResponse` and `BatchCheckResult`.
 
 use mandate_domain::decide::{Decision, Via};
+use mandate_domain::facts::UserFact;
+use mandate_domain::policy::Policy;
 use prost::encoding::{encode_varint, message};
 
-use crate::convert::authz::{to_reason, to_via};
-use crate::facts::{Ask, Known};
+use crate::convert::authz::{to_reason, to_ways};
 
 /// Fields: number and wire type (0 a number, 2 a length and bytes).
 const ALLOWED: u8 = 1 << 3;
@@ -15,8 +16,18 @@ const VIA_ROLE: u8 = 1 << 3 | 2;
 const RESULTS: u8 = 1 << 3 | 2;
 const RESPONSE: u8 = 1 << 3 | 2;
 
+/// What an answer is written from, beside the decision.
+#[derive(Clone, Copy)]
+pub(super) struct Grounds<'a> {
+    pub(super) policy: Option<&'a Policy>,
+    pub(super) subject: Option<&'a UserFact>,
+    pub(super) permission: &'a str,
+    /// The consistency token.
+    pub(super) token: &'a str,
+}
+
 /// Appends a `CheckResponse`.
-pub(super) fn put(out: &mut Vec<u8>, decision: Decision, known: &Known, ask: Ask<'_>, permission: &str) {
+pub(super) fn put(out: &mut Vec<u8>, decision: Decision, grounds: Grounds<'_>) {
     let Decision { reason, via } = decision;
     if reason.allows() {
         out.extend_from_slice(&[ALLOWED, 1]);
@@ -24,11 +35,10 @@ pub(super) fn put(out: &mut Vec<u8>, decision: Decision, known: &Known, ask: Ask
     out.push(REASON);
     encode_varint(u64::try_from(i32::from(to_reason(reason))).unwrap_or_default(), out);
     if reason.allows() {
-        ways(out, via, known, ask, permission);
+        ways(out, via, grounds);
     }
-    let token = known.token();
-    if !token.is_empty() {
-        put_bytes(out, TOKEN, token.as_bytes());
+    if !grounds.token.is_empty() {
+        put_bytes(out, TOKEN, grounds.token.as_bytes());
     }
 }
 
@@ -39,13 +49,16 @@ pub(super) fn put_result(out: &mut Vec<u8>, response: &[u8]) {
     put_bytes(out, RESPONSE, response);
 }
 
-fn ways(out: &mut Vec<u8>, via: Via, known: &Known, ask: Ask<'_>, permission: &str) {
+fn ways(out: &mut Vec<u8>, via: Via, grounds: Grounds<'_>) {
+    let Grounds { policy, subject, permission, token: _ } = grounds;
     // By roles alone is how nearly everything is held.
     if via != (Via { roles: via.roles, ..Via::default() }) {
-        return to_via(via, known, ask, permission).iter().for_each(|way| message::encode(3, way, out));
+        // A question that names no resource is decided on none.
+        let ways = to_ways(via, policy, subject, |_| None, permission);
+        return ways.iter().for_each(|way| message::encode(3, way, out));
     }
     for role in via.roles.iter() {
-        let Some(role) = known.policy().and_then(|policy| policy.roles.get(usize::from(role))) else {
+        let Some(role) = policy.and_then(|policy| policy.roles.get(usize::from(role))) else {
             continue;
         };
         out.push(VIA);

@@ -21,11 +21,12 @@ use prost::bytes::Bytes;
 use tonic::body::Body;
 use tower::Service;
 
+use self::answer::Grounds;
 use self::body::{Message, Rejoined, Whole};
 use self::question::Question;
 use crate::access::{self, Rule};
 use crate::auth::CallerKind;
-use crate::facts::{Ask, Facts};
+use crate::facts::{Facts, Reader, Short};
 use crate::guard::Admitted;
 
 /// The prefix of every message of gRPC: whether it is compressed, and its length in four bytes.
@@ -104,11 +105,12 @@ impl Quick {
             Rpc::BatchCheck => message.len(),
         });
         answer.extend_from_slice(&[0; PREFIX]);
+        // Looked at first: facts that a poll renews after they were read were old when they were.
+        if self.facts.stale_for().is_some() {
+            return None;
+        }
         match rpc {
-            Rpc::Check => {
-                let reason = self.decide(question::read(message)?, &mut answer)?;
-                self.facts.counts().decision(reason);
-            }
+            Rpc::Check => self.decide_one(message, &mut answer)?,
             Rpc::BatchCheck => self.decide_all(message, &mut answer)?,
         }
         let length = u32::try_from(answer.len().checked_sub(PREFIX)?).ok()?;
@@ -116,32 +118,57 @@ impl Quick {
         Some(answer)
     }
 
-    fn decide_all(&self, message: &[u8], answer: &mut Vec<u8>) -> Option<()> {
-        let (mut one, mut reasons) = (Vec::with_capacity(128), Vec::new());
-        for question in question::batch(message)? {
-            one.clear();
-            reasons.push(self.decide(question?, &mut one)?);
-            answer::put_result(answer, &one);
-        }
-        // Not before all of them are decided here: otherwise the ordinary way counts them.
-        reasons.into_iter().for_each(|reason| self.facts.counts().decision(reason));
+    fn decide_one(&self, message: &[u8], answer: &mut Vec<u8>) -> Option<()> {
+        let question = question::read(message)?;
+        let reason = self.facts.at_once(|reader| {
+            answer.truncate(PREFIX);
+            let facts = reader.get(question.account, question.user)?;
+            Some(decide_on(reader, &facts, question, answer))
+        })?;
+        self.facts.counts().decision(reason);
         Some(())
     }
 
-    /// Appends the `CheckResponse`. `None`: something is not in memory, or too old to be told without its age.
-    fn decide(&self, question: Question<'_>, answer: &mut Vec<u8>) -> Option<Reason> {
-        let Question { account, user, permission } = question;
-        let ask = Ask { account, user, resource: None };
-        // Looked at first: facts that a poll renews after they were read were old when they were.
-        if self.facts.stale_for().is_some() {
-            return None;
-        }
-        let known = self.facts.hit(ask)?;
-        self.facts.note(account, user, known.member.as_ref());
-        let decision = decide(&known.question(ask, known.permission(permission)));
-        answer::put(answer, decision, &known, ask, permission);
-        Some(decision.reason)
+    /// All of a batch is decided on the facts of one moment.
+    fn decide_all(&self, message: &[u8], answer: &mut Vec<u8>) -> Option<()> {
+        let questions: Vec<_> = question::batch(message)?.collect::<Option<_>>()?;
+        let (mut one, mut reasons) = (Vec::with_capacity(128), Vec::with_capacity(questions.len()));
+        self.facts.at_once(|reader| {
+            answer.truncate(PREFIX);
+            reasons.clear();
+            for some in questions.chunks(TOGETHER) {
+                // Looked for together, so that the processor waits for all of them at once.
+                let facts: [_; TOGETHER] = std::array::from_fn(|at| {
+                    some.get(at).and_then(|question| reader.get(question.account, question.user))
+                });
+                for (question, facts) in some.iter().zip(&facts) {
+                    one.clear();
+                    reasons.push(decide_on(reader, facts.as_ref()?, *question, &mut one));
+                    answer::put_result(answer, &one);
+                }
+            }
+            Some(())
+        })?;
+        // Not before all of them are decided here: otherwise the ordinary way counts them.
+        self.facts.counts().decisions(reasons);
+        Some(())
     }
+}
+
+/// How many questions' facts are looked for before the first of them is decided.
+const TOGETHER: usize = 8;
+
+/// Appends the `CheckResponse`.
+fn decide_on(reader: &Reader<'_>, facts: &Short, question: Question<'_>, answer: &mut Vec<u8>) -> Reason {
+    let permission = question.permission;
+    let policy = reader.policy(facts);
+    let decision = decide(&facts.question(policy, permission));
+    answer::put(
+        answer,
+        decision,
+        Grounds { policy, subject: facts.user(), permission, token: reader.token() },
+    );
+    decision.reason
 }
 
 fn respond(answer: Vec<u8>) -> Response<Body> {
