@@ -1,5 +1,6 @@
 //! When members were last active (RE-04): the notes that questions leave ([`crate::facts`]) are collected all the time
-//! and written down many at a time, so that no Check ever waits for the database on their account.
+//! and written down some at a time all the time, so that no Check ever waits for the database on their account, nor for
+//! the processor.
 //!
 //! It is no fact: no gate is taken, no entry in memory depends on it, and while the database is away the notes wait.
 
@@ -18,8 +19,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::clock::now_micros;
 use crate::facts::{Facts, Note};
 
-/// How often notes are collected, at least.
-const COLLECT: Duration = Duration::from_millis(250);
+/// How often notes are collected, and some of them written down, at least.
+const COLLECT: Duration = Duration::from_millis(50);
+
+/// The fewest members that are written down at a time, if there are so many.
+const FEWEST: usize = 50;
 
 /// Most members whose notes are kept while the database is away. Further notes are left once there is room again.
 const MOST: usize = 1 << 20;
@@ -65,7 +69,8 @@ async fn record(
 ) {
     let mut waiting = Waiting::default();
     let mut due = Instant::now() + every;
-    let mut ticks = interval(COLLECT.min(every));
+    let pause = COLLECT.min(every);
+    let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -73,17 +78,18 @@ async fn record(
             // A sender that is gone will never ask, and nobody waits for this task any more.
             _ = &mut stopped => {
                 waiting.collect(&notes);
-                waiting.write(facts.store()).await;
+                waiting.write_all(facts.store()).await;
                 return;
             }
             _ = ticks.tick() => {}
         }
         facts.tell_time(now_micros());
         waiting.collect(&notes);
-        if due <= Instant::now() {
-            waiting.write(facts.store()).await;
+        if due <= Instant::now() && waiting.due.is_empty() {
+            waiting.begin(every.as_micros() / pause.as_micros().max(1));
             due = Instant::now() + every;
         }
+        waiting.write_some(facts.store()).await;
     }
 }
 
@@ -92,6 +98,22 @@ async fn record(
 struct Waiting {
     active: HashMap<(AccountId, UserId), i64>,
     signed_in: HashMap<UserId, i64>,
+    due: Due,
+}
+
+/// What is being written down.
+#[derive(Debug, Default)]
+struct Due {
+    active: Vec<Active>,
+    /// How many of them at a time.
+    at_a_time: usize,
+    signed_in: Vec<SignedIn>,
+}
+
+impl Due {
+    fn is_empty(&self) -> bool {
+        self.active.is_empty() && self.signed_in.is_empty()
+    }
 }
 
 impl Waiting {
@@ -108,23 +130,45 @@ impl Waiting {
         }
     }
 
-    /// Writes it down, or keeps it for the next time.
-    async fn write(&mut self, store: &Store) {
-        match self.try_write(store).await {
-            Ok(()) => *self = Self::default(),
-            Err(error) => {
-                tracing::warn!(%error, "when members were last active cannot be written down; trying again");
+    /// From now on writes down what was collected, in about so many times.
+    fn begin(&mut self, times: u128) {
+        let active = self.active.drain().map(|((account, user), at)| Active { account, user, at });
+        self.due.active.extend(active);
+        self.due.signed_in.extend(self.signed_in.drain().map(|(user, at)| SignedIn { user, at }));
+        let times = usize::try_from(times).unwrap_or(usize::MAX).max(1);
+        self.due.at_a_time = self.due.active.len().div_ceil(times).max(FEWEST);
+    }
+
+    /// Writes some of it down, or keeps all of it for the next time.
+    async fn write_some(&mut self, store: &Store) {
+        if self.due.is_empty() {
+            return;
+        }
+        let rest = self.due.active.len().saturating_sub(self.due.at_a_time);
+        let (active, signed_in) = (self.due.active.split_off(rest), std::mem::take(&mut self.due.signed_in));
+        if let Err(error) = try_write(store, &active, &signed_in).await {
+            tracing::warn!(%error, "when members were last active cannot be written down; trying again");
+            for Active { account, user, at } in active.into_iter().chain(self.due.active.drain(..)) {
+                let latest = self.active.entry((account, user)).or_insert(at);
+                *latest = at.max(*latest);
+            }
+            for SignedIn { user, at } in signed_in {
+                let latest = self.signed_in.entry(user).or_insert(at);
+                *latest = at.max(*latest);
             }
         }
     }
 
-    async fn try_write(&self, store: &Store) -> Result<(), StoreError> {
-        let active: Vec<_> =
-            self.active.iter().map(|(&(account, user), &at)| Active { account, user, at }).collect();
-        store.keep_active(&active).await?;
-        let signed_in: Vec<_> = self.signed_in.iter().map(|(&user, &at)| SignedIn { user, at }).collect();
-        store.keep_signed_in(&signed_in).await
+    /// Writes all of it down, or keeps it.
+    async fn write_all(&mut self, store: &Store) {
+        self.begin(1);
+        self.write_some(store).await;
     }
+}
+
+async fn try_write(store: &Store, active: &[Active], signed_in: &[SignedIn]) -> Result<(), StoreError> {
+    store.keep_active(active).await?;
+    store.keep_signed_in(signed_in).await
 }
 
 #[cfg(test)]
@@ -189,8 +233,8 @@ mod tests {
         facts.store().close().await;
         let mut waiting = Waiting::default();
         waiting.active.insert((HOME, ADA), 1);
-        waiting.write(facts.store()).await;
-        assert_eq!(waiting.active.len(), 1, "kept for the next time");
+        waiting.write_all(facts.store()).await;
+        assert_eq!((waiting.active.len(), waiting.due.is_empty()), (1, true), "kept for the next time");
     }
 
     #[tokio::test]

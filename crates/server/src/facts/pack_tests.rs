@@ -41,11 +41,11 @@ fn that_there_is_no_such_thing_is_told_from_everything_else() {
 fn a_user_with_one_seat_is_packed_and_with_more_is_not() {
     let context = context();
     let seat = |number, role: &str| GroupSeat { group: GroupId::from_bits(number), role: role.to_owned() };
-    let long = "a".repeat(NAME + 1);
+    let (most, long) = ("a".repeat(NAME), "a".repeat(NAME + 1));
     for (seats, fits) in [
         (vec![], true),
         (vec![seat(u128::MAX - 1, "administrator")], true),
-        (vec![seat(1, &long[..NAME])], true),
+        (vec![seat(1, &most)], true),
         (vec![seat(1, "größe")], true),
         (vec![seat(1, &long)], false),
         (vec![seat(1, "a"), seat(2, "a")], false),

@@ -209,7 +209,7 @@ impl<const K: usize, const V: usize> Table<K, V> {
     fn window<'s>(&self, slots: &'s Slots<K, V>, key: &[u64; K]) -> &'s [Slot<K, V>] {
         let mut hasher = self.hasher.build_hasher();
         key.iter().for_each(|word| hasher.write_u64(*word));
-        let place = u128::from(hasher.finish()) * pointed_to(slots) as u128 >> 64;
+        let place = (u128::from(hasher.finish()) * pointed_to(slots) as u128) >> 64;
         let place = usize::try_from(place).unwrap_or_default();
         slots.get(place..place + WINDOW).unwrap_or_default()
     }
