@@ -77,7 +77,7 @@ pub enum StoreError {
     /// of the data.
     #[error("the plan asked for {0}; report this as a defect")]
     Plan(String),
-    /// Anything else the database refused, such as a full disk.
+    /// Anything else the database refused, such as to read a damaged page.
     #[error("the database refused the operation; its log says more")]
     Other {
         /// What the driver said.
@@ -156,9 +156,11 @@ fn class_of(error: &dyn DatabaseError) -> Class {
     match code.as_ref() {
         // serialization_failure, deadlock_detected, lock_not_available
         "40001" | "40P01" | "55P03" => Class::Busy,
-        // too_many_connections, query_canceled, read_only_sql_transaction, cannot_connect_now, shutdowns
-        "53300" | "57014" | "25006" | "57P01" | "57P02" | "57P03" | "25P03" => Class::Away,
-        code if code.starts_with("08") => Class::Away,
+        // read_only_sql_transaction, idle_in_transaction_session_timeout
+        "25006" | "25P03" => Class::Away,
+        // Connection exceptions; insufficient resources (connections, memory, disk); operator intervention (cancelled,
+        // shutting down, not up yet); errors of the system beneath, as when files go away under a server that is ending.
+        code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Class::Away,
         _ => Class::Other,
     }
 }
@@ -328,7 +330,7 @@ mod tests {
     #[test]
     fn a_session_that_ends_while_it_commits_leaves_open_whether_it_has() {
         let of_commit = |code| StoreError::of_commit(sqlx::Error::Database(Box::new(Says(code))));
-        for code in ["57P01", "57P02", "57P03", "57014", "08006"] {
+        for code in ["57P01", "57P02", "57P03", "57014", "08006", "53100", "58030"] {
             assert!(matches!(of_commit(code), StoreError::CommitUnknown { .. }), "{code}");
         }
         assert!(matches!(of_commit("40001"), StoreError::Contention { .. }));

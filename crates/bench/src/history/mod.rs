@@ -15,6 +15,7 @@ mod cluster;
 mod dice;
 mod door;
 mod faults;
+mod log;
 mod model;
 mod player;
 mod record;
@@ -328,7 +329,11 @@ async fn conclude(run: &Run, summary: Summary, seed: u64, injected: &Injected) -
     let unexpected = std::mem::take(&mut *run.unexpected.lock().unwrap_or_else(PoisonError::into_inner));
     let Summary { operations, accounts, mut violations } = summary;
     let count = unexpected.len();
-    violations.extend(unexpected.into_iter().map(|text| format!("an answer that should not be: {text}")));
+    let folder = run.cluster.folder();
+    violations.extend(unexpected.into_iter().map(|text| match log::line_of(folder, &text) {
+        Some(line) => format!("an answer that should not be: {text}\n  {line}"),
+        None => format!("an answer that should not be: {text}"),
+    }));
     for text in violations.iter().take(SHOWN) {
         report::say(text);
     }
