@@ -1,4 +1,4 @@
-//! A decision allocates nothing (DESIGN.md: "a handful of bit operations").
+//! A decision allocates nothing (DESIGN.md: "a handful of bit operations"), and looking up what it is made on does not, either.
 //!
 //! It is here and not beside `decide` because an allocator that counts cannot be written without `unsafe`, which the
 //! other crates forbid.
@@ -12,9 +12,19 @@ mod cases;
 #[path = "../../crates/domain/tests/decide_support/mod.rs"]
 mod decide_support;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use cases::cases;
 use decide_support::{Asked, yard};
-use mandate_domain::decide::decide;
+use mandate_domain::account::Origin;
+use mandate_domain::command::{Actor, Command};
+use mandate_domain::decide::{Reason, decide};
+use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::policy;
+use mandate_server::facts::{Ask, Facts};
+use mandate_server::writer::{Write, write};
+use mandate_storage::{OpenOptions, Store};
 
 /// The system's allocator, counting what each thread asks of it.
 struct Counting;
@@ -67,4 +77,67 @@ fn no_decision_allocates() {
         });
         assert_eq!(count, 0, "{name}");
     }
+}
+
+const SHOP: &str = "
+policy: shop
+title: Shop
+modules:
+  stock:
+    title: Stock
+    actions: { view: See stock }
+roles:
+  owner: { title: Owner, description: Runs the shop., at_birth: true, holders: { least: 1 }, may: '*' }
+";
+
+/// A shop with its owner, both in memory.
+async fn shop(account: AccountId, owner: UserId) -> Arc<Facts> {
+    let policies = policy::check("shop.yaml", SHOP).policy.into_iter().collect();
+    let store = Store::open("sqlite::memory:", OpenOptions::default()).await.expect("a database");
+    let facts = Facts::open(store, policies, Duration::ZERO).await.expect("facts");
+    let create_user = Command::CreateUser {
+        id: owner,
+        email: "ada@example.com".to_owned(),
+        display_name: "Ada".to_owned(),
+        avatar_url: String::new(),
+        identities: Vec::new(),
+    };
+    let create_account = Command::CreateAccount {
+        id: account,
+        policy: "shop".to_owned(),
+        display_name: "Shop".to_owned(),
+        first_user: owner,
+        origin: Origin::Registration,
+        attributes: Vec::new(),
+    };
+    for command in [create_user, create_account] {
+        let by = Write::by(Actor::Operator { name: "test#operator".to_owned() });
+        write(&facts, &by, command).await.expect("a write");
+    }
+    facts
+}
+
+#[tokio::test]
+async fn looking_up_and_deciding_allocates_nothing() {
+    let (account, owner, stranger) = (AccountId::from_bits(1), UserId::from_bits(2), UserId::from_bits(3));
+    let facts = shop(account, owner).await;
+    for (user, permission, reason) in [
+        (owner, "stock.view", Reason::Role),
+        (owner, "stock.eat", Reason::UnknownPermission),
+        (stranger, "stock.view", Reason::UnknownSubject),
+    ] {
+        facts.of(Ask { account, user, resource: None }).await.expect("the database");
+        let decided = || facts.decide(account, user, permission).map(|decision| decision.reason);
+        // A thread that asks for the first time gets what it needs to ask again.
+        assert_eq!(decided(), Some(reason));
+        let count = allocations(|| {
+            std::hint::black_box(decided());
+        });
+        assert_eq!(count, 0, "{reason:?}");
+    }
+    assert_eq!(
+        facts.decide(account, UserId::from_bits(4), "stock.view"),
+        None,
+        "nobody has asked for this one"
+    );
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use arc_swap::Guard;
-use mandate_domain::decide::Question;
+use mandate_domain::decide::{Decision, Question, decide};
 use mandate_domain::facts::{AccountFact, MemberFact, UserFact};
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Policies;
@@ -118,6 +118,19 @@ impl<'f> Reader<'f> {
             fact
         };
         Some(member.map(note))
+    }
+}
+
+impl Facts {
+    /// Looks up the facts of a question without a resource, and decides it. `None`: one of them is not in memory.
+    ///
+    /// Nothing is allocated but for those who belong to a group of accounts, and for accounts in one.
+    #[must_use]
+    pub fn decide(&self, account: AccountId, user: UserId, permission: &str) -> Option<Decision> {
+        self.at_once(|reader| {
+            let facts = reader.get(account, user)?;
+            Some(decide(&facts.question(reader.policy(&facts), permission)))
+        })
     }
 }
 

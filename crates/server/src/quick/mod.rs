@@ -105,10 +105,6 @@ impl Quick {
             Rpc::BatchCheck => message.len(),
         });
         answer.extend_from_slice(&[0; PREFIX]);
-        // Looked at first: facts that a poll renews after they were read were old when they were.
-        if self.facts.stale_for().is_some() {
-            return None;
-        }
         match rpc {
             Rpc::Check => self.decide_one(message, &mut answer)?,
             Rpc::BatchCheck => self.decide_all(message, &mut answer)?,
@@ -119,21 +115,35 @@ impl Quick {
     }
 
     fn decide_one(&self, message: &[u8], answer: &mut Vec<u8>) -> Option<()> {
-        let question = question::read(message)?;
-        let reason = self.facts.at_once(|reader| {
-            answer.truncate(PREFIX);
-            let facts = reader.get(question.account, question.user)?;
-            Some(decide_on(reader, &facts, question, answer))
-        })?;
+        let reason = self.decide(question::read(message)?, answer)?;
         self.facts.counts().decision(reason);
         Some(())
+    }
+
+    /// Appends the `CheckResponse`. `None`: something is not in memory, or too old to be told without its age.
+    fn decide(&self, question: Question<'_>, answer: &mut Vec<u8>) -> Option<Reason> {
+        let start = answer.len();
+        self.at_once(|reader| {
+            answer.truncate(start);
+            let facts = reader.get(question.account, question.user)?;
+            Some(decide_on(reader, &facts, question, answer))
+        })
+    }
+
+    /// Reads facts of one moment that are not too old to be told without their age.
+    fn at_once<T>(&self, read: impl FnMut(&Reader<'_>) -> Option<T>) -> Option<T> {
+        // Looked at first: facts that a poll renews after they were read were old when they were.
+        match self.facts.stale_for() {
+            Some(_) => None,
+            None => self.facts.at_once(read),
+        }
     }
 
     /// All of a batch is decided on the facts of one moment.
     fn decide_all(&self, message: &[u8], answer: &mut Vec<u8>) -> Option<()> {
         let questions: Vec<_> = question::batch(message)?.collect::<Option<_>>()?;
         let (mut one, mut reasons) = (Vec::with_capacity(128), Vec::with_capacity(questions.len()));
-        self.facts.at_once(|reader| {
+        self.at_once(|reader| {
             answer.truncate(PREFIX);
             reasons.clear();
             for some in questions.chunks(TOGETHER) {
