@@ -9,7 +9,7 @@ use mandate_proto::v1::{
     FullyConsistent, ResourceRef, SignOutScope, User, batch_check_result,
 };
 use mandate_tests::expect::{assert_invalid, assert_refused};
-use mandate_tests::walk::call::{Outcome as Called, call};
+use mandate_tests::walk::{Outcome as Called, call};
 use mandate_tests::world::{Asking, Party, resource, user_subject};
 use mandate_tests::{Bearer, World, on_both_engines};
 use tonic::{Code, Status};
