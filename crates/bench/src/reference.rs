@@ -9,16 +9,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio_stream::{Stream, StreamExt as _};
 use mandate_proto::v1::authz_service_server::{AuthzService, AuthzServiceServer};
 use mandate_proto::v1::batch_check_result::Result as Item;
 use mandate_proto::v1::check_stream_response::Result as Streamed;
 use mandate_proto::v1::via::Via as Way;
 use mandate_proto::v1::{
     BatchCheckRequest, BatchCheckResponse, BatchCheckResult, CheckRequest, CheckResponse, CheckStreamRequest,
-    CheckStreamResponse, DecisionReason, LookupPermissionsRequest, LookupPermissionsResponse, Via, WatchRequest, WatchResponse,
+    CheckStreamResponse, DecisionReason, LookupPermissionsRequest, LookupPermissionsResponse, Via,
+    WatchRequest, WatchResponse,
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 

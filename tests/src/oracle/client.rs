@@ -299,12 +299,13 @@ impl<'s> Client<'s> {
     ) -> Result<Vec<pb::BatchCheckResult>, Status> {
         let fresh = pb::consistency::Requirement::FullyConsistent(pb::FullyConsistent {});
         let consistency = Some(pb::Consistency { requirement: Some(fresh) });
-        let ordinary = checks.iter().map(|check| pb::CheckRequest { consistency: consistency.clone(), ..check.clone() });
+        let ordinary =
+            checks.iter().map(|check| pb::CheckRequest { consistency: consistency.clone(), ..check.clone() });
         let ordinary: Vec<_> = ordinary.collect();
         let count = checks.len();
-        let questions = (0..).zip(checks.into_iter().chain(ordinary)).map(|(correlation_id, check)| {
-            pb::CheckStreamRequest { correlation_id, check: Some(check) }
-        });
+        let questions = (0..)
+            .zip(checks.into_iter().chain(ordinary))
+            .map(|(correlation_id, check)| pb::CheckStreamRequest { correlation_id, check: Some(check) });
         let questions: Vec<_> = questions.collect();
         let asked = questions.len();
         let mut client = AuthzServiceClient::new(self.channel.clone());
@@ -323,7 +324,11 @@ impl<'s> Client<'s> {
         let mut plain: Vec<_> = answers.into_values().collect();
         assert_eq!(plain.len(), asked, "each question is answered");
         let ordinary = plain.split_off(count);
-        assert_eq!(undated(&plain), undated(&ordinary), "a question of a stream that says nothing of freshness");
+        assert_eq!(
+            undated(&plain),
+            undated(&ordinary),
+            "a question of a stream that says nothing of freshness"
+        );
         Ok(plain)
     }
 

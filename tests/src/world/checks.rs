@@ -32,10 +32,9 @@ impl Party {
     /// stream ended, if by one, comes instead. Panics where a question has not exactly one answer.
     pub async fn ask_on_a_stream(&self, checks: Vec<CheckRequest>) -> Result<Vec<Outcome>, Status> {
         let (sent, first) = (checks.len(), 100);
-        let questions = (first..).zip(checks).map(|(correlation_id, check)| CheckStreamRequest {
-            correlation_id,
-            check: Some(check),
-        });
+        let questions = (first..)
+            .zip(checks)
+            .map(|(correlation_id, check)| CheckStreamRequest { correlation_id, check: Some(check) });
         let questions: Vec<_> = questions.collect();
         let answers = self.authz().check_stream(tokio_stream::iter(questions)).await?.into_inner();
         let mut answers = answers.collect::<Result<Vec<_>, _>>().await?;
