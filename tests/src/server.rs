@@ -170,6 +170,12 @@ impl Server {
         self.mint(&["--subject".to_owned(), subject.to_owned(), "--ttl".to_owned(), ttl])
     }
 
+    /// A service's token with this scope that is valid for `lifetime` (whole seconds) from now, made anew each time.
+    pub fn short_service_token(&self, scope: &str, lifetime: Duration) -> String {
+        let ttl = lifetime.as_secs().to_string();
+        self.mint(&["--subject", "backend", "--scope", scope, "--ttl", &ttl].map(str::to_owned))
+    }
+
     /// A command of the real binary for this server, to be completed and run, without what a developer has set for
     /// servers of their own.
     pub fn command(&self, name: &str) -> Command {

@@ -18,6 +18,7 @@
 
 mod activation;
 mod calls;
+mod checks;
 mod contacts;
 mod groups;
 mod identity;
@@ -41,6 +42,7 @@ use tonic::transport::Endpoint;
 
 pub use self::activation::{OWN, activating};
 pub use self::calls::adding;
+pub use self::checks::Asking;
 pub use self::contacts::contact_named;
 pub use self::imports::{as_call, outcomes, row};
 pub use self::invitations::inviting;

@@ -10,7 +10,8 @@ use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::subject::Subject as Who;
 use mandate_proto::v1::{
     AddAccountGroupUserRequest, AddMemberRequest, BatchCheckRequest, BatchCheckResponse, CheckRequest,
-    CheckResponse, RemoveAccountGroupUserRequest, RemoveMemberRequest, Subject,
+    CheckResponse, CheckStreamRequest, CheckStreamResponse, RemoveAccountGroupUserRequest,
+    RemoveMemberRequest, Subject,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -98,6 +99,20 @@ impl Client {
     pub(crate) async fn ask_all(&self, checks: Vec<CheckRequest>) -> Result<BatchCheckResponse, Status> {
         let request = BatchCheckRequest { checks, consistency: None };
         Ok(AuthzServiceClient::new(self.0.clone()).batch_check(request).await?.into_inner())
+    }
+
+    /// Asks one question on a stream of its own.
+    ///
+    /// # Errors
+    /// The server's, or there is no answer.
+    pub(crate) async fn ask_on_a_stream(
+        &self,
+        question: CheckStreamRequest,
+    ) -> Result<CheckStreamResponse, Status> {
+        let questions = tokio_stream::iter([question]);
+        let answers = AuthzServiceClient::new(self.0.clone()).check_stream(questions).await?;
+        let answer = answers.into_inner().message().await?;
+        answer.ok_or_else(|| Status::unknown("the stream ended without an answer"))
     }
 
     /// Gives a user a role in a group.

@@ -5,19 +5,23 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use mandate_proto::v1::authz_service_server::{AuthzService, AuthzServiceServer};
 use mandate_proto::v1::batch_check_result::Result as Item;
+use mandate_proto::v1::check_stream_response::Result as Streamed;
 use mandate_proto::v1::via::Via as Way;
 use mandate_proto::v1::{
-    BatchCheckRequest, BatchCheckResponse, BatchCheckResult, CheckRequest, CheckResponse, DecisionReason,
-    LookupPermissionsRequest, LookupPermissionsResponse, Via, WatchRequest, WatchResponse,
+    BatchCheckRequest, BatchCheckResponse, BatchCheckResult, CheckRequest, CheckResponse, CheckStreamRequest,
+    CheckStreamResponse, DecisionReason, LookupPermissionsRequest, LookupPermissionsResponse, Via,
+    WatchRequest, WatchResponse,
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::facts::MEMBER;
 
@@ -113,6 +117,13 @@ pub(crate) fn allowed() -> CheckResponse {
     CheckResponse { allowed: true, reason, via, consistency_token, stale_for }
 }
 
+/// The answer to a question of a stream, with the question's number.
+pub(crate) fn answered(question: CheckStreamRequest) -> CheckStreamResponse {
+    let CheckStreamRequest { correlation_id, check } = question;
+    drop(check);
+    CheckStreamResponse { correlation_id, result: Some(Streamed::Response(allowed())) }
+}
+
 #[tonic::async_trait]
 impl AuthzService for Nothing {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
@@ -126,6 +137,16 @@ impl AuthzService for Nothing {
     ) -> Result<Response<BatchCheckResponse>, Status> {
         drop(request);
         Ok(Response::new(self.batch.as_ref().clone()))
+    }
+
+    type CheckStreamStream = Pin<Box<dyn Stream<Item = Result<CheckStreamResponse, Status>> + Send>>;
+
+    async fn check_stream(
+        &self,
+        request: Request<Streaming<CheckStreamRequest>>,
+    ) -> Result<Response<Self::CheckStreamStream>, Status> {
+        let answers = request.into_inner().map(|question| question.map(answered));
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn lookup_permissions(

@@ -81,6 +81,7 @@ use ResourceOperation as On;
 rules! {
     CHECK = "/mandate.v1.AuthzService/Check", &[Scope::AuthzCheck], Oneself;
     BATCH_CHECK = "/mandate.v1.AuthzService/BatchCheck", &[Scope::AuthzCheck], Oneself;
+    CHECK_STREAM = "/mandate.v1.AuthzService/CheckStream", &[Scope::AuthzCheck], Oneself;
     LOOKUP_PERMISSIONS = "/mandate.v1.AuthzService/LookupPermissions", &[Scope::AuthzRead], OperationOrOneself(Op::MemberGet);
     WATCH = "/mandate.v1.AuthzService/Watch", &[Scope::AuthzWatch], Needs(Op::ActivityList);
 
@@ -169,7 +170,7 @@ pub fn rule(path: &str) -> Option<&'static Rule> {
 }
 
 /// The RPCs that go on after the call was admitted, and whose caller is looked at again and again.
-pub static STREAMS: &[&Rule] = &[&IMPORT_MEMBERS, &WATCH];
+pub static STREAMS: &[&Rule] = &[&IMPORT_MEMBERS, &CHECK_STREAM, &WATCH];
 
 /// Why a caller may not call an RPC, whatever its message says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -13,10 +13,11 @@ use mandate_domain::resource::ResourceRef;
 use mandate_proto::v1;
 use mandate_proto::v1::authz_service_server::AuthzService;
 use mandate_storage::Carried;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::{self, AccessError};
 use crate::caller::{Call, Party};
+use crate::check_stream::{Answers, check_stream};
 use crate::convert::authz::{self as convert, Check, Lookup, Subject};
 use crate::convert::duration;
 use crate::error::Error;
@@ -38,7 +39,16 @@ impl Authz {
         Self { facts, watching }
     }
 
-    async fn check(&self, party: Party, check: Check) -> Result<v1::CheckResponse, Error> {
+    /// The facts that it decides on.
+    pub(crate) fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// Answers one question of somebody who may ask questions.
+    ///
+    /// # Errors
+    /// They may not ask this one, or it cannot be answered now.
+    pub(crate) async fn decide(&self, party: Party, check: Check) -> Result<v1::CheckResponse, Error> {
         let Check { account, subject, permission, resource, consistency } = check;
         if let Some(consistency) = &consistency {
             self.facts.reach(consistency).await?;
@@ -200,7 +210,7 @@ impl AuthzService for Authz {
     async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::CheckResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         let check = convert::check(request.into_inner())?;
-        Ok(Response::new(Authz::check(self, call.party, check).await?))
+        Ok(Response::new(self.decide(call.party, check).await?))
     }
 
     async fn batch_check(
@@ -214,7 +224,7 @@ impl AuthzService for Authz {
         let mut results = Vec::with_capacity(checks.len());
         for check in checks {
             let answer = match convert::check_of_batch(check) {
-                Ok(check) => Authz::check(self, call.party, check).await,
+                Ok(check) => self.decide(call.party, check).await,
                 Err(error) => Err(error),
             };
             let result = match answer {
@@ -224,6 +234,15 @@ impl AuthzService for Authz {
             results.push(v1::BatchCheckResult { result: Some(result) });
         }
         Ok(Response::new(v1::BatchCheckResponse { results }))
+    }
+
+    type CheckStreamStream = Answers;
+
+    async fn check_stream(
+        &self,
+        request: Request<Streaming<v1::CheckStreamRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        Ok(check_stream(self, self.watching.stopping.clone(), request).await?)
     }
 
     async fn lookup_permissions(

@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::access::{self, AsPerson, GUARDED, Rule};
-use crate::auth::{Caller, Verifier};
+use crate::auth::{Caller, CallerKind, Verifier};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::quick::{Quick, Rpc};
@@ -33,6 +33,13 @@ pub struct Admitted {
     pub caller: Arc<Caller>,
     /// The person a service or an operator acts for.
     pub acting_for: Option<UserId>,
+}
+
+impl Admitted {
+    /// Whether a service or an operator calls, and not for a person.
+    pub(crate) fn is_in_its_own_name(&self) -> bool {
+        self.caller.kind != CallerKind::Person && self.acting_for.is_none()
+    }
 }
 
 /// What a caller was admitted by, for calls that last longer than a token does.
@@ -130,17 +137,24 @@ where
         if access::rule(request.uri().path()).is_some_and(access::Rule::is_public) {
             return guarded(self.inner.call(request));
         }
-        match admit(&self.verifier, request.uri().path(), request.headers()) {
-            Ok(admitted) => request.extensions_mut().insert(admitted),
+        let admitted = match admit(&self.verifier, request.uri().path(), request.headers()) {
+            Ok(admitted) => admitted,
             Err(error) => return refused(error),
         };
+        let short = admitted.is_in_its_own_name() && request.uri().path() == access::CHECK_STREAM.path;
+        request.extensions_mut().insert(admitted);
         if access::STREAMS.iter().any(|rule| rule.path == request.uri().path()) {
             let standing = Standing {
                 verifier: Arc::clone(&self.verifier),
                 path: request.uri().path().to_owned(),
                 headers: request.headers().clone(),
             };
-            request.extensions_mut().insert(standing);
+            request.extensions_mut().insert(standing.clone());
+            if let Some(quick) = self.quick.clone().filter(|_| short) {
+                let next = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, next);
+                return guarded(quick.stream(standing, request, ready));
+            }
         }
         guarded(self.inner.call(request))
     }

@@ -25,6 +25,7 @@ pub mod authz;
 pub mod back_off;
 pub mod batch;
 pub mod caller;
+mod check_stream;
 pub mod cli;
 pub mod clock;
 pub mod contact;

@@ -1,5 +1,7 @@
 //! The real service, spoken to in the model's words.
 
+use std::collections::BTreeMap;
+
 use mandate_proto::v1::account_service_client::AccountServiceClient;
 use mandate_proto::v1::authz_service_client::AuthzServiceClient;
 use mandate_proto::v1::identity_service_client::IdentityServiceClient;
@@ -287,6 +289,47 @@ impl<'s> Client<'s> {
     async fn asked(&self, batch: pb::BatchCheckRequest) -> Result<Vec<pb::BatchCheckResult>, Status> {
         let mut client = AuthzServiceClient::new(self.channel.clone());
         Ok(client.batch_check(self.asking(batch)).await?.into_inner().results)
+    }
+
+    /// The answers to the same questions on a stream, each asked twice, as those of a batch are. Panics where the two
+    /// differ.
+    pub(super) async fn stream(
+        &self,
+        checks: Vec<pb::CheckRequest>,
+    ) -> Result<Vec<pb::BatchCheckResult>, Status> {
+        let fresh = pb::consistency::Requirement::FullyConsistent(pb::FullyConsistent {});
+        let consistency = Some(pb::Consistency { requirement: Some(fresh) });
+        let ordinary =
+            checks.iter().map(|check| pb::CheckRequest { consistency: consistency.clone(), ..check.clone() });
+        let ordinary: Vec<_> = ordinary.collect();
+        let count = checks.len();
+        let questions = (0..)
+            .zip(checks.into_iter().chain(ordinary))
+            .map(|(correlation_id, check)| pb::CheckStreamRequest { correlation_id, check: Some(check) });
+        let questions: Vec<_> = questions.collect();
+        let asked = questions.len();
+        let mut client = AuthzServiceClient::new(self.channel.clone());
+        let mut stream = client.check_stream(self.asking(tokio_stream::iter(questions))).await?.into_inner();
+        let mut answers = BTreeMap::new();
+        while let Some(pb::CheckStreamResponse { correlation_id, result }) = stream.message().await? {
+            use pb::batch_check_result::Result as OfBatch;
+            use pb::check_stream_response::Result as OfStream;
+            let result = result.map(|result| match result {
+                OfStream::Response(response) => OfBatch::Response(response),
+                OfStream::Error(error) => OfBatch::Error(error),
+            });
+            let before = answers.insert(correlation_id, pb::BatchCheckResult { result });
+            assert_eq!(before, None, "a question is answered once");
+        }
+        let mut plain: Vec<_> = answers.into_values().collect();
+        assert_eq!(plain.len(), asked, "each question is answered");
+        let ordinary = plain.split_off(count);
+        assert_eq!(
+            undated(&plain),
+            undated(&ordinary),
+            "a question of a stream that says nothing of freshness"
+        );
+        Ok(plain)
     }
 
     pub(super) async fn lookup(

@@ -2,6 +2,8 @@
 
 use mandate_proto::v1::{self as pb, batch_check_result, subject};
 
+use tonic::Status;
+
 use super::client::{Client, named};
 use super::history::RESOURCES;
 use super::may::{Reason, allows};
@@ -52,20 +54,23 @@ pub(super) async fn agree(
         })
         .collect();
     let expected: Vec<Reason> = questions.iter().map(|question| question.answer(world)).collect();
-    let results = client
-        .batch(questions.iter().map(Question::sent).collect())
-        .await
-        .map_err(|status| format!("{status:?}"))?;
-    if results.len() != questions.len() {
-        return Err(format!("{} answers to {} questions", results.len(), questions.len()));
-    }
+    let sent = || questions.iter().map(Question::sent).collect();
+    let refused = |status: Status| format!("{status:?}");
     let mut wrong = Vec::new();
-    for ((question, expected), result) in questions.iter().zip(&expected).zip(results) {
-        match result.result {
-            Some(batch_check_result::Result::Response(answer)) => {
-                wrong.extend(differs("BatchCheck", question, expected, &answer))
+    for (how, results) in [
+        ("BatchCheck", client.batch(sent()).await.map_err(refused)?),
+        ("CheckStream", client.stream(sent()).await.map_err(refused)?),
+    ] {
+        if results.len() != questions.len() {
+            return Err(format!("{how}: {} answers to {} questions", results.len(), questions.len()));
+        }
+        for ((question, expected), result) in questions.iter().zip(&expected).zip(results) {
+            match result.result {
+                Some(batch_check_result::Result::Response(answer)) => {
+                    wrong.extend(differs(how, question, expected, &answer))
+                }
+                other => wrong.push(format!("{how} {question:?}: {other:?}")),
             }
-            other => wrong.push(format!("BatchCheck {question:?}: {other:?}")),
         }
     }
     for (question, expected) in questions.iter().zip(&expected).take(3) {

@@ -1,8 +1,8 @@
 //! Cases of `AuthzService`.
 
 use mandate_proto::v1::{
-    BatchCheckRequest, BatchCheckResponse, CheckRequest, LookupPermissionsRequest, Subject, WatchRequest,
-    batch_check_result, subject,
+    BatchCheckRequest, BatchCheckResponse, CheckRequest, CheckStreamRequest, CheckStreamResponse,
+    LookupPermissionsRequest, Subject, WatchRequest, batch_check_result, check_stream_response, subject,
 };
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -29,6 +29,15 @@ pub(super) const CASES: &[Case] = &[
     batch(
         Case::new("/mandate.v1.AuthzService/BatchCheck", Needs::Known, CHECK, |scene| {
             BatchCheckRequest { checks: vec![check(scene, &scene.caller)], consistency: None }.encode_to_vec()
+        })
+        .variant("oneself"),
+    ),
+    stream(Case::new("/mandate.v1.AuthzService/CheckStream", Needs::NotOneself, CHECK, |scene| {
+        CheckStreamRequest { correlation_id: 1, check: Some(check(scene, &scene.target)) }.encode_to_vec()
+    })),
+    stream(
+        Case::new("/mandate.v1.AuthzService/CheckStream", Needs::Known, CHECK, |scene| {
+            CheckStreamRequest { correlation_id: 1, check: Some(check(scene, &scene.caller)) }.encode_to_vec()
         })
         .variant("oneself"),
     ),
@@ -93,16 +102,27 @@ const fn batch(mut case: Case) -> Case {
         let Outcome::Answered(bytes) = &outcome else { return outcome };
         let answer = BatchCheckResponse::decode(bytes.as_slice()).expect("the answer");
         match answer.results.first().and_then(|result| result.result.clone()) {
-            Some(batch_check_result::Result::Error(error)) => {
-                let details = error.encode_to_vec().into();
-                Outcome::Refused(Box::new(Status::with_details(
-                    Code::from(error.code),
-                    error.message,
-                    details,
-                )))
-            }
+            Some(batch_check_result::Result::Error(error)) => refused(error),
             _ => outcome,
         }
     };
     case
+}
+
+/// A refusal of the stream's only question is the outcome.
+const fn stream(mut case: Case) -> Case {
+    case.inside = |outcome| {
+        let Outcome::Answered(bytes) = &outcome else { return outcome };
+        let answer = CheckStreamResponse::decode(bytes.as_slice()).expect("the answer");
+        match answer.result {
+            Some(check_stream_response::Result::Error(error)) => refused(error),
+            _ => outcome,
+        }
+    };
+    case
+}
+
+fn refused(error: tonic_types::Status) -> Outcome {
+    let details = error.encode_to_vec().into();
+    Outcome::Refused(Box::new(Status::with_details(Code::from(error.code), error.message, details)))
 }

@@ -7,6 +7,7 @@ mod cerbos;
 mod markdown;
 mod print;
 mod series;
+mod streamed;
 mod world;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use crate::service::Service;
 use self::cerbos::Cerbos;
 use self::print::Figures;
 use self::series::Series;
+use self::streamed::Streamed;
 use self::world::World;
 
 /// Questions in a batch.
@@ -47,6 +49,8 @@ const LOAD: f64 = 0.7;
 
 const UNARY: Shape = Shape { connections: 8, room: 16 };
 const BATCHED: Shape = Shape { connections: 4, room: 4 };
+/// Streams, and questions under way on each.
+const STREAMED: Shape = Shape { connections: 4, room: 512 };
 /// At a fixed rate there is room for bursts, so that they are measured and not dropped.
 const BURSTS: Shape = Shape { connections: 8, room: 256 };
 
@@ -90,6 +94,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
     warm(&mandate, &token, &loads, world).await?;
     tell(&format!("asked each question once in {:.1} s", started.elapsed().as_secs_f64()));
+    let streamed = Streamed::encode(&mandate, &token, world).await?;
 
     let Loads { check, batch, check_answer, batch_answer } = &loads;
     let mut peers: Vec<_> = cerbos.iter().map(|cerbos| cerbos.series(UNARY)).collect();
@@ -99,13 +104,15 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         Series::new("empty_multi_thread", &empty_multi, check, *check_answer, UNARY),
         Series::new("batch100", &mandate, batch, *batch_answer, BATCHED),
         Series::new("empty_batch100", &empty, batch, *batch_answer, BATCHED),
+        streamed.series("stream", &mandate, STREAMED),
+        streamed.series("empty_stream", &empty, STREAMED),
     ];
     for _ in 0..options.runs {
         for one in series.iter_mut().chain(&mut peers) {
             one.run(time)?;
         }
     }
-    let [check, empty, empty_multi, batch, empty_batch] = &series;
+    let [check, empty, empty_multi, batch, empty_batch, stream, empty_stream] = &series;
     let mut latencies = Vec::new();
     for one in [check, empty, empty_multi] {
         latencies.push((one.name, one.run_at(one.per_second.median() * LOAD, BURSTS, time)?));
@@ -118,6 +125,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         machine,
         unary: [check, empty, empty_multi],
         batched: [batch, empty_batch],
+        streamed: [stream, empty_stream],
         cerbos: peers.first(),
         latencies,
     };

@@ -22,6 +22,8 @@ pub(super) struct Figures<'a> {
     pub(super) unary: [&'a Series<'a>; 3],
     /// `BatchCheck`, and the best empty batch.
     pub(super) batched: [&'a Series<'a>; 2],
+    /// `CheckStream`, and an empty stream.
+    pub(super) streamed: [&'a Series<'a>; 2],
     /// Another product, where it was found.
     pub(super) cerbos: Option<&'a Series<'a>>,
     /// At a fixed rate, by name.
@@ -57,18 +59,21 @@ impl Figures<'_> {
 
     /// Every load, in the order of a table.
     pub(super) fn all(&self) -> impl Iterator<Item = &Series<'_>> {
-        self.unary.into_iter().chain(self.batched).chain(self.cerbos)
+        self.unary.into_iter().chain(self.batched).chain(self.streamed).chain(self.cerbos)
     }
 
     /// What the comparison is about.
     pub(super) fn ratios(&self) -> Vec<(&'static str, f64)> {
         let [check, empty, empty_multi] = self.unary;
         let [batch, empty_batch] = self.batched;
+        let [stream, empty_stream] = self.streamed;
         let mut ratios = vec![
             ("check_vs_empty_ratio", part(empty, check)),
             ("check_vs_empty_same_runtime_ratio", part(empty_multi, check)),
             ("batch100_decisions_per_s_per_core", batch.decisions_per_core()),
             ("batch100_vs_empty_ratio", part(empty_batch, batch)),
+            ("stream_decisions_per_s_per_core", stream.decisions_per_core()),
+            ("stream_vs_empty_ratio", part(empty_stream, stream)),
         ];
         if let Some(cerbos) = self.cerbos {
             ratios.push(("check_vs_cerbos_ratio", part(cerbos, check)));

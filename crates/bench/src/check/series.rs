@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use crate::load::closed::{self, Throughput};
 use crate::load::open::Latencies;
-use crate::load::{Requests, Shape, closed, open};
+use crate::load::{Requests, Shape, open, streams};
 use crate::process::Server;
 use crate::report::tell;
 use crate::stats::Runs;
@@ -15,6 +16,10 @@ pub(super) const SERVER_BUSY: f64 = 0.98;
 /// The part of its own core that the load must have stayed below.
 pub(super) const GENERATOR_BUSY: f64 = 0.90;
 
+/// What makes a load: on this server, of these requests and this shape, with answers of so many bytes, from the request of
+/// this number on, for so long.
+type Load = fn(&Server, &Requests, Shape, usize, usize, Duration) -> anyhow::Result<(Throughput, usize)>;
+
 /// One load on one server, and what was seen of it.
 pub(super) struct Series<'a> {
     /// What the figures are named by.
@@ -23,6 +28,7 @@ pub(super) struct Series<'a> {
     requests: &'a Requests,
     expected: usize,
     shape: Shape,
+    load: Load,
     next: usize,
     /// Processor time of the server for a request, in microseconds.
     pub(super) server_micros: Runs,
@@ -50,6 +56,7 @@ impl<'a> Series<'a> {
             requests,
             expected,
             shape,
+            load: closed::run,
             next: 0,
             server_micros: runs(),
             per_second: runs(),
@@ -58,13 +65,18 @@ impl<'a> Series<'a> {
         }
     }
 
+    /// The same requests on streams that go on: one on each connection, with so many questions under way.
+    pub(super) fn streaming(self) -> Self {
+        Self { load: streams::run, ..self }
+    }
+
     /// Runs it once, as fast as the server goes.
     ///
     /// # Errors
     /// A connection's, or answers that are not those expected.
     pub(super) fn run(&mut self, time: Duration) -> anyhow::Result<()> {
         let (seen, next) =
-            closed::run(self.server, self.requests, self.shape, self.expected, self.next, time)?;
+            (self.load)(self.server, self.requests, self.shape, self.expected, self.next, time)?;
         ensure!(seen.wrong == 0, "{}: {} answers were not those expected", self.name, seen.wrong);
         self.next = next;
         self.server_micros.add(seen.server_micros);

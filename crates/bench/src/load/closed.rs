@@ -39,22 +39,35 @@ pub(crate) fn run(
     time: Duration,
 ) -> anyhow::Result<(Throughput, usize)> {
     let mut fleet = Fleet::open(server.address, requests, shape, first)?;
-    keep_busy(&mut fleet, expected, Instant::now() + time / 5)?;
+    let throughput = measure(server, time, |until| keep_busy(&mut fleet, expected, until))?;
+    fleet.drain(|_| {})?;
+    Ok((throughput, fleet.next()))
+}
+
+/// Measures what keeps the server busy until an instant, and tells how many requests were answered by then, and how many of
+/// them wrongly. The first fifth is not counted.
+///
+/// # Errors
+/// Its own, or the server ended.
+pub(super) fn measure(
+    server: &Server,
+    time: Duration,
+    mut keep_busy: impl FnMut(Instant) -> anyhow::Result<(u64, u64)>,
+) -> anyhow::Result<Throughput> {
+    keep_busy(Instant::now() + time / 5)?;
     let (started, server_cpu, own) = (Instant::now(), server.cpu()?, own_cpu()?);
-    let (answered, wrong) = keep_busy(&mut fleet, expected, started + time)?;
+    let (answered, wrong) = keep_busy(started + time)?;
     let seconds = started.elapsed().as_secs_f64();
     let server_seconds = (server.cpu()? - server_cpu).as_secs_f64();
     let own_seconds = (own_cpu()? - own).as_secs_f64();
-    fleet.drain(|_| {})?;
     let count = count(answered);
-    let throughput = Throughput {
+    Ok(Throughput {
         per_second: count / seconds,
         server_micros: server_seconds * 1e6 / count,
         server_busy: server_seconds / seconds,
         generator_busy: own_seconds / seconds,
         wrong,
-    };
-    Ok((throughput, fleet.next()))
+    })
 }
 
 /// How many requests were answered until then, and how many of them wrongly.

@@ -32,7 +32,7 @@ pub(crate) const FIRST_WINDOW: u32 = 65_535;
 pub(crate) const LARGEST_WINDOW: u32 = 0x7fff_ffff;
 
 /// The setting of the window that a stream begins with.
-const INITIAL_WINDOW_SIZE: u16 = 4;
+pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 const ENABLE_PUSH: u16 = 2;
 
 impl From<u8> for Kind {

@@ -11,6 +11,7 @@ mod frames;
 mod histogram;
 pub(crate) mod open;
 mod requests;
+pub(crate) mod streams;
 
 pub(crate) use self::connection::bytes_on_the_wire;
 pub(crate) use self::fleet::Shape;

@@ -8,7 +8,9 @@
 
 mod answer;
 mod body;
+mod messages;
 mod question;
+mod stream;
 #[cfg(test)]
 mod tests;
 

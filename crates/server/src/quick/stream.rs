@@ -1,0 +1,252 @@
+//! The short way of CheckStream: plain questions are answered from where they lie, many in one frame where many have
+//! arrived.
+//!
+//! The ordinary way is always there beside it. It gets everything else of the stream, byte for byte, and the stream ends as
+//! that way ends: so limits, the caller's standing and the server's stopping are looked after there, and nothing about them
+//! is decided here but not to answer a caller who could not begin such a call now.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::{Body as _, Frame};
+use prost::bytes::Bytes;
+use prost::encoding::{decode_varint, encode_varint};
+use tokio::sync::mpsc;
+use tokio_util::sync::PollSender;
+use tonic::Status;
+use tonic::body::Body;
+use tower::Service;
+
+use super::messages::{Messages, Piece};
+use super::{PREFIX, Quick, question};
+use crate::guard::Standing;
+
+/// Fields of `CheckStreamRequest` and `CheckStreamResponse`: number and wire type (0 a number, 2 a length and bytes).
+const CORRELATION_ID: u8 = 1 << 3;
+const CHECK: u8 = 2 << 3 | 2;
+const RESPONSE: u8 = 2 << 3 | 2;
+
+/// Questions that are looked at before other streams of the thread get their turn: a tenth of a millisecond.
+const TURN: usize = 128;
+
+/// Answers go out when they have so many bytes, however many questions are left.
+const FULL: usize = 16 << 10;
+
+/// Pieces that wait for the ordinary way to take them. Each is a part of one frame at most.
+const WAITING: usize = 16;
+
+/// Something for the ordinary way.
+type Left = Result<Bytes, Status>;
+
+impl Quick {
+    /// Answers a stream of a caller who was admitted in their own name, together with the service of the ordinary way.
+    pub(crate) async fn stream<S>(
+        self,
+        standing: Standing,
+        request: Request<Body>,
+        mut ordinary: S,
+    ) -> Result<Response<Body>, Infallible>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let (left, rest) = mpsc::channel(WAITING);
+        let (head, questions) = request.into_parts();
+        let response = ordinary.call(Request::from_parts(head, Body::new(Rest { rest }))).await?;
+        if response.headers().contains_key(Status::GRPC_STATUS) {
+            return Ok(response);
+        }
+        Ok(response.map(|answers| {
+            let (messages, turn) = (Messages::default(), Turn::Goes);
+            let asked = Asked { questions: Some(questions), messages, left: PollSender::new(left) };
+            Body::new(Both { quick: self, standing, asked, turn, answers })
+        }))
+    }
+
+    /// Appends the `CheckStreamResponse` to this message, with its prefix. `None`: it is no plain question, or not to be
+    /// answered from memory; nothing is appended then.
+    fn answer_of_stream(&self, message: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let (number, check) = asked(message.get(PREFIX..)?)?;
+        let question = question::read(check)?;
+        let start = out.len();
+        out.extend_from_slice(&[0; PREFIX]);
+        if number != 0 {
+            out.push(CORRELATION_ID);
+            encode_varint(number, out);
+        }
+        out.extend_from_slice(&[RESPONSE, 0]);
+        let response = out.len();
+        let Some(reason) = self.decide(question, out) else {
+            out.truncate(start);
+            return None;
+        };
+        put_length(out, response)?;
+        let length = u32::try_from(out.len().checked_sub(start + PREFIX)?).ok()?;
+        out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes());
+        self.facts.counts().decision(reason);
+        Some(())
+    }
+}
+
+/// Number and `CheckRequest` of a `CheckStreamRequest` in which they come in this order, as everybody writes them.
+fn asked(message: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = match message.split_first()? {
+        (&CORRELATION_ID, mut rest) => (decode_varint(&mut rest).ok()?, rest),
+        _ => (0, message),
+    };
+    let (&CHECK, mut rest) = rest.split_first()? else { return None };
+    let length = decode_varint(&mut rest).ok()?;
+    (u64::try_from(rest.len()) == Ok(length)).then_some((number, rest))
+}
+
+/// Writes the length of everything from here on into the byte before it. Only where that is too small does all of it move.
+fn put_length(out: &mut Vec<u8>, from: usize) -> Option<()> {
+    let (length, at) = (out.len().checked_sub(from)?, from.checked_sub(1)?);
+    match u8::try_from(length) {
+        Ok(length @ 0..0x80) => *out.get_mut(at)? = length,
+        _ => {
+            let mut digits = Vec::with_capacity(3);
+            encode_varint(u64::try_from(length).ok()?, &mut digits);
+            out.splice(at..from, digits);
+        }
+    }
+    Some(())
+}
+
+/// The body of what is left for the ordinary way.
+struct Rest {
+    rest: mpsc::Receiver<Left>,
+}
+
+impl http_body::Body for Rest {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.rest.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
+
+/// What comes from the caller.
+struct Asked {
+    /// `None`: nothing more does.
+    questions: Option<Body>,
+    messages: Messages,
+    left: PollSender<Left>,
+}
+
+impl Asked {
+    /// Waits until there is something to look at, and room to leave it to the ordinary way; `None`: there never will be.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<()>> {
+        if ready!(self.left.poll_reserve(context)).is_err() {
+            return Poll::Ready(None);
+        }
+        while self.messages.left() == 0 {
+            let Some(questions) = &mut self.questions else { return Poll::Ready(None) };
+            match ready!(Pin::new(questions).poll_frame(context)) {
+                // What is no data means nothing in a request.
+                Some(Ok(frame)) => self.messages.arrive(frame.into_data().unwrap_or_default()),
+                Some(Err(status)) => return Poll::Ready(self.end(Some(Err(status)))),
+                None => {
+                    let torn = self.messages.torn();
+                    return Poll::Ready(self.end((!torn.is_empty()).then_some(Ok(torn))));
+                }
+            }
+        }
+        Poll::Ready(Some(()))
+    }
+
+    /// Tells the ordinary way that nothing more comes, or why.
+    fn end(&mut self, last: Option<Left>) -> Option<()> {
+        if let Some(last) = last {
+            self.leave(last);
+        }
+        self.questions = None;
+        self.left.close();
+        self.left.abort_send();
+        None
+    }
+
+    /// Leaves something for which there is room.
+    fn leave(&mut self, piece: Left) {
+        // Whoever does not listen any more has said why on the other side.
+        let _ = self.left.send_item(piece);
+    }
+}
+
+/// Whose turn it is on the thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Goes,
+    /// That of others.
+    Ends,
+}
+
+/// The answers of both ways.
+struct Both {
+    quick: Quick,
+    standing: Standing,
+    asked: Asked,
+    turn: Turn,
+    /// Of the ordinary way.
+    answers: Body,
+}
+
+impl Both {
+    /// Answers what has arrived, as much of it as there is a turn for. Empty: nothing has, or all of it is for the ordinary
+    /// way.
+    fn answer(&mut self, context: &mut Context<'_>) -> Vec<u8> {
+        let (mut out, mut looked) = (Vec::new(), 0);
+        let mut may_ask = None;
+        while looked < TURN && out.len() < FULL {
+            let Poll::Ready(Some(())) = self.asked.poll(context) else { return out };
+            let Asked { messages, left, .. } = &mut self.asked;
+            if out.capacity() == 0 {
+                // Answers are shorter than questions.
+                out.reserve_exact(messages.left().clamp(128, FULL));
+            }
+            let Some(piece) = messages.next() else { continue };
+            looked += 1;
+            let piece = match piece {
+                Piece::Part(piece) => piece,
+                Piece::Message(message) => {
+                    let may_ask = *may_ask.get_or_insert_with(|| self.standing.again().is_ok());
+                    if may_ask && self.quick.answer_of_stream(message, &mut out).is_some() {
+                        continue;
+                    }
+                    Bytes::copy_from_slice(message)
+                }
+            };
+            // Whoever does not listen any more has said why on the other side.
+            let _ = left.send_item(Ok(piece));
+        }
+        self.turn = Turn::Ends;
+        out
+    }
+}
+
+impl http_body::Body for Both {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.turn == Turn::Goes {
+            let answers = self.answer(context);
+            if !answers.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(answers.into()))));
+            }
+        }
+        let answers = Pin::new(&mut self.answers).poll_frame(context);
+        if std::mem::replace(&mut self.turn, Turn::Goes) == Turn::Ends && answers.is_pending() {
+            context.waker().wake_by_ref();
+        }
+        answers
+    }
+}
