@@ -144,8 +144,8 @@ fn rpcs(families: &mut Families, counts: &Counts) {
 fn decisions(families: &mut Families, counts: &Counts) {
     families.counter(
         "mandate_decisions_total",
-        "Answers to Check and to the questions of BatchCheck, by outcome (allowed, denied) and reason (as in \
-         DecisionReason). Questions that ended with an error are none.",
+        "Answers to Check and to the questions of BatchCheck and CheckStream, by outcome (allowed, denied) and reason (as \
+         in DecisionReason). Questions that ended with an error are none.",
         Reason::ALL.iter().map(|reason| {
             let outcome = if reason.allows() { "allowed" } else { "denied" };
             let name = to_reason(*reason).as_str_name();

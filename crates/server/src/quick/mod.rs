@@ -1,5 +1,5 @@
-//! The short way of Check and BatchCheck: what most calls are goes from the bytes of the request to those of the answer
-//! without anything in between.
+//! The short way of Check, BatchCheck and, in `stream.rs`, CheckStream: what most calls are goes from the bytes of the
+//! request to those of the answer without anything in between.
 //!
 //! It is taken by a service or an operator that asks plain questions (account, user, permission) about facts that are
 //! all in memory. Whatever else a call may be, it goes the ordinary way as if nobody had looked at it: so nothing is
