@@ -36,7 +36,9 @@ fn whatever_is_allowed_comes_from_a_source_and_is_within_reach() {
         let mut held = decision.via.seats.iter().map(|index| seats[usize::from(index)].role.as_str());
         assert!(held.all(|role| sources.group_roles.contains(role)), "{name}: {sources:?}");
         match reach(&question) {
-            Reach::Everything => assert!(decide(&Question { resource: None, ..question }).allowed(), "{name}"),
+            Reach::Everything => {
+                assert!(decide(&Question { resource: None, ..question }).allowed(), "{name}")
+            }
             Reach::TheirOwn => assert!(
                 decision.via.own || !decision.via.assignments.is_empty(),
                 "{name}: {decision:?} is neither their own nor assigned"

@@ -76,11 +76,7 @@ impl Authz {
     }
 
     /// The subject that was named, or else the calling person.
-    pub(crate) async fn named_or_caller(
-        &self,
-        party: Party,
-        subject: Option<Subject>,
-    ) -> Result<Who, Error> {
+    pub(crate) async fn named_or_caller(&self, party: Party, subject: Option<Subject>) -> Result<Who, Error> {
         match (subject, party.person()) {
             (Some(subject), _) => self.who(subject).await,
             (None, Some(person)) => Ok(Who::User(person)),

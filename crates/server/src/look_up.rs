@@ -86,7 +86,8 @@ impl Authz {
         let ResourceCandidates { mut candidates, every_of_types, known } =
             self.facts().resources_for(account, who, kind.as_deref(), sought).await?;
         if is_invisible(party, &known) {
-            candidates = Candidates { found: Vec::new(), end: None, reason: Some(Reason::NotAMember), ..candidates };
+            candidates =
+                Candidates { found: Vec::new(), end: None, reason: Some(Reason::NotAMember), ..candidates };
         }
         let user = match who {
             Who::User(user) => user,
@@ -102,7 +103,13 @@ impl Authz {
         });
         let next_page_token = paging.next(chosen.last, chosen.more)?;
         let resources = chosen.items;
-        Ok(v1::LookupResourcesResponse { resources, every_of_types, next_page_token, reason, consistency_token })
+        Ok(v1::LookupResourcesResponse {
+            resources,
+            every_of_types,
+            next_page_token,
+            reason,
+            consistency_token,
+        })
     }
 
     pub(crate) async fn accounts(

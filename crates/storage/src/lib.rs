@@ -73,7 +73,9 @@ pub use group_list::{Candidate, GroupUser, GroupsOf, MissingHolder};
 pub use invitation::InvitationFilter;
 pub use last_active::{Active, SignedIn};
 pub use list::Page;
-pub use look_up::{AccountRecords, Held, Holders, MemberRecords, Places, Reading, ResourceRecords, Walked, Way};
+pub use look_up::{
+    AccountRecords, Held, Holders, MemberRecords, Places, Reading, ResourceRecords, Walked, Way,
+};
 pub use member_list::{Member, MemberFilter};
 pub use open::{OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};

@@ -63,7 +63,8 @@ pub struct LookupAccounts {
 /// # Errors
 /// Every bad field.
 pub fn members(message: v1::LookupMembersRequest) -> Result<LookupMembers, Error> {
-    let v1::LookupMembersRequest { account, permission, resource, consistency, page_size, page_token } = message;
+    let v1::LookupMembersRequest { account, permission, resource, consistency, page_size, page_token } =
+        message;
     let mut fields = Fields::default();
     let (kind, id) = resource.as_ref().map(|named| (&*named.r#type, &*named.id)).unwrap_or_default();
     let query = Query::new("LookupMembers", &[&account, &permission, kind, id]);
@@ -84,8 +85,15 @@ pub fn members(message: v1::LookupMembersRequest) -> Result<LookupMembers, Error
 /// # Errors
 /// Every bad field.
 pub fn resources(message: v1::LookupResourcesRequest) -> Result<LookupResources, Error> {
-    let v1::LookupResourcesRequest { account, subject, permission, r#type, consistency, page_size, page_token } =
-        message;
+    let v1::LookupResourcesRequest {
+        account,
+        subject,
+        permission,
+        r#type,
+        consistency,
+        page_size,
+        page_token,
+    } = message;
     let mut fields = Fields::default();
     let query = query("LookupResources", subject.as_ref(), &[&account, &permission, &r#type]);
     let account = fields.id(Path::of("account"), &account);
@@ -99,7 +107,14 @@ pub fn resources(message: v1::LookupResourcesRequest) -> Result<LookupResources,
     let paging = query.paging(&mut fields, page_size, &page_token);
     let lookup = (|| {
         let (account, subject, permission, kind) = (account?, subject?, permission?, kind?);
-        Some(LookupResources { account, subject, permission, kind, consistency: consistency?, paging: paging? })
+        Some(LookupResources {
+            account,
+            subject,
+            permission,
+            kind,
+            consistency: consistency?,
+            paging: paging?,
+        })
     })();
     fields.finish(lookup)
 }
@@ -161,7 +176,12 @@ pub fn to_user(decision: Decision, known: &Known, ask: Ask<'_>, permission: &str
 
 /// A resource to which somebody may, and by which ways.
 #[must_use]
-pub fn to_resource(decision: Decision, known: &Known, ask: Ask<'_>, permission: &str) -> v1::PermittedResource {
+pub fn to_resource(
+    decision: Decision,
+    known: &Known,
+    ask: Ask<'_>,
+    permission: &str,
+) -> v1::PermittedResource {
     let Decision { reason, via } = decision;
     v1::PermittedResource {
         resource: ask.resource.cloned().map(resource::to_reference),

@@ -130,8 +130,9 @@ impl Reading {
         for (key, account, membership) in rows {
             let id = decode_column("accounts", "id", || key.clone(), &encode(&key)?)?;
             let account = account.map(|body| decode("accounts", || key.clone(), &body)).transpose()?;
-            let membership =
-                membership.map(|body| decode("memberships", || format!("{key}/{user}"), &body)).transpose()?;
+            let membership = membership
+                .map(|body| decode("memberships", || format!("{key}/{user}"), &body))
+                .transpose()?;
             found.push(AccountRecords { id, account, membership });
         }
         found.sort_by_key(|records| records.id);

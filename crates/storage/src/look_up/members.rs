@@ -80,9 +80,8 @@ impl<'a> Holders<'a> {
         let Self { account, permission, sources, groups, chain } = *self;
         let roles = sources.roles.iter().map(|role| Place::Name(account, "role", role));
         let grant = [Place::Name(account, "grant", permission)];
-        let seats = groups
-            .iter()
-            .flat_map(|group| sources.group_roles.iter().map(|role| Place::Seat(*group, role)));
+        let seats =
+            groups.iter().flat_map(|group| sources.group_roles.iter().map(|role| Place::Seat(*group, role)));
         let assigned = chain.iter().map(|resource| Place::Assigned(account, resource));
         roles.chain(grant).chain(seats).chain(assigned).collect()
     }

@@ -84,7 +84,8 @@ impl ResourceRecords {
     }
 }
 
-const OF_TYPE: &str = "SELECT kind, id FROM resources WHERE account = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4";
+const OF_TYPE: &str =
+    "SELECT kind, id FROM resources WHERE account = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4";
 const CREATED: [&str; 2] = [
     "SELECT kind, id FROM resources WHERE account = $1 AND (body ->> 'created_by') = $2 AND (kind, id) > ($3, $4) \
      ORDER BY kind, id LIMIT $5",

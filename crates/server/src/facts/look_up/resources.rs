@@ -89,7 +89,8 @@ impl Facts {
         let mut known = Known::new(&self.policies(), ask, &records).at(Arc::clone(&moment));
         if let Who::Contact(contact) = who {
             let found = reading.contact(account, contact).await?;
-            let entry = known.policy().zip(found).map(|(policy, found)| MemberEntry::of_contact(policy, &found));
+            let entry =
+                known.policy().zip(found).map(|(policy, found)| MemberEntry::of_contact(policy, &found));
             known.user = entry.as_ref().map(|_| contact::subject());
             known.member = entry.map(Arc::new);
         }
@@ -103,7 +104,8 @@ impl Facts {
 /// Why there is none.
 fn types<'a>(question: &Question<'a>, kind: Option<&str>) -> Result<Vec<&'a ResourceType>, Reason> {
     let policy = question.policy.ok_or(Reason::PolicyUnavailable)?;
-    let permission = question.permission.and_then(|id| policy.permission(id)).ok_or(Reason::UnknownPermission)?;
+    let permission =
+        question.permission.and_then(|id| policy.permission(id)).ok_or(Reason::UnknownPermission)?;
     let about = match kind {
         Some(name) => {
             let id = policy.resource_type_id(name).ok_or(Reason::UnknownResourceType)?;
