@@ -79,7 +79,7 @@ pub(super) async fn agree(
     for question in questions.iter().take(2) {
         wrong.extend(lookup(client, world, account, question).await?);
     }
-    for question in questions.iter().take(3) {
+    for question in questions.iter().take(2) {
         let page_size = i32::try_from(1 + dice.below(3)).expect("a few");
         wrong.extend(look_ups::agree(client, world, account, question, page_size).await?);
     }
