@@ -135,7 +135,7 @@ fn account_wide(policy: &Policy, cast: &Cast, id: PermissionId) -> bool {
 
 /// Whether a call changed anything, so that the next one needs a scene of its own.
 fn is_spent(case: &Case, outcome: &Outcome) -> bool {
-    let reads = ["Get", "List", "Check", "BatchCheck", "LookupPermissions", "Watch"];
+    let reads = ["Get", "List", "Check", "BatchCheck", "Lookup", "Watch"];
     let method = case.rpc.rsplit('/').next().unwrap_or_default();
     matches!(outcome, Outcome::Answered(_)) && !reads.iter().any(|verb| method.starts_with(verb))
 }

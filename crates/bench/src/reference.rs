@@ -156,6 +156,27 @@ impl AuthzService for Nothing {
         Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
     }
 
+    async fn lookup_members(
+        &self,
+        _: Request<mandate_proto::v1::LookupMembersRequest>,
+    ) -> Result<Response<mandate_proto::v1::LookupMembersResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    async fn lookup_resources(
+        &self,
+        _: Request<mandate_proto::v1::LookupResourcesRequest>,
+    ) -> Result<Response<mandate_proto::v1::LookupResourcesResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    async fn lookup_accounts(
+        &self,
+        _: Request<mandate_proto::v1::LookupAccountsRequest>,
+    ) -> Result<Response<mandate_proto::v1::LookupAccountsResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
     type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
 
     async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

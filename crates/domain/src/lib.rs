@@ -7,6 +7,7 @@
 pub mod account;
 pub mod advisory;
 pub mod authorize;
+pub mod candidates;
 pub mod change;
 pub mod command;
 pub mod contact;

@@ -83,6 +83,9 @@ rules! {
     BATCH_CHECK = "/mandate.v1.AuthzService/BatchCheck", &[Scope::AuthzCheck], Oneself;
     CHECK_STREAM = "/mandate.v1.AuthzService/CheckStream", &[Scope::AuthzCheck], Oneself;
     LOOKUP_PERMISSIONS = "/mandate.v1.AuthzService/LookupPermissions", &[Scope::AuthzRead], OperationOrOneself(Op::MemberGet);
+    LOOKUP_MEMBERS = "/mandate.v1.AuthzService/LookupMembers", &[Scope::AuthzRead], Needs(Op::MemberList);
+    LOOKUP_RESOURCES = "/mandate.v1.AuthzService/LookupResources", &[Scope::AuthzRead], OperationOrOneself(Op::MemberGet);
+    LOOKUP_ACCOUNTS = "/mandate.v1.AuthzService/LookupAccounts", &[Scope::AuthzRead], Oneself;
     WATCH = "/mandate.v1.AuthzService/Watch", &[Scope::AuthzWatch], Needs(Op::ActivityList);
 
     CREATE_ACCOUNT = "/mandate.v1.AccountService/CreateAccount", &[Scope::AccountsCreate], Known;

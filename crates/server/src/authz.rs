@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mandate_domain::decide::{Reason, belongs, decide};
 use mandate_domain::effective::{Effective, effective};
 use mandate_domain::facts::AssignmentFact;
-use mandate_domain::id::{AccountId, ContactId, UserId};
+use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::policy::model::Policy;
 use mandate_domain::policy::set::PermissionSet;
 use mandate_domain::policy::{AccessLevel, access_level};
@@ -15,13 +15,13 @@ use mandate_proto::v1::authz_service_server::AuthzService;
 use mandate_storage::Carried;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::access::{self, AccessError};
+use crate::access::{self, AccessError, PersonRule};
 use crate::caller::{Call, Party};
 use crate::check_stream::{Answers, check_stream};
 use crate::convert::authz::{self as convert, Check, Lookup, Subject};
 use crate::convert::duration;
 use crate::error::Error;
-use crate::facts::{Ask, AskContact, Facts, Known, NOBODY};
+use crate::facts::{Ask, AskContact, Facts, Known, NOBODY, Who};
 use crate::reads::{About, may_read};
 use crate::watch::{Messages, Watching, watch};
 
@@ -80,6 +80,15 @@ impl Authz {
         })
     }
 
+    /// The subject that was named, or else the calling person.
+    pub(crate) async fn named_or_caller(&self, party: Party, subject: Option<Subject>) -> Result<Who, Error> {
+        match (subject, party.person()) {
+            (Some(subject), _) => self.who(subject).await,
+            (None, Some(person)) => Ok(Who::User(person)),
+            (None, None) => Err(Error::field("subject", "is required of whoever is not a person")),
+        }
+    }
+
     async fn known<'a>(
         &self,
         account: AccountId,
@@ -106,12 +115,8 @@ impl Authz {
         let Lookup { account, subject, resource, consistency } = convert::lookup(message)?;
         self.facts.reach(&consistency).await?;
         let stale_for = self.facts.stale_for().map(duration);
-        let who = match (subject, party.person()) {
-            (Some(subject), _) => self.who(subject).await?,
-            (None, Some(person)) => Who::User(person),
-            (None, None) => return Err(Error::field("subject", "is required of whoever is not a person")),
-        };
-        self.may_look_up(party, account, who).await?;
+        let who = self.named_or_caller(party, subject).await?;
+        self.may_look_up(party, access::LOOKUP_PERMISSIONS.person, account, who).await?;
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         let answer = if is_invisible(party, &known) {
             let reason = convert::to_reason(Reason::NotAMember).into();
@@ -146,10 +151,16 @@ impl Authz {
     }
 
     /// A person may always ask about themself, and is told by the answer if they belong to the account.
-    async fn may_look_up(&self, party: Party, account: AccountId, who: Who) -> Result<(), Error> {
+    pub(crate) async fn may_look_up(
+        &self,
+        party: Party,
+        rule: PersonRule,
+        account: AccountId,
+        who: Who,
+    ) -> Result<(), Error> {
         let (rule, about) = match who {
             Who::User(user) if party.person() == Some(user) => return Ok(()),
-            Who::User(user) => (access::LOOKUP_PERMISSIONS.person, About::User(user)),
+            Who::User(user) => (rule, About::User(user)),
             // Whoever may see the contact sees what it holds.
             Who::Contact(_) => (access::GET_CONTACT.person, About::Account),
         };
@@ -157,15 +168,8 @@ impl Authz {
     }
 }
 
-/// Whom a question is about, once a login has become a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    User(UserId),
-    Contact(ContactId),
-}
-
 /// Whether the answer must not tell that the account exists: to a person who has nothing to do with it.
-fn is_invisible(party: Party, known: &Known) -> bool {
+pub(crate) fn is_invisible(party: Party, known: &Known) -> bool {
     party.person().is_some() && !known.knows_account()
 }
 
@@ -251,6 +255,30 @@ impl AuthzService for Authz {
     ) -> Result<Response<v1::LookupPermissionsResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(self.lookup(call.party, request.into_inner()).await?))
+    }
+
+    async fn lookup_members(
+        &self,
+        request: Request<v1::LookupMembersRequest>,
+    ) -> Result<Response<v1::LookupMembersResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.members(call.party, request.into_inner()).await?))
+    }
+
+    async fn lookup_resources(
+        &self,
+        request: Request<v1::LookupResourcesRequest>,
+    ) -> Result<Response<v1::LookupResourcesResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.resources(call.party, request.into_inner()).await?))
+    }
+
+    async fn lookup_accounts(
+        &self,
+        request: Request<v1::LookupAccountsRequest>,
+    ) -> Result<Response<v1::LookupAccountsResponse>, Status> {
+        let call = Call::of(request.extensions(), &self.facts).await?;
+        Ok(Response::new(self.accounts(call.party, request.into_inner()).await?))
     }
 
     type WatchStream = Messages;

@@ -35,6 +35,7 @@ mod last_active;
 mod line;
 mod list;
 mod locks;
+mod look_up;
 mod member_list;
 mod membership;
 mod open;
@@ -72,6 +73,9 @@ pub use group_list::{Candidate, GroupUser, GroupsOf, MissingHolder};
 pub use invitation::InvitationFilter;
 pub use last_active::{Active, SignedIn};
 pub use list::Page;
+pub use look_up::{
+    AccountRecords, Held, Holders, MemberRecords, Places, Reading, ResourceRecords, Walked, Way,
+};
 pub use member_list::{Member, MemberFilter};
 pub use open::{OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};

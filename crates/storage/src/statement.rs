@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::error::StoreError;
-use crate::tx::{Pools, on_readers};
+use crate::tx::{Pools, Tx, on_readers, on_tx};
 
 /// A value in the place of a parameter.
 #[derive(Debug, Clone)]
@@ -50,6 +50,11 @@ impl Statement {
         self.bind(Value::Text(text.to_string()))
     }
 
+    /// The same for a number.
+    pub(crate) fn number(&mut self, number: i64) -> &mut Self {
+        self.bind(Value::Number(number))
+    }
+
     /// The same for a JSON array of texts: goes on with a query of one column.
     pub(crate) fn texts(&mut self, pools: &Pools, array: String) -> &mut Self {
         match pools {
@@ -67,6 +72,22 @@ impl Statement {
     {
         let Self { sql, values } = self;
         Ok(on_readers!(pools, c => {
+            let query = sqlx::query_as(AssertSqlSafe(sql));
+            let query = values.into_iter().fold(query, |query, value| match value {
+                Value::Text(text) => query.bind(text),
+                Value::Number(number) => query.bind(number),
+            });
+            query.fetch_all(c).await
+        })?)
+    }
+
+    /// Every row of it, in a transaction.
+    pub(crate) async fn rows_in<T>(self, tx: &mut Tx) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let Self { sql, values } = self;
+        Ok(on_tx!(tx, c => {
             let query = sqlx::query_as(AssertSqlSafe(sql));
             let query = values.into_iter().fold(query, |query, value| match value {
                 Value::Text(text) => query.bind(text),

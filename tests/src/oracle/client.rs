@@ -49,7 +49,13 @@ impl<'s> Client<'s> {
         request
     }
 
-    fn asking<T>(&self, message: T) -> Request<T> {
+    /// A connection.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// A question of a service that may ask.
+    pub(super) fn asking<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let token = self.server.token("asker", &["authz.check", "authz.read", "accounts.read"]);
         let header = format!("Bearer {token}").parse().expect("a token fits into a header");

@@ -14,6 +14,7 @@ mod effects;
 pub mod history;
 pub mod judge;
 mod limits;
+mod look_ups;
 pub mod may;
 mod meaning;
 pub mod play;

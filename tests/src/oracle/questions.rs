@@ -6,6 +6,7 @@ use tonic::Status;
 
 use super::client::{Client, named};
 use super::history::RESOURCES;
+use super::look_ups;
 use super::may::{Reason, allows};
 use super::policy::Policy;
 use super::world::{Account, Ref, World};
@@ -17,9 +18,9 @@ const BATCH: usize = 32;
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     account: String,
-    user: String,
-    permission: String,
-    resource: Option<Ref>,
+    pub(super) user: String,
+    pub(super) permission: String,
+    pub(super) resource: Option<Ref>,
 }
 
 /// A sequence of numbers that look random and are the same for the same start (Knuth's MMIX generator).
@@ -82,6 +83,10 @@ pub(super) async fn agree(
     }
     for question in questions.iter().take(2) {
         wrong.extend(lookup(client, world, account, question).await?);
+    }
+    for question in questions.iter().take(2) {
+        let page_size = i32::try_from(1 + dice.below(3)).expect("a few");
+        wrong.extend(look_ups::agree(client, world, account, question, page_size).await?);
     }
     wrong.extend(members(client, account).await?);
     if wrong.is_empty() { Ok(expected) } else { Err(wrong.join("\n")) }
@@ -158,7 +163,7 @@ impl Question {
     }
 }
 
-fn subject(user: &str) -> pb::Subject {
+pub(super) fn subject(user: &str) -> pb::Subject {
     pb::Subject { subject: Some(subject::Subject::User(user.into())) }
 }
 

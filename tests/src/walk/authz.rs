@@ -2,7 +2,8 @@
 
 use mandate_proto::v1::{
     BatchCheckRequest, BatchCheckResponse, CheckRequest, CheckStreamRequest, CheckStreamResponse,
-    LookupPermissionsRequest, Subject, WatchRequest, batch_check_result, check_stream_response, subject,
+    LookupAccountsRequest, LookupMembersRequest, LookupPermissionsRequest, LookupResourcesRequest, Subject,
+    WatchRequest, batch_check_result, check_stream_response, subject,
 };
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -63,6 +64,32 @@ pub(super) const CASES: &[Case] = &[
         .encode_to_vec()
     })
     .variant("a contact"),
+    Case::new("/mandate.v1.AuthzService/LookupMembers", Needs::Operation("member.list"), READ, |scene| {
+        LookupMembersRequest {
+            account: scene.account.clone(),
+            permission: scene.permission.clone(),
+            ..Default::default()
+        }
+        .encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/LookupResources", Needs::Operation("member.get"), READ, |scene| {
+        resources(scene, about(&scene.target))
+    }),
+    Case::new("/mandate.v1.AuthzService/LookupResources", Needs::Known, READ, |scene| {
+        resources(scene, about(&scene.caller))
+    })
+    .variant("oneself"),
+    Case::new("/mandate.v1.AuthzService/LookupResources", Needs::Operation("contact.get"), READ, |scene| {
+        resources(scene, contact(scene))
+    })
+    .variant("a contact"),
+    Case::new("/mandate.v1.AuthzService/LookupAccounts", Needs::NotOneself, READ, |scene| {
+        accounts(scene, &scene.target)
+    }),
+    Case::new("/mandate.v1.AuthzService/LookupAccounts", Needs::Known, READ, |scene| {
+        accounts(scene, &scene.caller)
+    })
+    .variant("oneself"),
     Case::new("/mandate.v1.AuthzService/Watch", Needs::Operation("activity.list"), WATCH, |scene| {
         WatchRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
     }),
@@ -84,6 +111,25 @@ fn lookup(scene: &Scene, user: &str) -> Vec<u8> {
         subject: Some(about(user)),
         resource: None,
         consistency: None,
+    }
+    .encode_to_vec()
+}
+
+fn resources(scene: &Scene, subject: Subject) -> Vec<u8> {
+    LookupResourcesRequest {
+        account: scene.account.clone(),
+        subject: Some(subject),
+        permission: scene.permission.clone(),
+        ..Default::default()
+    }
+    .encode_to_vec()
+}
+
+fn accounts(scene: &Scene, user: &str) -> Vec<u8> {
+    LookupAccountsRequest {
+        subject: Some(about(user)),
+        permission: scene.permission.clone(),
+        ..Default::default()
     }
     .encode_to_vec()
 }

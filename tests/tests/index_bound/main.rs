@@ -9,6 +9,7 @@
 mod shapes;
 
 mod fill;
+mod look_ups;
 mod plans;
 mod story;
 
@@ -139,6 +140,10 @@ on_both_engines! {
             walk(world.server(), scene, &mut answers).await;
         }
         println!("{engine}: walked in {:?}", begun.elapsed());
+        let begun = Instant::now();
+        let organization = scenes.iter().find(|scene| scene.policy == "organization").expect("one of them");
+        look_ups::ask(&world, organization).await;
+        println!("{engine}: looked up in {:?}", begun.elapsed());
         let begun = Instant::now();
         let told = story::tell(&world).await;
         println!("{engine}: told in {:?}", begun.elapsed());

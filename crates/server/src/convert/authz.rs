@@ -95,7 +95,7 @@ pub fn question(message: v1::CheckStreamRequest) -> (u64, Result<Check, Error>) 
 }
 
 /// Any text may be asked about: one that is no permission of the policy is denied.
-fn permission(fields: &mut Fields, path: Path<'_>, text: String) -> Option<String> {
+pub(super) fn permission(fields: &mut Fields, path: Path<'_>, text: String) -> Option<String> {
     match text.len() {
         0 => fields.none(path, "is required: module.action"),
         1..=MAX_PERMISSION => Some(text),
@@ -105,7 +105,7 @@ fn permission(fields: &mut Fields, path: Path<'_>, text: String) -> Option<Strin
     }
 }
 
-fn subject(fields: &mut Fields, path: Path<'_>, message: v1::Subject) -> Option<Subject> {
+pub(super) fn subject(fields: &mut Fields, path: Path<'_>, message: v1::Subject) -> Option<Subject> {
     let v1::Subject { subject } = message;
     match subject {
         None => fields.none(path, "is required: set user, identity or contact"),

@@ -20,6 +20,7 @@ pub mod group_list;
 pub mod identity;
 pub mod import;
 pub mod invitation;
+pub mod look_up;
 pub mod mail;
 pub mod membership;
 pub mod ownership;

@@ -1,5 +1,5 @@
 //! `mandate demo`: a real server on an embedded store in a temporary folder, the five systems' articles played on
-//! it through its own API, and three calls to paste.
+//! it through its own API, and four calls to paste.
 //!
 //! Everything goes over the socket with real tokens, so that the demo sees what any backend would see.
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::stage::Stage;
 
-/// Three calls with a token and ids that work.
+/// Four calls with a token and ids that work.
 pub(super) fn lines(stage: &Stage, address: SocketAddr) -> anyhow::Result<String> {
     let (client, cast) = (&stage.client, &stage.cast);
     let organization = cast.id_of("Chatty Ltd")?;
@@ -13,6 +13,7 @@ pub(super) fn lines(stage: &Stage, address: SocketAddr) -> anyhow::Result<String
         cast.user("Bianca")?
     );
     let lookup = format!(r#"{{"account":"{organization}","subject":{{"user":"{}"}}}}"#, cast.user("Cem")?);
+    let who = format!(r#"{{"account":"{organization}","permission":"billing.view_invoices"}}"#);
     let members = format!(r#"{{"account":"{}"}}"#, cast.id_of("Lang Joinery")?);
     let calls = [
         ("May Bianca, a billing admin, cancel the subscription?", check, "AuthzService/Check"),
@@ -21,6 +22,7 @@ pub(super) fn lines(stage: &Stage, address: SocketAddr) -> anyhow::Result<String
             lookup,
             "AuthzService/LookupPermissions",
         ),
+        ("Who may see the invoices, and by which role?", who, "AuthzService/LookupMembers"),
         ("Who are the members of Lang Joinery?", members, "MembershipService/ListMembers"),
     ];
     let mut text = String::from("\nTo ask it yourself (the tokens are a backend's, valid for a week):\n");

@@ -8,7 +8,7 @@ use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::policy::Policy;
 use mandate_domain::policy::set::PermissionId;
-use mandate_domain::resource::ResourceRef;
+use mandate_domain::resource::{Assignment, ResourceRef};
 use mandate_storage::QuestionRecords;
 
 use super::Moment;
@@ -60,15 +60,8 @@ impl Known {
             account,
             ..Self::default()
         };
-        if let (Some(asked), Some(policy)) = (ask.resource, &policy) {
-            let chain: Vec<ResourceRef> = known.chain(asked).cloned().collect();
-            for (position, link) in chain.iter().enumerate() {
-                let assignment = assignments.iter().find(|assignment| assignment.resource == *link);
-                if let Some(fact) = assignment.and_then(|assignment| AssignmentFact::new(policy, assignment))
-                {
-                    known.assign(position, fact);
-                }
-            }
+        if let Some(asked) = ask.resource {
+            known.carry(asked, assignments);
         }
         known
     }
@@ -82,6 +75,18 @@ impl Known {
     #[must_use]
     pub fn token(&self) -> &str {
         self.moment.as_ref().map_or("", |moment| &moment.token)
+    }
+
+    /// Adds the subject's assignments to the resource and to what it lives in.
+    pub(super) fn carry(&mut self, asked: &ResourceRef, assignments: &[Assignment]) {
+        let Some(policy) = self.policy().map(Arc::clone) else { return };
+        let chain: Vec<ResourceRef> = self.chain(asked).cloned().collect();
+        for (position, link) in chain.iter().enumerate() {
+            let assignment = assignments.iter().find(|assignment| assignment.resource == *link);
+            if let Some(fact) = assignment.and_then(|assignment| AssignmentFact::new(&policy, assignment)) {
+                self.assign(position, fact);
+            }
+        }
     }
 
     /// Adds the assignment of one link of the chain; they come nearest first.

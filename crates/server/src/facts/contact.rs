@@ -61,12 +61,17 @@ impl Facts {
     }
 }
 
+/// A contact as the subject of a question.
+pub(super) fn subject() -> Arc<UserFact> {
+    Arc::new(UserFact::CONTACT)
+}
+
 fn known(
     account: Option<Arc<AccountEntry>>,
     fact: Option<Arc<MemberEntry>>,
     resource: Option<Arc<ResourceEntry>>,
 ) -> Known {
-    let user = fact.as_ref().map(|_| Arc::new(UserFact::CONTACT));
+    let user = fact.as_ref().map(|_| subject());
     let mut known = Known::default();
     (known.account, known.user, known.member, known.resource) = (account, user, fact, resource);
     known

@@ -1,0 +1,4 @@
+-- By which the resources are found that somebody may do something to: what lives in an assigned one, page by page, and what
+-- they created. migrations/postgres/0014_lookup.sql is the same for PostgreSQL.
+CREATE INDEX resource_ancestors_in ON resource_ancestors (account, ancestor_kind, ancestor_id, kind, id);
+CREATE INDEX resources_created ON resources (account, (body ->> 'created_by'), kind, id);
