@@ -63,6 +63,24 @@ pub(crate) fn run(
     Ok((throughput, streams.next))
 }
 
+/// The sizes of the answers to so many questions, at least.
+#[cfg(test)]
+pub(super) fn sizes(
+    address: SocketAddr,
+    requests: &Requests,
+    shape: Shape,
+    least: usize,
+) -> anyhow::Result<Vec<usize>> {
+    let (mut streams, mut sizes) = (Streams::open(address, requests, shape, 0)?, Vec::new());
+    let limit = Instant::now() + DRAIN;
+    while sizes.len() < least && Instant::now() < limit {
+        streams.fill();
+        streams.turn(limit, |bytes| sizes.push(bytes))?;
+    }
+    streams.drain()?;
+    Ok(sizes)
+}
+
 /// Connections that take turns.
 struct Streams<'a> {
     streams: Vec<Stream<'a>>,

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mandate_proto::v1::CheckRequest;
+use mandate_proto::v1::{CheckRequest, CheckStreamRequest};
 use prost::Message as _;
 
 use super::capture::{Calls, header_blocks};
-use super::{Requests, Shape, closed};
+use super::{Requests, Shape, closed, streams};
 use crate::client::Client;
 use crate::reference;
 
@@ -57,4 +57,33 @@ async fn every_request_is_answered_once() {
         (right, wrong)
     });
     assert_eq!(done.await.unwrap(), (0, 3_000));
+}
+
+struct AskingOnStreams(CheckStreamRequest);
+
+impl Calls for AskingOnStreams {
+    async fn make(&self, address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+        let client = Client::connect(address, &"t".repeat(300)).await?;
+        for _ in 0..calls {
+            client.ask_on_a_stream(self.0.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn questions_of_streams_are_answered_for_as_long_as_they_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path());
+    let check = Some(CheckRequest { permission: "a.b".to_owned(), ..Default::default() });
+    let question = CheckStreamRequest { correlation_id: 300, check };
+    let headers = header_blocks(address, AskingOnStreams(question.clone())).await.unwrap();
+    let requests = Requests::encode(headers, 1, vec![question.clone(); 10]).unwrap();
+    let answer = reference::answered(question).encoded_len() + 5;
+    // More bytes than the first windows let through, and more questions than one frame holds.
+    let shape = Shape { connections: 3, room: 2_000 };
+    let sizes = tokio::task::spawn_blocking(move || streams::sizes(address, &requests, shape, 100_000));
+    let sizes = sizes.await.unwrap().unwrap();
+    assert!(sizes.len() >= 100_000, "{} answers", sizes.len());
+    assert!(sizes.iter().all(|size| *size == answer), "each is whole");
 }

@@ -250,3 +250,54 @@ impl http_body::Body for Both {
         answers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mandate_proto::v1;
+    use prost::Message as _;
+
+    use super::*;
+
+    fn asking(correlation_id: u64, permission: &str) -> v1::CheckStreamRequest {
+        let check = v1::CheckRequest { permission: permission.to_owned(), ..Default::default() };
+        v1::CheckStreamRequest { correlation_id, check: Some(check) }
+    }
+
+    #[test]
+    fn a_question_is_found_with_its_number() {
+        for number in [0, 1, 127, 128, u64::MAX] {
+            for permission in ["a.b", &"x".repeat(128)] {
+                let question = asking(number, permission);
+                let check = question.check.as_ref().unwrap().encode_to_vec();
+                assert_eq!(asked(&question.encode_to_vec()), Some((number, &check[..])));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_otherwise_goes_the_ordinary_way() {
+        let bytes = asking(300, "a.b").encode_to_vec();
+        for end in 0..bytes.len() {
+            assert_eq!(asked(&bytes[..end]), None, "{end}");
+        }
+        // A second question, a second number, a field that nobody knows, and the number behind the question.
+        let question = asking(0, "a.b").encode_to_vec();
+        for more in [&question[..], b"\x08\x01", b"\x1a\x00"] {
+            assert_eq!(asked(&[&bytes, more].concat()), None, "{more:?}");
+        }
+        assert_eq!(asked(b"\x08\x01"), None, "no question at all");
+        assert_eq!(asked(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None, "no number");
+    }
+
+    #[test]
+    fn lengths_are_written_before_what_they_are_of() {
+        for length in [0, 1, 127, 128, 16_383, 16_384] {
+            let mut out = b"before\0".to_vec();
+            out.resize(7 + length, b'x');
+            put_length(&mut out, 7).unwrap();
+            let mut rest = out.strip_prefix(b"before").unwrap();
+            assert_eq!(decode_varint(&mut rest), Ok(length as u64));
+            assert_eq!(rest, vec![b'x'; length]);
+        }
+    }
+}
