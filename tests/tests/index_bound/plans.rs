@@ -106,7 +106,7 @@ fn explain(engine: Engine, sql: &str) -> Vec<String> {
         Engine::Sqlite => vec![format!("EXPLAIN QUERY PLAN {sql}")],
         // The plan for whatever is bound: the one that a statement gets which is made again and again.
         Engine::Postgres => {
-            let most = (1..=30).rev().find(|n| sql.contains(&format!("${n}")));
+            let most = (1..=300).rev().find(|n| sql.contains(&format!("${n}")));
             let nothing = vec!["NULL"; most.unwrap_or_default()].join(", ");
             let arguments = if nothing.is_empty() { String::new() } else { format!("({nothing})") };
             vec![

@@ -19,7 +19,7 @@ use super::{Known, Moment};
 pub use self::resources::ResourceCandidates;
 
 /// Fewest that a page looks at, so that a small page need not be asked for again and again.
-const LEAST: usize = 100;
+const LEAST: usize = 50;
 
 /// What a page of a look-up asks for.
 #[derive(Debug, Clone)]
