@@ -34,14 +34,20 @@ impl Service {
     /// As [`Service::new`].
     pub(crate) async fn new_in(engine: Engine, above: Option<&Path>) -> anyhow::Result<Self> {
         let binary = binary::mandate()?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("mandate-bench-");
-        let folder = match above {
-            Some(above) => builder.tempdir_in(above)?,
-            None => builder.tempdir()?,
-        };
+        let folder = folder_in(above)?;
         let database = Database::create(engine, folder.path()).await?;
         let service = Self { binary, database, folder };
+        service.start(None)?.stop();
+        Ok(service)
+    }
+
+    /// The same on a database that is there already, and stays if this value is dropped and not ended.
+    ///
+    /// # Errors
+    /// There is no server to be had, or it does not start.
+    pub(crate) fn on(engine: Engine, url: &str, above: Option<&Path>) -> anyhow::Result<Self> {
+        let (binary, folder) = (binary::mandate()?, folder_in(above)?);
+        let service = Self { binary, database: Database::at(engine, url), folder };
         service.start(None)?.stop();
         Ok(service)
     }
@@ -140,4 +146,13 @@ impl Service {
     pub(crate) async fn end(self) -> anyhow::Result<()> {
         self.database.drop().await
     }
+}
+
+fn folder_in(above: Option<&Path>) -> anyhow::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("mandate-bench-");
+    Ok(match above {
+        Some(above) => builder.tempdir_in(above)?,
+        None => builder.tempdir()?,
+    })
 }

@@ -35,6 +35,10 @@ pub(crate) struct Options {
     /// How often each call is made after its first time.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     repeats: u32,
+    /// A database to use instead of one that is made and dropped. It stays. An empty one is filled; another one must have
+    /// been filled by this program with as many memberships.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// A Markdown file to write the figures to, with plots beside it.
     #[arg(long, value_name = "FILE")]
     write: Option<std::path::PathBuf>,
@@ -43,21 +47,28 @@ pub(crate) struct Options {
     folder: Option<PathBuf>,
 }
 
+/// Whether there is anything.
+const ACCOUNTS: &str = "SELECT COUNT(*) FROM (SELECT id FROM accounts LIMIT 1) AS some WHERE 0 = $1";
+
 /// Measures and prints, for each call, `NAME_first_ms`, `NAME_ms` (the median of the repetitions) and `NAME_max_ms`.
 ///
 /// # Errors
 /// Something does not start, or a call is not answered as it should be.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
     ensure!(options.repeats > 0, "repeat at least once");
-    let service = Service::new_in(options.engine, options.folder.as_deref()).await?;
-    let started = Instant::now();
-    let mut fill = Fill::begin(&service).await?;
-    let world = World::make(&mut fill, options.memberships).await?;
-    tell(&format!("rows after {:.0} s", started.elapsed().as_secs_f64()));
-    fill.finish().await?;
-    tell(&format!("filled the database in {:.0} s", started.elapsed().as_secs_f64()));
+    let folder = options.folder.as_deref();
+    let service = match &options.database {
+        Some(url) => Service::on(options.engine, url, folder)?,
+        None => Service::new_in(options.engine, folder).await?,
+    };
+    let world = World::of(options.memberships)?;
+    if service.connect().await?.count(ACCOUNTS, 0).await? == 0 {
+        fill(&service, &world).await?;
+    }
     let measured = measure(options, &service, &world).await;
-    service.end().await?;
+    if options.database.is_none() {
+        service.end().await?;
+    }
     let (server_starts, all) = measured?;
     line("scale_memberships", options.memberships as f64);
     line("server_starts_ms", server_starts);
@@ -74,6 +85,16 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
         written::write(&section, file)?;
     }
     Ok(section)
+}
+
+async fn fill(service: &Service, world: &World) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut fill = Fill::begin(service).await?;
+    world.make(&mut fill).await?;
+    tell(&format!("rows after {:.0} s", started.elapsed().as_secs_f64()));
+    fill.finish().await?;
+    tell(&format!("filled the database in {:.0} s", started.elapsed().as_secs_f64()));
+    Ok(())
 }
 
 async fn measure(options: &Options, service: &Service, world: &World) -> anyhow::Result<(f64, Vec<Timed>)> {

@@ -44,23 +44,13 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Makes it: so many memberships, owners and all that is large aside.
+    /// So many memberships, owners and all that is large aside.
     ///
     /// # Errors
-    /// The database's, or a number that cannot be made.
-    pub(super) async fn make(fill: &mut Fill, memberships: u64) -> anyhow::Result<Self> {
-        let crowd = Crowd::of(CROWD, memberships)?;
-        crowd.make(fill).await?;
-        large(fill).await?;
-        wide(fill, crowd).await?;
-        groups(fill, GROUP, 1, MANY, Some(MANAGERS)).await?;
-        groups(fill, SMALL, (crowd.accounts() / 100).max(1), FEW, None).await?;
-        fill.people_are_known().await?;
-        // Each fifth of the changes that made the crowd is not too long ago, and all that made the large account.
-        fill.log(&Members { count: memberships / 5, ..crowd.members(fill) }, KEPT).await?;
-        fill.log(&members_of_large(fill), KEPT).await?;
+    /// A number that cannot be made.
+    pub(super) fn of(memberships: u64) -> anyhow::Result<Self> {
         Ok(Self {
-            crowd,
+            crowd: Crowd::of(CROWD, memberships)?,
             large: ACCOUNTS(LARGE).id(0),
             wide: USERS(WIDE).id(0),
             group: GROUPS(GROUP).id(0),
@@ -69,6 +59,23 @@ impl World {
             small_group: GROUPS(SMALL).id(0),
             small_administrator: USERS(SMALL).id(0),
         })
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn make(&self, fill: &mut Fill) -> anyhow::Result<()> {
+        let crowd = self.crowd;
+        crowd.make(fill).await?;
+        large(fill).await?;
+        wide(fill, crowd).await?;
+        groups(fill, GROUP, 1, MANY, Some(MANAGERS)).await?;
+        groups(fill, SMALL, (crowd.accounts() / 100).max(1), FEW, None).await?;
+        fill.people_are_known().await?;
+        // Each fifth of the changes that made the crowd is not too long ago, and all that made the large account.
+        fill.log(&Members { count: crowd.memberships / 5, ..crowd.members(fill) }, KEPT).await?;
+        fill.log(&members_of_large(fill), KEPT).await
     }
 
     /// A member of the large account, its owner aside.

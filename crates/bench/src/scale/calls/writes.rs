@@ -1,6 +1,6 @@
 //! Calls that change something. What one changed another changes back, so that each finds what the first one found.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use mandate_proto::v1::{
     AddAccountGroupAccountRequest, AddAccountGroupUserRequest, AddMemberRequest, CreateAccountRequest,
@@ -130,9 +130,11 @@ pub(super) async fn groups(clients: &Clients, world: &World, timer: &mut Timer) 
 /// A call's.
 pub(super) async fn users(clients: &Clients, world: &World, timer: &mut Timer) -> anyhow::Result<()> {
     let client = &clients.operator;
+    // Another run on the same database makes others.
+    let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     timer
         .time("create_user", async |n| {
-            let (email, display_name) = (format!("new-{n}@example.net"), "New".to_owned());
+            let (email, display_name) = (format!("new-{run}-{n}@example.net"), "New".to_owned());
             client
                 .identity()
                 .create_user(CreateUserRequest { email, display_name, ..Default::default() })
