@@ -61,8 +61,7 @@ pub struct Candidates {
 const LOOK: i64 = 2_000;
 
 /// Up to which account a page looks.
-const BOUND: &str =
-    "SELECT account FROM memberships WHERE user_id = $1 AND account > $2 ORDER BY account LIMIT 1 OFFSET $3 - 1";
+const BOUND: &str = "SELECT account FROM memberships WHERE user_id = $1 AND account > $2 ORDER BY account LIMIT 1 OFFSET $3 - 1";
 
 /// Accounts of the group's policy, in use and not in the group, that the user is an active direct member of.
 const CANDIDATES: &str = "SELECT a.id, a.body FROM memberships m JOIN accounts a ON a.id = m.account \
@@ -198,7 +197,9 @@ impl Store {
         tx.commit().await?;
         let next = match accounts.more {
             true => items.last().map(|last| last.account.id),
-            false => bound.map(|id| decode_column("memberships", "account", || id.clone(), &encode(&id)?)).transpose()?,
+            false => bound
+                .map(|id| decode_column("memberships", "account", || id.clone(), &encode(&id)?))
+                .transpose()?,
         };
         Ok(Candidates { items, next })
     }

@@ -48,7 +48,7 @@ pub(crate) struct Options {
 }
 
 /// Whether there is anything.
-const ACCOUNTS: &str = "SELECT COUNT(*) FROM (SELECT id FROM accounts LIMIT 1) AS some WHERE 0 = $1";
+const ACCOUNTS: &str = "SELECT COUNT(*) FROM (SELECT id FROM accounts LIMIT 1) AS any_of_them WHERE 0 = $1";
 
 /// Measures and prints, for each call, `NAME_first_ms`, `NAME_ms` (the median of the repetitions) and `NAME_max_ms`.
 ///

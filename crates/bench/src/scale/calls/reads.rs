@@ -175,7 +175,7 @@ pub(super) async fn accounts(clients: &Clients, world: &World, timer: &mut Timer
             .time(name, async |_| {
                 let (group, user) = (group.clone(), user.clone());
                 let request = ListAccountGroupCandidatesRequest { group, user, ..Default::default() };
-                service.accounts().list_account_group_candidates(request).await
+                operator.accounts().list_account_group_candidates(request).await
             })
             .await?;
     }
