@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 /// A storage engine of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -125,6 +127,36 @@ impl Connection {
         Ok(())
     }
 
+    /// Runs a statement that was put together from this program's own words, with values bound to `$1` and on.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn run(&mut self, sql: String, values: &[&str]) -> anyhow::Result<()> {
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(c) => {
+                let bind = |query: SqliteQuery, value: &&str| query.bind((*value).to_owned());
+                values.iter().fold(sqlx::query(sql), bind).execute(c).await.map(drop)?;
+            }
+            Self::Postgres(c) => {
+                let bind = |query: PgQuery, value: &&str| query.bind((*value).to_owned());
+                values.iter().fold(sqlx::query(sql), bind).execute(c).await.map(drop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a statement that gives pairs of texts.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn pairs(&mut self, sql: &'static str) -> anyhow::Result<Vec<(String, String)>> {
+        Ok(match self {
+            Self::Sqlite(c) => sqlx::query_as(sql).fetch_all(c).await?,
+            Self::Postgres(c) => sqlx::query_as(sql).fetch_all(c).await?,
+        })
+    }
+
     /// What a statement with one parameter counts.
     ///
     /// # Errors
@@ -148,6 +180,9 @@ impl Connection {
         }
     }
 }
+
+type SqliteQuery = Query<'static, Sqlite, SqliteArguments>;
+type PgQuery = Query<'static, Postgres, PgArguments>;
 
 fn admin_url() -> anyhow::Result<String> {
     std::env::var(ADMIN_URL).map_err(|_| {

@@ -7,18 +7,24 @@ mod check;
 mod client;
 mod database;
 mod facts;
+mod fill;
+mod growth;
 mod history;
 mod lag;
 mod load;
 mod machine;
+mod metrics;
 mod process;
 mod reference;
 mod report;
 mod revocation;
+mod scale;
+mod section;
 mod seed;
 mod service;
 mod stats;
 mod svg;
+mod written;
 
 use std::process::ExitCode;
 
@@ -42,6 +48,10 @@ enum Command {
     History(history::Options),
     /// How long a removed permission is still allowed on other servers of one PostgreSQL database.
     Lag(lag::Options),
+    /// Whether a Check costs the same however much there is; what one costs that finds nothing in memory.
+    Growth(growth::Options),
+    /// How long each kind of call takes on a large platform.
+    Scale(scale::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
@@ -64,6 +74,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Revocation(options) => runtime()?.block_on(revocation::run(&options))?,
         Command::History(options) => return history::run(options),
         Command::Lag(options) => runtime()?.block_on(lag::run(&options))?,
+        Command::Growth(options) => drop(runtime()?.block_on(growth::run(&options))?),
+        Command::Scale(options) => drop(runtime()?.block_on(scale::run(&options))?),
         Command::Reference(options) => reference::run(&options)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,8 @@
 //! It reads the same messages and sends answers of the same size, and has none of Mandate's layers: no token is looked
 //! at, nothing is looked up, nothing is decided.
 
+mod point;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -23,7 +25,11 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::point::Point;
 use crate::facts::MEMBER;
+
+/// The URL of a database: `Check` makes one point query of it before it answers.
+pub(crate) const QUERY: &str = "MANDATE_BENCH_POINT_QUERY";
 
 /// What runs the reference server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -78,7 +84,11 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
         .context("cannot listen")?
         .with_nodelay(Some(true));
     let address = incoming.local_addr()?;
-    let service = AuthzServiceServer::new(Nothing::new(options.batch));
+    let mut nothing = Nothing::new(options.batch);
+    if let Ok(url) = std::env::var(QUERY) {
+        nothing.point = Some(Point::open(&url).await?);
+    }
+    let service = AuthzServiceServer::new(nothing);
     let serving = tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming);
     write_ready(&options.ready_file, address)?;
     Ok(serving.await?)
@@ -99,12 +109,16 @@ pub(crate) fn serve_in_test(batch: usize, ready_file: PathBuf) {
 /// Answers what was asked without looking at it.
 struct Nothing {
     batch: Arc<BatchCheckResponse>,
+    point: Option<Point>,
 }
 
 impl Nothing {
     fn new(batch: usize) -> Self {
         let result = || BatchCheckResult { result: Some(Item::Response(allowed())) };
-        Self { batch: Arc::new(BatchCheckResponse { results: (0..batch).map(|_| result()).collect() }) }
+        Self {
+            batch: Arc::new(BatchCheckResponse { results: (0..batch).map(|_| result()).collect() }),
+            point: None,
+        }
     }
 }
 
@@ -127,6 +141,9 @@ pub(crate) fn answered(question: CheckStreamRequest) -> CheckStreamResponse {
 #[tonic::async_trait]
 impl AuthzService for Nothing {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        if let Some(point) = &self.point {
+            point.ask(request.get_ref()).await?;
+        }
         drop(request);
         Ok(Response::new(allowed()))
     }

@@ -1,7 +1,7 @@
 //! `mandate serve` as it is shipped, on a database of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, anyhow};
@@ -25,10 +25,29 @@ impl Service {
     /// # Errors
     /// There is no server or no database to be had.
     pub(crate) async fn new(engine: Engine) -> anyhow::Result<Self> {
+        Self::new_in(engine, None).await
+    }
+
+    /// The same with its files in a folder below this one.
+    ///
+    /// # Errors
+    /// As [`Service::new`].
+    pub(crate) async fn new_in(engine: Engine, above: Option<&Path>) -> anyhow::Result<Self> {
         let binary = binary::mandate()?;
-        let folder = tempfile::Builder::new().prefix("mandate-bench-").tempdir()?;
+        let folder = folder_in(above)?;
         let database = Database::create(engine, folder.path()).await?;
         let service = Self { binary, database, folder };
+        service.start(None)?.stop();
+        Ok(service)
+    }
+
+    /// The same on a database that is there already, and stays if this value is dropped and not ended.
+    ///
+    /// # Errors
+    /// There is no server to be had, or it does not start.
+    pub(crate) fn on(engine: Engine, url: &str, above: Option<&Path>) -> anyhow::Result<Self> {
+        let (binary, folder) = (binary::mandate()?, folder_in(above)?);
+        let service = Self { binary, database: Database::at(engine, url), folder };
         service.start(None)?.stop();
         Ok(service)
     }
@@ -81,8 +100,16 @@ impl Service {
     /// # Errors
     /// What `mandate token` has to say.
     pub(crate) fn token(&self, scope: &str) -> anyhow::Result<String> {
+        self.token_of("bench", scope)
+    }
+
+    /// The same for a subject: a user's id for a person, any name for a service.
+    ///
+    /// # Errors
+    /// What `mandate token` has to say.
+    pub(crate) fn token_of(&self, subject: &str, scope: &str) -> anyhow::Result<String> {
         let mut command = self.command("token");
-        command.args(["--subject", "bench", "--ttl", "86400", "--scope", scope]);
+        command.args(["--subject", subject, "--ttl", "86400", "--scope", scope]);
         let output = command.output().context("mandate token does not start")?;
         if !output.status.success() {
             return Err(anyhow!("mandate token: {}", String::from_utf8_lossy(&output.stderr)));
@@ -102,6 +129,16 @@ impl Service {
         command
     }
 
+    /// The database's URL, as the server takes it. It may hold a password, so it is never printed.
+    pub(crate) fn url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// Where files of the measurement may lie; they go with this value.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Drops the database, once its server has ended.
     ///
     /// # Errors
@@ -109,4 +146,13 @@ impl Service {
     pub(crate) async fn end(self) -> anyhow::Result<()> {
         self.database.drop().await
     }
+}
+
+fn folder_in(above: Option<&Path>) -> anyhow::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("mandate-bench-");
+    Ok(match above {
+        Some(above) => builder.tempdir_in(above)?,
+        None => builder.tempdir()?,
+    })
 }

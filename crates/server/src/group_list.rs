@@ -140,8 +140,7 @@ pub(crate) async fn candidates(
     let Seen { group, policy } = seen(facts, call.party, group, GroupControl::Accounts).await?;
     let needed = needed(&policy);
     let page = facts.store().list_group_candidates(&group, user, &needed, paging.after, paging.limit).await?;
-    let last = page.items.last().map(|candidate| candidate.account.id);
-    let next_page_token = paging.next(last, page.more.into())?;
+    let next_page_token = paging.next(page.next, page.next.is_some().into())?;
     let candidates = page.items.into_iter().map(convert::group_list::to_candidate).collect();
     Ok(v1::ListAccountGroupCandidatesResponse { candidates, next_page_token })
 }

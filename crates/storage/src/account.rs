@@ -89,13 +89,16 @@ pub enum AccountsOf {
 
 const OF_EVERYBODY: &str = "SELECT id, body FROM accounts WHERE id > $1 ORDER BY id LIMIT $2";
 
-/// Each half is cut to a page before they are merged, so that no page reads more than two.
+/// Each half is cut to a page before they are merged, and each group to the accounts up to the last one that may be on
+/// the page, so that no page reads more than one of memberships and one of each group, however many accounts that has.
 const OF_USER: &str = "SELECT a.id, a.body FROM (\
      SELECT account FROM (\
        SELECT account FROM memberships WHERE user_id = $3 AND account > $1 ORDER BY account LIMIT $2) AS direct \
      UNION SELECT account FROM (\
        SELECT DISTINCT g.account FROM group_users u JOIN account_groups g ON g.group_id = u.group_id \
-       WHERE u.user_id = $3 AND g.account > $1 ORDER BY g.account LIMIT $2) AS through_groups) AS mine \
+       WHERE u.user_id = $3 AND g.account > $1 AND g.account <= COALESCE((\
+         SELECT h.account FROM account_groups h WHERE h.group_id = u.group_id AND h.account > $1 \
+         ORDER BY h.account LIMIT 1 OFFSET $2 - 1), '~') ORDER BY g.account LIMIT $2) AS through_groups) AS mine \
      JOIN accounts a ON a.id = mine.account ORDER BY a.id LIMIT $2";
 
 impl Store {

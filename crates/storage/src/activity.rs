@@ -102,17 +102,17 @@ fn impersonal(change: &Change) -> Result<Value, StoreError> {
     Ok(value)
 }
 
-/// What concerned one of several subjects.
-macro_rules! of_subjects {
-    ($subjects:literal) => {
-        concat!(
-            "SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason FROM activity \
-             WHERE account = $1 AND subject IN (SELECT value FROM ",
-            $subjects,
-            ") AND seq < $3 ORDER BY seq DESC LIMIT $4"
-        )
-    };
-}
+/// What concerned one of several subjects. Left to themselves, both engines expect so few entries of an account that they
+/// read all of them, in the order of the page, and look for the subjects.
+const OF_SUBJECTS_ON_SQLITE: &str = "\
+    SELECT seq, at, actor_kind, actor, through, operation, subject, changes, override_reason \
+    FROM activity INDEXED BY activity_of \
+    WHERE account = $1 AND subject IN (SELECT value FROM json_each($2)) AND seq < $3 ORDER BY seq DESC LIMIT $4";
+const OF_SUBJECTS_ON_POSTGRES: &str = "\
+    SELECT a.seq, a.at, a.actor_kind, a.actor, a.through, a.operation, a.subject, a.changes, a.override_reason \
+    FROM (SELECT DISTINCT value FROM json_array_elements_text($2::json) AS rows (value)) AS wanted CROSS JOIN LATERAL (\
+      SELECT * FROM activity WHERE account = $1 AND subject = wanted.value AND seq < $3 ORDER BY seq DESC LIMIT $4\
+    ) AS a ORDER BY a.seq DESC LIMIT $4";
 
 /// The columns of one row.
 type Row = (i64, i64, String, String, Option<String>, String, Option<String>, String, Option<String>);
@@ -145,8 +145,8 @@ impl Store {
             Some(subjects) => {
                 let pools = self.pools()?;
                 let sql = match pools {
-                    Pools::Sqlite { .. } => of_subjects!("json_each($2)"),
-                    Pools::Postgres(_) => of_subjects!("json_array_elements_text($2::json) AS rows (value)"),
+                    Pools::Sqlite { .. } => OF_SUBJECTS_ON_SQLITE,
+                    Pools::Postgres(_) => OF_SUBJECTS_ON_POSTGRES,
                 };
                 let subjects = encode(&subjects)?;
                 on_readers!(pools, c => {

@@ -6,7 +6,7 @@ use mandate_domain::id::{AccountId, GroupId, UserId};
 use mandate_domain::user::User;
 
 use crate::error::StoreError;
-use crate::json::decode;
+use crate::json::{decode, decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::tx::{on_readers, on_tx};
@@ -47,9 +47,26 @@ pub struct MissingHolder {
     pub role: String,
 }
 
+/// Accounts that could join, as far as a page got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidates {
+    /// The accounts, ascending by id.
+    pub items: Vec<Candidate>,
+    /// The account behind which the next page begins; `None`: there is none.
+    pub next: Option<AccountId>,
+}
+
+/// How many of the user's memberships one page looks at. Somebody may own a hundred thousand accounts, all of them in the
+/// group already.
+const LOOK: i64 = 2_000;
+
+/// Up to which account a page looks.
+const BOUND: &str = "SELECT account FROM memberships WHERE user_id = $1 AND account > $2 ORDER BY account LIMIT 1 OFFSET $3 - 1";
+
 /// Accounts of the group's policy, in use and not in the group, that the user is an active direct member of.
 const CANDIDATES: &str = "SELECT a.id, a.body FROM memberships m JOIN accounts a ON a.id = m.account \
-     WHERE m.user_id = $1 AND m.state = 'active' AND m.account > $2 AND a.policy = $3 AND a.state = 'active' \
+     WHERE m.user_id = $1 AND m.state = 'active' AND m.account > $2 AND m.account <= $6 \
+     AND a.policy = $3 AND a.state = 'active' \
      AND NOT EXISTS (SELECT 1 FROM account_groups g WHERE g.group_id = $4 AND g.account = a.id) \
      ORDER BY m.account LIMIT $5";
 
@@ -136,7 +153,8 @@ impl Store {
     /// A page of the accounts that the user could put into the group, ascending by id, each with those who are
     /// missing (PE-06), all from one snapshot.
     ///
-    /// `needed`: pairs of a group role and the account role it rests on.
+    /// `needed`: pairs of a group role and the account role it rests on. `limit`: the most accounts; there may be fewer, or
+    /// none, although another page follows.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
@@ -147,12 +165,18 @@ impl Store {
         needed: &[(String, String)],
         after: Option<AccountId>,
         limit: u32,
-    ) -> Result<Page<Candidate>, StoreError> {
+    ) -> Result<Candidates, StoreError> {
         let (id, after) = (group.id.to_string(), after.map(|id| id.to_string()).unwrap_or_default());
+        let user = user.to_string();
         let mut tx = self.pools()?.begin_read().await?;
+        let bound: Option<String> = on_tx!(&mut tx, c => {
+            sqlx::query_scalar(BOUND).bind(&user).bind(&after).bind(LOOK).fetch_optional(c).await
+        })?;
+        // No id is greater than a tilde.
+        let upto = bound.as_deref().unwrap_or("~");
         let rows: Vec<(String, String)> = on_tx!(&mut tx, c => {
-            sqlx::query_as(CANDIDATES).bind(user.to_string()).bind(&after).bind(&group.policy).bind(&id)
-                .bind(rows_for(limit)).fetch_all(c).await
+            sqlx::query_as(CANDIDATES).bind(&user).bind(&after).bind(&group.policy).bind(&id)
+                .bind(rows_for(limit)).bind(upto).fetch_all(c).await
         })?;
         let accounts = Page::of(rows, limit, |(id, body)| decode::<Account>("accounts", || id, &body))?;
         let mut items = Vec::with_capacity(accounts.items.len());
@@ -171,6 +195,12 @@ impl Store {
             items.push(Candidate { account, missing });
         }
         tx.commit().await?;
-        Ok(Page { items, more: accounts.more })
+        let next = match accounts.more {
+            true => items.last().map(|last| last.account.id),
+            false => bound
+                .map(|id| decode_column("memberships", "account", || id.clone(), &encode(&id)?))
+                .transpose()?,
+        };
+        Ok(Candidates { items, next })
     }
 }

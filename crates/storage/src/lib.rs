@@ -69,7 +69,7 @@ pub use error::{StoreError, WriteError};
 pub use export::UserExport;
 pub use feed::{FeedEntry, FeedRow, rounded};
 pub use follow::{Followed, Follower, News, Polled};
-pub use group_list::{Candidate, GroupUser, GroupsOf, MissingHolder};
+pub use group_list::{Candidate, Candidates, GroupUser, GroupsOf, MissingHolder};
 pub use invitation::InvitationFilter;
 pub use last_active::{Active, SignedIn};
 pub use list::Page;

@@ -48,18 +48,21 @@ macro_rules! question {
     };
 }
 
-/// The same for a question that names no resource.
+/// The same for a question that names no resource: one row of account, user, membership and position, which costs less than
+/// a row for each.
 macro_rules! question_of_account {
     ($position:literal) => {
         concat!(
-            "SELECT 'account' AS what, 0 AS distance, body FROM accounts WHERE id = $1 \
-             UNION ALL SELECT 'user', 0, body FROM users WHERE id = $2 \
-             UNION ALL SELECT 'membership', 0, body FROM memberships WHERE account = $1 AND user_id = $2 \
-             UNION ALL SELECT 'position', CAST(0 AS BIGINT), ",
-            $position
+            "SELECT (SELECT body FROM accounts WHERE id = $1), (SELECT body FROM users WHERE id = $2), \
+             (SELECT body FROM memberships WHERE account = $1 AND user_id = $2), (SELECT ",
+            $position,
+            ")"
         )
     };
 }
+
+/// The row of it.
+type OfAccount = (Option<String>, Option<String>, Option<String>, String);
 
 /// The statement for an engine: each says in its own way where the snapshot stands.
 macro_rules! positioned {
@@ -94,18 +97,17 @@ impl Store {
         let pools = self.pools()?;
         let whole = positioned!(pools, Pools::Sqlite { .. }, question);
         let of_account = positioned!(pools, Pools::Sqlite { .. }, question_of_account);
-        let rows: Vec<(String, i64, String)> = match resource {
-            Some(resource) => on_readers!(pools, c => {
-                sqlx::query_as(whole).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
-                    .fetch_all(c).await
-            }),
-            None => on_readers!(pools, c => {
-                sqlx::query_as(of_account).bind(&account).bind(&user).fetch_all(c).await
-            }),
-        }?;
-        let place = |resource: &ResourceRef| format!("{}/{}", resource.kind, resource.id);
-        let at = resource.map(place).unwrap_or_default();
-        collect(rows, &account, &user, &at)
+        let Some(resource) = resource else {
+            let row: OfAccount = on_readers!(pools, c => {
+                sqlx::query_as(of_account).bind(&account).bind(&user).fetch_one(c).await
+            })?;
+            return of_account_alone(row, &account, &user);
+        };
+        let rows: Vec<(String, i64, String)> = on_readers!(pools, c => {
+            sqlx::query_as(whole).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+                .fetch_all(c).await
+        })?;
+        collect(rows, &account, &user, &format!("{}/{}", resource.kind, resource.id))
     }
 }
 
@@ -119,17 +121,33 @@ pub(crate) async fn question_in(
     let (account, user) = (account.to_string(), user.to_string());
     let whole = positioned!(tx, Tx::Sqlite(_), question);
     let of_account = positioned!(tx, Tx::Sqlite(_), question_of_account);
-    let rows: Vec<(String, i64, String)> = match resource {
-        Some(resource) => on_tx!(tx, c => {
-            sqlx::query_as(whole).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
-                .fetch_all(c).await
-        }),
-        None => on_tx!(tx, c => {
-            sqlx::query_as(of_account).bind(&account).bind(&user).fetch_all(c).await
-        }),
-    }?;
-    let at = resource.map(ToString::to_string).unwrap_or_default();
-    collect(rows, &account, &user, &at)
+    let Some(resource) = resource else {
+        let row: OfAccount = on_tx!(tx, c => {
+            sqlx::query_as(of_account).bind(&account).bind(&user).fetch_one(c).await
+        })?;
+        return of_account_alone(row, &account, &user);
+    };
+    let rows: Vec<(String, i64, String)> = on_tx!(tx, c => {
+        sqlx::query_as(whole).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
+            .fetch_all(c).await
+    })?;
+    collect(rows, &account, &user, &resource.to_string())
+}
+
+fn of_account_alone(
+    (of_account, of_user, of_membership, position): OfAccount,
+    account: &str,
+    user: &str,
+) -> Result<QuestionRecords, StoreError> {
+    let membership = |body: String| decode("memberships", || format!("{account}/{user}"), &body);
+    Ok(QuestionRecords {
+        account: of_account.map(|body| decode("accounts", || account.to_owned(), &body)).transpose()?,
+        user: of_user.map(|body| decode("users", || user.to_owned(), &body)).transpose()?,
+        membership: of_membership.map(membership).transpose()?,
+        resource: None,
+        assignments: Vec::new(),
+        position: Position::told(&position)?,
+    })
 }
 
 fn collect(

@@ -6,7 +6,7 @@
 mod cerbos;
 mod markdown;
 mod print;
-mod series;
+pub(crate) mod series;
 mod streamed;
 mod world;
 

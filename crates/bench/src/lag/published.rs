@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+
+use crate::metrics;
 
 /// The histogram's buckets.
 const BUCKETS: &str = "mandate_revocation_lag_seconds_bucket{le=\"";
-
-/// How long a scrape may take.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// A histogram of one server, or of several together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,14 +30,7 @@ impl Published {
     /// It does not answer with that metric.
     pub(super) async fn scrape(&self) -> anyhow::Result<Self> {
         let port = self.port.context("a sum is not scraped")?;
-        let exchange = async {
-            let mut socket = TcpStream::connect(port).await?;
-            socket.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {port}\r\n\r\n").as_bytes()).await?;
-            let mut page = String::new();
-            socket.read_to_string(&mut page).await?;
-            anyhow::Ok(page)
-        };
-        let page = tokio::time::timeout(LIMIT, exchange).await.context("the metrics do not come")??;
+        let page = metrics::scrape(port).await?;
         let scraped = Self { port: self.port, buckets: parse(&page)? };
         ensure!(!scraped.buckets.is_empty(), "the metrics do not tell how long changes take");
         Ok(scraped)
