@@ -10,6 +10,11 @@ impl Runs {
         self.0.push(figure);
     }
 
+    /// The figures, in the order of the runs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().copied()
+    }
+
     /// The median; the mean of the two in the middle of an even number; NaN without any.
     pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();

@@ -11,32 +11,32 @@ use crate::report::tell;
 use crate::stats::Runs;
 
 /// The least part of its core that the server must have had for a run to say anything about it.
-pub(super) const SERVER_BUSY: f64 = 0.98;
+pub(crate) const SERVER_BUSY: f64 = 0.98;
 /// The part of its own core that the load must have stayed below.
-pub(super) const GENERATOR_BUSY: f64 = 0.90;
+pub(crate) const GENERATOR_BUSY: f64 = 0.90;
 
 /// One load on one server, and what was seen of it.
-pub(super) struct Series<'a> {
+pub(crate) struct Series<'a> {
     /// What the figures are named by.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     server: &'a Server,
     requests: &'a Requests,
     expected: usize,
     shape: Shape,
     next: usize,
     /// Processor time of the server for a request, in microseconds.
-    pub(super) server_micros: Runs,
+    pub(crate) server_micros: Runs,
     /// Requests a second.
-    pub(super) per_second: Runs,
+    pub(crate) per_second: Runs,
     /// Which part of its core the server had.
-    pub(super) server_busy: Runs,
+    pub(crate) server_busy: Runs,
     /// Which part of its core the load took.
-    pub(super) generator_busy: Runs,
+    pub(crate) generator_busy: Runs,
 }
 
 impl<'a> Series<'a> {
     /// A load that has not run yet. `expected`: the bytes of each answer's message.
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &'static str,
         server: &'a Server,
         requests: &'a Requests,
@@ -62,7 +62,7 @@ impl<'a> Series<'a> {
     ///
     /// # Errors
     /// A connection's, or answers that are not those expected.
-    pub(super) fn run(&mut self, time: Duration) -> anyhow::Result<()> {
+    pub(crate) fn run(&mut self, time: Duration) -> anyhow::Result<()> {
         let (seen, next) =
             closed::run(self.server, self.requests, self.shape, self.expected, self.next, time)?;
         ensure!(seen.wrong == 0, "{}: {} answers were not those expected", self.name, seen.wrong);
@@ -78,19 +78,30 @@ impl<'a> Series<'a> {
     ///
     /// # Errors
     /// A connection's, or answers that are not those expected.
-    pub(super) fn run_at(&self, per_second: f64, shape: Shape, time: Duration) -> anyhow::Result<Latencies> {
+    pub(crate) fn run_at(&self, per_second: f64, shape: Shape, time: Duration) -> anyhow::Result<Latencies> {
         let seen = open::run(self.server, self.requests, shape, self.expected, per_second, time)?;
         ensure!(seen.wrong == 0, "{}: {} answers were not those expected", self.name, seen.wrong);
         Ok(seen)
     }
 
     /// Decisions in a second of the server's processor time.
-    pub(super) fn decisions_per_core(&self) -> f64 {
+    pub(crate) fn decisions_per_core(&self) -> f64 {
         f64::from(self.requests.decisions) * 1e6 / self.server_micros.median()
     }
 
+    /// The same for each run.
+    pub(crate) fn decisions_of_core(&self) -> Runs {
+        let decisions = f64::from(self.requests.decisions);
+        self.server_micros.iter().map(|micros| decisions * 1e6 / micros).collect()
+    }
+
+    /// How many decisions a request asks for.
+    pub(crate) fn decisions(&self) -> u32 {
+        self.requests.decisions
+    }
+
     /// Says so when the runs do not show the server's limit.
-    pub(super) fn warn(&self) {
+    pub(crate) fn warn(&self) {
         let (server, generator) = (self.server_busy.min(), self.generator_busy.max());
         if server < SERVER_BUSY || generator >= GENERATOR_BUSY {
             tell(&format!(
