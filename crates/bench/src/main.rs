@@ -10,6 +10,7 @@ mod database;
 mod decide;
 mod facts;
 mod history;
+mod hold;
 mod lag;
 mod load;
 mod machine;
@@ -54,6 +55,8 @@ enum Command {
     /// Measures all of this side by side and writes it for people, with tables, ratios and plots.
     #[command(after_help = peers::WHERE)]
     Report(benchmarks::Options),
+    /// Holds Mandate and the empty RPC ready for somebody else's load generator.
+    Hold(hold::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
@@ -87,6 +90,10 @@ fn run(command: Command) -> anyhow::Result<Done> {
         Command::Lag(options) => Done::Measured(runtime()?.block_on(lag::run(&options))?),
         Command::History(options) => Done::Ended(history::run(options)?),
         Command::Report(options) => Done::Ended(benchmarks::run(&options)?),
+        Command::Hold(options) => {
+            runtime()?.block_on(hold::run(&options))?;
+            Done::Ended(ExitCode::SUCCESS)
+        }
         Command::Reference(options) => {
             reference::run(&options)?;
             Done::Ended(ExitCode::SUCCESS)

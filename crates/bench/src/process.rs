@@ -98,6 +98,11 @@ impl Server {
         Err(anyhow!("{name} was not ready after {} seconds; see {}", START.as_secs(), log.display()))
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The processor time that all its threads have taken so far, kernel included.
     ///
     /// # Errors

@@ -223,7 +223,11 @@ async fn warm(mandate: &Server, token: &str, loads: &Loads, world: World) -> any
     Ok(())
 }
 
-fn start_reference(kind: Kind, folder: &Path, core: usize) -> anyhow::Result<Server> {
+/// Starts the server to compare with.
+///
+/// # Errors
+/// It does not start.
+pub(crate) fn start_reference(kind: Kind, folder: &Path, core: usize) -> anyhow::Result<Server> {
     let this = std::env::current_exe().context("the path of this program")?;
     let mut command = Command::new(this);
     command.args(["reference", "--runtime", kind.name(), "--batch", &BATCH.to_string()]);

@@ -120,13 +120,15 @@ fn agree(engine: &mut dyn Engine) -> anyhow::Result<()> {
 fn measure(options: &Options, engines: &mut [Box<dyn Engine>]) -> anyhow::Result<Vec<Seen>> {
     // Moving to another core would empty its caches.
     pin(Cores::choose()?.generator)?;
-    let begin = |engine: &Box<dyn Engine>| Seen {
-        name: engine.name(),
-        memberships: engine.memberships(),
-        nanos: Runs::default(),
-        next: 0,
-    };
-    let mut seen: Vec<_> = engines.iter().map(begin).collect();
+    let mut seen: Vec<_> = engines
+        .iter()
+        .map(|engine| Seen {
+            name: engine.name(),
+            memberships: engine.memberships(),
+            nanos: Runs::default(),
+            next: 0,
+        })
+        .collect();
     let time = Duration::from_secs_f64(options.seconds);
     for _ in 0..options.runs {
         for (engine, seen) in engines.iter_mut().zip(&mut seen) {
@@ -150,4 +152,44 @@ fn keep_deciding(engine: &mut dyn Engine, time: Duration, next: &mut u64) -> any
     }
     let decisions = u32::try_from(*next - first).context("a number of decisions")?;
     Ok((own_cpu()? - before).as_secs_f64() * 1e9 / f64::from(decisions))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEW: World = World { memberships: 500 };
+
+    #[test]
+    fn facts_at_hand_decide_as_the_policy_says() {
+        agree(&mut ours::AtHand::new(FEW).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn whoever_answers_otherwise_is_told() {
+        struct Yes;
+        impl Engine for Yes {
+            fn name(&self) -> &'static str {
+                "yes"
+            }
+            fn memberships(&self) -> u64 {
+                FEW.memberships
+            }
+            fn decide(&mut self, _: u64) -> anyhow::Result<bool> {
+                Ok(true)
+            }
+            fn probe(&mut self, _: Probe) -> anyhow::Result<bool> {
+                Ok(true)
+            }
+        }
+        let error = agree(&mut Yes).unwrap_err().to_string();
+        assert!(error.contains("yes: ") && error.contains("ownership.transfer"), "{error}");
+    }
+
+    #[cfg(feature = "peers")]
+    #[tokio::test]
+    async fn other_engines_decide_as_the_policy_says() {
+        agree(&mut cedar::Cedar::new(FEW).unwrap()).unwrap();
+        agree(&mut casbin::Casbin::new(FEW).await.unwrap()).unwrap();
+    }
 }
