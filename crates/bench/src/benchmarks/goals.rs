@@ -13,7 +13,7 @@ enum Bound {
 struct Goal(&'static str, Bound, &'static str);
 
 /// A new promise needs a line here.
-const GOALS: [Goal; 10] = [
+const GOALS: [Goal; 18] = [
     Goal("check_vs_empty_ratio", Bound::AtLeast(0.90), "the best empty RPC's time, over that of a Check"),
     Goal(
         "check_vs_empty_p99_ratio",
@@ -51,6 +51,30 @@ const GOALS: [Goal; 10] = [
         "revocation_ratio_100000_vs_3",
         Bound::AtMost(1.25),
         "revoking in a group of 100,000 accounts, over one of 3",
+    ),
+    Goal("growth_ratio", Bound::AtMost(1.25), "the dearest Check over the cheapest, however much there is"),
+    Goal(
+        "cold_vs_point_query_ratio",
+        Bound::AtMost(2.0),
+        "a Check that finds nothing in memory, over a point query",
+    ),
+    Goal(
+        "bytes_per_cached_membership",
+        Bound::AtMost(200.0),
+        "bytes of memory for a membership that is remembered",
+    ),
+    Goal(
+        "writes_vs_raw_ratio_sqlite_1",
+        Bound::AtLeast(0.7),
+        "writes over raw transactions: SQLite, 1 client",
+    ),
+    Goal("writes_vs_raw_ratio_sqlite_64", Bound::AtLeast(0.7), "the same with 64 clients"),
+    Goal("writes_vs_raw_ratio_postgres_1", Bound::AtLeast(0.7), "the same on PostgreSQL with 1 client"),
+    Goal("writes_vs_raw_ratio_postgres_64", Bound::AtLeast(0.7), "the same on PostgreSQL with 64 clients"),
+    Goal(
+        "overload_goodput_ratio",
+        Bound::AtLeast(0.8),
+        "goodput at 3 times of what the server can do, over the best",
     ),
 ];
 

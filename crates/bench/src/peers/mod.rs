@@ -55,11 +55,8 @@ struct Load {
 impl Peer {
     /// The loads on it.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series<'_>> {
-        let series = |load: &'_ Load| (load.name, load.expected, load.shape);
-        self.loads.iter().map(move |load| {
-            let (name, expected, shape) = series(load);
-            Series::new(name, &self.server, &load.requests, expected, shape)
-        })
+        let Self { server, loads } = self;
+        loads.iter().map(|load| Series::new(load.name, server, &load.requests, load.expected, load.shape))
     }
 }
 
@@ -80,40 +77,49 @@ struct Setting<'a> {
     core: usize,
 }
 
+/// Who is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Product {
+    Cerbos,
+    SpiceDb,
+    OpenFga,
+    Keto,
+}
+
+impl Product {
+    const ALL: [Self; 4] = [Self::Cerbos, Self::SpiceDb, Self::OpenFga, Self::Keto];
+
+    /// The name of its program.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cerbos => "cerbos",
+            Self::SpiceDb => "spicedb",
+            Self::OpenFga => "openfga",
+            Self::Keto => "keto",
+        }
+    }
+
+    async fn start(self, setting: Setting<'_>) -> anyhow::Result<Peer> {
+        match self {
+            Self::Cerbos => cerbos::start(setting).await,
+            Self::SpiceDb => spicedb::start(setting).await,
+            Self::OpenFga => openfga::start(setting).await,
+            Self::Keto => keto::start(setting).await,
+        }
+    }
+}
+
 /// Starts those that are found, each on that core.
 pub(crate) async fn start(world: World, folder: &Path, core: usize) -> Found {
     let mut found = Found { peers: Vec::new(), absent: Vec::new() };
-    let few = World { memberships: world.memberships.min(MEMBERSHIPS) };
-    let setting = |name| find(name).map(|binary| Setting { world: few, binary, folder, core });
-    // One line each, since every `start` is a future of its own type.
-    found.take(
-        "cerbos",
-        match setting("cerbos") {
-            Some(it) => Some(cerbos::start(it).await),
+    let world = World { memberships: world.memberships.min(MEMBERSHIPS) };
+    for product in Product::ALL {
+        let peer = match find(product.name()) {
+            Some(binary) => Some(product.start(Setting { world, binary, folder, core }).await),
             None => None,
-        },
-    );
-    found.take(
-        "spicedb",
-        match setting("spicedb") {
-            Some(it) => Some(spicedb::start(it).await),
-            None => None,
-        },
-    );
-    found.take(
-        "openfga",
-        match setting("openfga") {
-            Some(it) => Some(openfga::start(it).await),
-            None => None,
-        },
-    );
-    found.take(
-        "keto",
-        match setting("keto") {
-            Some(it) => Some(keto::start(it).await),
-            None => None,
-        },
-    );
+        };
+        found.take(product.name(), peer);
+    }
     found
 }
 
@@ -190,8 +196,8 @@ mod tests {
 
     #[test]
     fn help_names_every_variable() {
-        for name in ["cerbos", "spicedb", "openfga", "keto"] {
-            assert!(WHERE.contains(&variable(name)), "{name}");
+        for product in Product::ALL {
+            assert!(WHERE.contains(&variable(product.name())), "{product:?}");
         }
     }
 }
