@@ -2,18 +2,22 @@
 //!
 //! `cargo run --release -p mandate-bench -- --help` says what can be measured.
 
+mod benchmarks;
 mod binary;
 mod check;
 mod client;
 mod database;
+mod decide;
 mod facts;
 mod fill;
 mod growth;
 mod history;
+mod hold;
 mod lag;
 mod load;
 mod machine;
 mod metrics;
+mod peers;
 mod process;
 mod reference;
 mod report;
@@ -30,6 +34,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::section::Section;
+
 /// Measures Mandate from outside. Figures go to stdout, one `name value` per line, all else to stderr.
 #[derive(Debug, Parser)]
 #[command(name = "mandate-bench", disable_help_subcommand = true)]
@@ -41,7 +47,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// What a decision costs beside an empty RPC of the same stack.
+    #[command(after_help = peers::WHERE)]
     Check(check::Options),
+    /// What a decision costs inside the process, beside cedar-policy and casbin.
+    Decide(decide::Options),
     /// What revoking access through an account group costs, in small groups and in large ones (PE-09).
     Revocation(revocation::Options),
     /// Lets clients race on several servers while things break, and looks for an answer that no order of events explains.
@@ -52,14 +61,28 @@ enum Command {
     Growth(growth::Options),
     /// How long each kind of call takes on a large platform.
     Scale(scale::Options),
+    /// Measures all of this side by side and writes it for people, with tables, ratios and plots.
+    #[command(after_help = peers::WHERE)]
+    Report(benchmarks::Options),
+    /// Holds Mandate and the empty RPC ready for somebody else's load generator.
+    Hold(hold::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
 }
 
+/// How a subcommand ended.
+enum Done {
+    /// With something for the written report.
+    Measured(Section),
+    /// With its exit code.
+    Ended(ExitCode),
+}
+
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(code) => code,
+        Ok(Done::Measured(_)) => ExitCode::SUCCESS,
+        Ok(Done::Ended(code)) => code,
         Err(error) => {
             report::tell(&format!("mandate-bench: {error:#}"));
             ExitCode::FAILURE
@@ -67,16 +90,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: Command) -> anyhow::Result<Done> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match command {
-        Command::Check(options) => runtime()?.block_on(check::run(&options))?,
-        Command::Revocation(options) => runtime()?.block_on(revocation::run(&options))?,
-        Command::History(options) => return history::run(options),
-        Command::Lag(options) => runtime()?.block_on(lag::run(&options))?,
-        Command::Growth(options) => drop(runtime()?.block_on(growth::run(&options))?),
-        Command::Scale(options) => drop(runtime()?.block_on(scale::run(&options))?),
-        Command::Reference(options) => reference::run(&options)?,
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(match command {
+        Command::Check(options) => Done::Measured(runtime()?.block_on(check::run(&options))?),
+        Command::Decide(options) => Done::Measured(runtime()?.block_on(decide::run(&options))?),
+        Command::Revocation(options) => Done::Measured(runtime()?.block_on(revocation::run(&options))?),
+        Command::Lag(options) => Done::Measured(runtime()?.block_on(lag::run(&options))?),
+        Command::Growth(options) => Done::Measured(runtime()?.block_on(growth::run(&options))?),
+        Command::Scale(options) => Done::Measured(runtime()?.block_on(scale::run(&options))?),
+        Command::History(options) => Done::Ended(history::run(options)?),
+        Command::Report(options) => Done::Ended(benchmarks::run(&options)?),
+        Command::Hold(options) => {
+            runtime()?.block_on(hold::run(&options))?;
+            Done::Ended(ExitCode::SUCCESS)
+        }
+        Command::Reference(options) => {
+            reference::run(&options)?;
+            Done::Ended(ExitCode::SUCCESS)
+        }
+    })
 }

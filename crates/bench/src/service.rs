@@ -74,8 +74,17 @@ impl Service {
     /// It does not start.
     pub(crate) fn start(&self, core: Option<usize>) -> anyhow::Result<Server> {
         let mut command = self.command("serve");
-        command.args(["--listen", "127.0.0.1:0", "--database", self.database.url()]);
+        command.args(Self::flags(self.database.url()));
         Server::start("mandate", command, self.folder.path(), core)
+    }
+
+    fn flags(database: &str) -> [&str; 4] {
+        ["--listen", "127.0.0.1:0", "--database", database]
+    }
+
+    /// What [`Service::start`] types, for a reader.
+    pub(crate) fn words(database: &str) -> String {
+        format!("mandate serve --data-dir FOLDER {}", Self::flags(database).join(" "))
     }
 
     /// Starts one server of several, and says where it serves metrics.

@@ -3,12 +3,12 @@
 //! Each server has one core to itself and the load has another; they take turns, run after run, and what counts is the
 //! processor time of the server for a request.
 
-mod cerbos;
 mod markdown;
+mod paced;
 mod print;
 pub(crate) mod series;
 mod streamed;
-mod world;
+pub(crate) mod world;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,9 +30,11 @@ use crate::machine::{Cores, pin};
 use crate::process::Server;
 use crate::reference::{self, Kind};
 use crate::report::tell;
+use crate::section::Section;
 use crate::service::Service;
+use crate::{peers, peers::Peer};
 
-use self::cerbos::Cerbos;
+use self::paced::Paced;
 use self::print::Figures;
 use self::series::Series;
 use self::streamed::Streamed;
@@ -66,19 +68,15 @@ pub(crate) struct Options {
     /// Over how many memberships the questions are spread: a multiple of 50.
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
     memberships: u64,
-    /// A Markdown file to write the figures to, with a plot beside it.
-    #[arg(long, value_name = "FILE")]
-    write: Option<std::path::PathBuf>,
 }
 
 /// Measures and prints.
 ///
 /// # Errors
 /// Something does not start, or answers are not those expected.
-pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
     ensure!(options.runs > 0 && options.seconds >= 0.1, "give at least one run of at least 0.1 seconds");
     let (cores, time) = (Cores::choose()?, Duration::from_secs_f64(options.seconds));
-    let machine = crate::machine::description();
     let service = Service::new(Engine::Sqlite).await?;
     let started = Instant::now();
     let world = World::seed(&service, options.memberships).await?;
@@ -89,7 +87,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let empty_multi = start_reference(Kind::MultiThread, folder.path(), cores.server)?;
     let mandate = service.start(Some(cores.server))?;
     let loads = Loads::encode(&mandate, &token, world).await?;
-    let cerbos = Cerbos::start(world, folder.path(), cores.server).await?;
+    let others = peers::start(world, folder.path(), cores.server).await;
     pin(cores.generator)?;
     let started = Instant::now();
     warm(&mandate, &token, &loads, world).await?;
@@ -97,7 +95,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let streamed = Streamed::encode(&mandate, &token, world).await?;
 
     let Loads { check, batch, check_answer, batch_answer } = &loads;
-    let mut peers: Vec<_> = cerbos.iter().map(|cerbos| cerbos.series(UNARY)).collect();
+    let mut peers: Vec<_> = others.peers.iter().flat_map(Peer::series).collect();
     let mut series = [
         Series::new("check", &mandate, check, *check_answer, UNARY),
         Series::new("empty", &empty, check, *check_answer, UNARY),
@@ -113,29 +111,33 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     let [check, empty, empty_multi, batch, empty_batch, stream, empty_stream] = &series;
-    let mut latencies = Vec::new();
-    for one in [check, empty, empty_multi] {
-        latencies.push((one.name, one.run_at(one.per_second.median() * LOAD, BURSTS, time)?));
+    let mut latencies: Vec<_> =
+        [check, empty, empty_multi].into_iter().map(|one| Paced::at(one, LOAD)).collect();
+    for _ in 0..options.runs {
+        for one in &mut latencies {
+            one.run(BURSTS, time)?;
+        }
     }
     let figures = Figures {
         memberships: options.memberships,
         seconds: options.seconds,
         runs: options.runs,
         request_bytes: crate::load::bytes_on_the_wire(&loads.check),
-        machine,
         unary: [check, empty, empty_multi],
         batched: [batch, empty_batch],
         streamed: [stream, empty_stream],
-        cerbos: peers.first(),
+        peers: peers.iter().collect(),
+        absent: others.absent.clone(),
         latencies,
     };
     figures.print();
-    if let Some(file) = &options.write {
-        figures.write(file)?;
-    }
+    let section = figures.section();
+    drop(figures);
     drop((series, peers));
+    others.stop();
     mandate.stop();
-    service.end().await
+    service.end().await?;
+    Ok(section)
 }
 
 /// The requests of the measurement, and how many bytes each is answered with.
@@ -229,7 +231,11 @@ async fn warm(mandate: &Server, token: &str, loads: &Loads, world: World) -> any
     Ok(())
 }
 
-fn start_reference(kind: Kind, folder: &Path, core: usize) -> anyhow::Result<Server> {
+/// Starts the server to compare with.
+///
+/// # Errors
+/// It does not start.
+pub(crate) fn start_reference(kind: Kind, folder: &Path, core: usize) -> anyhow::Result<Server> {
     let this = std::env::current_exe().context("the path of this program")?;
     let mut command = Command::new(this);
     command.args(["reference", "--runtime", kind.name(), "--batch", &BATCH.to_string()]);

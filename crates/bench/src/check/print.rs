@@ -1,10 +1,9 @@
 //! The figures of a comparison.
 
-use std::path::Path;
-
+use super::paced::Paced;
 use super::series::Series;
-use crate::load::open::Latencies;
 use crate::report::line;
+use crate::section::Section;
 
 /// Everything that was measured.
 pub(super) struct Figures<'a> {
@@ -16,18 +15,18 @@ pub(super) struct Figures<'a> {
     pub(super) runs: u32,
     /// The bytes of a request on the wire, headers with a token included.
     pub(super) request_bytes: usize,
-    /// What it ran on.
-    pub(super) machine: Vec<String>,
     /// `Check`, the best empty RPC, and the one of the runtime that `Check` ran on.
     pub(super) unary: [&'a Series<'a>; 3],
     /// `BatchCheck`, and the best empty batch.
     pub(super) batched: [&'a Series<'a>; 2],
     /// `CheckStream`, and an empty stream.
     pub(super) streamed: [&'a Series<'a>; 2],
-    /// Another product, where it was found.
-    pub(super) cerbos: Option<&'a Series<'a>>,
-    /// At a fixed rate, by name.
-    pub(super) latencies: Vec<(&'static str, Latencies)>,
+    /// Other products, where they were found.
+    pub(super) peers: Vec<&'a Series<'a>>,
+    /// A sentence about each that was not.
+    pub(super) absent: Vec<String>,
+    /// At a fixed rate: `Check`, the best empty RPC, and the other.
+    pub(super) latencies: Vec<Paced<'a>>,
 }
 
 impl Figures<'_> {
@@ -47,59 +46,62 @@ impl Figures<'_> {
             line(&format!("{name}_generator_busy"), one.generator_busy.median());
         }
         for (name, value) in self.ratios() {
-            line(name, value);
+            line(&name, value);
         }
-        for (name, seen) in &self.latencies {
-            line(&format!("{name}_p50_us_at_70"), micros(seen, 500));
-            line(&format!("{name}_p99_us_at_70"), micros(seen, 990));
-            line(&format!("{name}_p999_us_at_70"), micros(seen, 999));
-            line(&format!("{name}_dropped_at_70"), count(seen.dropped));
+        for one in &self.latencies {
+            let name = one.name;
+            line(&format!("{name}_p50_us_at_70"), one.p50.median());
+            line(&format!("{name}_p99_us_at_70"), one.p99.median());
+            line(&format!("{name}_p99_us_at_70_min"), one.p99.min());
+            line(&format!("{name}_p99_us_at_70_max"), one.p99.max());
+            line(&format!("{name}_p999_us_at_70"), one.p999.median());
+            line(&format!("{name}_dropped_at_70"), count(one.dropped));
         }
     }
 
     /// Every load, in the order of a table.
     pub(super) fn all(&self) -> impl Iterator<Item = &Series<'_>> {
-        self.unary.into_iter().chain(self.batched).chain(self.streamed).chain(self.cerbos)
+        let peers = self.peers.iter().copied();
+        self.unary.into_iter().chain(self.batched).chain(self.streamed).chain(peers)
     }
 
     /// What the comparison is about.
-    pub(super) fn ratios(&self) -> Vec<(&'static str, f64)> {
+    pub(super) fn ratios(&self) -> Vec<(String, f64)> {
         let [check, empty, empty_multi] = self.unary;
         let [batch, empty_batch] = self.batched;
         let [stream, empty_stream] = self.streamed;
         let mut ratios = vec![
-            ("check_vs_empty_ratio", part(empty, check)),
-            ("check_vs_empty_same_runtime_ratio", part(empty_multi, check)),
-            ("batch100_decisions_per_s_per_core", batch.decisions_per_core()),
-            ("batch100_vs_empty_ratio", part(empty_batch, batch)),
-            ("stream_decisions_per_s_per_core", stream.decisions_per_core()),
-            ("stream_vs_empty_ratio", part(empty_stream, stream)),
+            ("check_vs_empty_ratio".to_owned(), part(empty, check)),
+            ("check_vs_empty_same_runtime_ratio".to_owned(), part(empty_multi, check)),
+            ("batch100_decisions_per_s_per_core".to_owned(), batch.decisions_per_core()),
+            ("batch100_vs_empty_ratio".to_owned(), part(empty_batch, batch)),
+            ("stream_decisions_per_s_per_core".to_owned(), stream.decisions_per_core()),
+            ("stream_vs_empty_ratio".to_owned(), part(empty_stream, stream)),
         ];
-        if let Some(cerbos) = self.cerbos {
-            ratios.push(("check_vs_cerbos_ratio", part(cerbos, check)));
+        for peer in &self.peers {
+            let (name, rate) = (peer.name, peer.decisions_per_core());
+            ratios.push((format!("{name}_decisions_per_s_per_core"), rate));
+            if peer.decisions() == 1 {
+                ratios.push((format!("check_vs_{name}_ratio"), check.decisions_per_core() / rate));
+            } else {
+                ratios.push((format!("batch100_vs_{name}_ratio"), batch.decisions_per_core() / rate));
+            }
         }
-        if let [(_, check), (_, empty), ..] = self.latencies.as_slice() {
-            ratios.push(("check_vs_empty_p99_ratio", micros(check, 990) / micros(empty, 990)));
+        if let [check, empty, ..] = self.latencies.as_slice() {
+            ratios.push(("check_vs_empty_p99_ratio".to_owned(), check.p99.median() / empty.p99.median()));
         }
         ratios
     }
 
-    /// Writes them for people to read.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub(super) fn write(&self, file: &Path) -> anyhow::Result<()> {
-        super::markdown::write(self, file)
+    /// What there is to say to a reader.
+    pub(super) fn section(&self) -> Section {
+        super::markdown::section(self)
     }
 }
 
 /// Which part of the second's rate the first one reaches, by the processor time of the server.
 fn part(reference: &Series<'_>, of: &Series<'_>) -> f64 {
     reference.server_micros.median() / of.server_micros.median()
-}
-
-pub(super) fn micros(seen: &Latencies, per_mille: u64) -> f64 {
-    seen.seen.per_mille(per_mille).as_secs_f64() * 1e6
 }
 
 fn count(number: u64) -> f64 {

@@ -106,6 +106,17 @@ impl<'a> Series<'a> {
         f64::from(self.requests.decisions) * 1e6 / self.server_micros.median()
     }
 
+    /// The same for each run.
+    pub(crate) fn decisions_of_core(&self) -> Runs {
+        let decisions = f64::from(self.requests.decisions);
+        self.server_micros.iter().map(|micros| decisions * 1e6 / micros).collect()
+    }
+
+    /// How many decisions a request asks for.
+    pub(crate) fn decisions(&self) -> u32 {
+        self.requests.decisions
+    }
+
     /// Says so when the runs do not show the server's limit.
     pub(crate) fn warn(&self) {
         let (server, generator) = (self.server_busy.min(), self.generator_busy.max());

@@ -18,9 +18,9 @@ const STRIDE: u64 = 1_000_003;
 
 /// So many memberships, numbered.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct World {
+pub(crate) struct World {
     /// How many there are to ask about.
-    pub(super) memberships: u64,
+    pub(crate) memberships: u64,
 }
 
 impl World {
@@ -28,7 +28,7 @@ impl World {
     ///
     /// # Errors
     /// The database's, or a number that cannot be made.
-    pub(super) async fn seed(service: &Service, memberships: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn seed(service: &Service, memberships: u64) -> anyhow::Result<Self> {
         let world = Self { memberships };
         ensure!(
             memberships >= MEMBERS * ACCOUNTS && memberships.is_multiple_of(MEMBERS * ACCOUNTS),
@@ -36,7 +36,7 @@ impl World {
             MEMBERS * ACCOUNTS
         );
         ensure!(!memberships.is_multiple_of(STRIDE), "{STRIDE} does not go round {memberships} memberships");
-        let (owner, accounts) = (world.users(), memberships / MEMBERS);
+        let (owner, accounts) = (world.users(), world.accounts());
         let mut seeder = service.seed().await?;
         for number in 0..=owner {
             seeder.user(&user(number, Vec::new())).await?;
@@ -57,24 +57,34 @@ impl World {
     }
 
     /// How many users there are, the owner of everything aside.
-    pub(super) fn users(self) -> u64 {
+    pub(crate) fn users(self) -> u64 {
         self.memberships / ACCOUNTS
     }
 
+    /// How many accounts there are.
+    pub(crate) fn accounts(self) -> u64 {
+        self.memberships / MEMBERS
+    }
+
     /// The account and the user of a membership.
-    pub(super) fn membership(self, number: u64) -> (u64, u64) {
+    pub(crate) fn membership(self, number: u64) -> (u64, u64) {
         (number / MEMBERS, number % self.users())
     }
 
     /// A question about every membership once, each of which is allowed by the member's role.
-    pub(super) fn questions(self) -> impl Iterator<Item = CheckRequest> {
+    pub(crate) fn questions(self) -> impl Iterator<Item = CheckRequest> {
         (0..self.memberships).map(move |number| self.question(number))
     }
 
     /// The question of that number.
-    pub(super) fn question(self, number: u64) -> CheckRequest {
-        let (account, user) = self.membership(number.wrapping_mul(STRIDE) % self.memberships);
+    pub(crate) fn question(self, number: u64) -> CheckRequest {
+        let (account, user) = self.asked(number);
         question(account, user, HELD_BY_ALL)
+    }
+
+    /// The account and the user of the question of that number.
+    pub(crate) fn asked(self, number: u64) -> (u64, u64) {
+        self.membership(number.wrapping_mul(STRIDE) % self.memberships)
     }
 }
 

@@ -183,7 +183,7 @@ fn listed(history: &[Operation]) -> String {
     let left_out = lines.len().saturating_sub(SHOWN);
     let shown = lines.split_off(left_out);
     let before = if left_out > 0 { format!("  … after {left_out} others\n") } else { String::new() };
-    before + &shown.join("\n")
+    format!("{before}{}", shown.join("\n"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use crate::database::Engine;
 use crate::facts::{HELD_BY_ALL, MEMBER, OWNER, account, membership, user};
 use crate::process::Server;
 use crate::report;
+use crate::section::Section;
 use crate::service::Service;
+use crate::stats::digits;
 
 use self::published::Published;
 
@@ -67,7 +69,7 @@ struct Replica {
 ///
 /// # Errors
 /// Something does not start, or a removal does not reach a server.
-pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
     ensure!(options.replicas > 1, "give at least two servers: one removes, the others are asked");
     ensure!(options.rate > 0 && options.seconds > 0, "give a rate and a time");
     let service = Service::new(Engine::Postgres).await?;
@@ -90,8 +92,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let measured = measure(options, &replicas).await;
     drop(replicas);
     service.end().await?;
-    print(options, &measured?);
-    Ok(())
+    let measured = measured?;
+    print(options, &measured);
+    Ok(section(options, &measured))
 }
 
 /// What was seen.
@@ -206,6 +209,32 @@ fn print(options: &Options, measured: &Measured) {
     if let Some(load) = load.split(' ').next().and_then(|load| load.parse().ok()) {
         report::line("load_average", load);
     }
+}
+
+/// The same for a reader.
+fn section(options: &Options, measured: &Measured) -> Section {
+    let mut text = format!(
+        "**What is measured.** {} servers share one PostgreSQL database. A member is removed through one of them; from the \
+         moment that it was acknowledged, every other one is asked without any consistency token, again and again, until it \
+         denies. `denied` is the time until the last of them has denied, `still allowed` the time of the last answer that \
+         allowed (0: there was none). Servers, database and probes share this machine's cores. Removals: {}, at most {} a \
+         second.\n\n| in ms | p50 | p99 | longest |\n| --- | ---: | ---: | ---: |\n",
+        options.replicas,
+        measured.denied.len(),
+        options.rate,
+    );
+    for (name, samples) in [("denied", &measured.denied), ("still allowed", &measured.allowed)] {
+        let at = |part| digits(percentile(samples, part));
+        text.push_str(&format!("| {name} | {} | {} | {} |\n", at(0.5), at(0.99), at(1.0)));
+    }
+    let published = |part| digits(measured.published.quantile(part) * 1e3);
+    text.push_str(&format!(
+        "| published by the servers (`mandate_revocation_lag_seconds`) | {} | {} | |\n",
+        published(0.5),
+        published(0.99)
+    ));
+    let title = "How long a removed permission is still allowed on other servers".to_owned();
+    Section { title, text, plots: Vec::new() }
 }
 
 /// The smallest sample that is not exceeded by more than the rest; NaN without any.

@@ -13,8 +13,10 @@ use crate::client::Client;
 use crate::database::{Connection, Engine};
 use crate::facts::{ADMINISTRATOR, HELD_BY_ALL, MANAGER, MEMBER};
 use crate::report;
+use crate::section::{Plot, Section};
 use crate::service::Service;
-use crate::stats::Runs;
+use crate::stats::{Runs, digits};
+use crate::svg::{Bar, bars};
 
 use self::world::{Sized, World};
 
@@ -68,7 +70,7 @@ struct Seen {
 ///
 /// # Errors
 /// Something does not start, or the server does not do what PE-05 and PE-09 say.
-pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
     ensure!(options.runs > 0 && !options.accounts.is_empty(), "give at least one size and one run");
     let service = Service::new(options.engine).await?;
     let world = World::seed(&service, &options.accounts).await?;
@@ -92,7 +94,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     }
     server.stop();
     print(options, &seen);
-    service.end().await
+    let section = section(options, &seen);
+    service.end().await?;
+    Ok(section)
 }
 
 /// Lets the user in, sees that they are, revokes, and sees that they are denied: the time to the answer, the time
@@ -148,6 +152,39 @@ fn print(options: &Options, seen: &[(Whose, &Sized, Seen)]) {
         let ratio = large.answered.median() / small.answered.median();
         report::line(&format!("{}_ratio_{}_vs_{}", whose.prefix(), last.accounts, first.accounts), ratio);
     }
+}
+
+/// The same for a reader.
+fn section(options: &Options, seen: &[(Whose, &Sized, Seen)]) -> Section {
+    let mut text = format!(
+        "**What is measured.** A user's access through a group of accounts is revoked, in groups of different sizes. \
+         `answered` is the time to the answer of the RPC, `denied` the time until the next Check has been denied, too; \
+         `changes` is how many entries in memory it touched. An administrator stays an owner of the accounts, and is not \
+         denied. {} runs, in turns, after one that does not count; the server is not kept on a core.\n\n\
+         | in µs | accounts | answered | min | max | denied | changes |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        options.runs
+    );
+    let name = |whose: Whose| whose.prefix().replace('_', " ");
+    for (whose, group, Seen { answered, denied, changes }) in seen {
+        let denied = if *whose == Whose::Administrator { "–".to_owned() } else { digits(denied.median()) };
+        let (median, least, most) =
+            (digits(answered.median()), digits(answered.min()), digits(answered.max()));
+        text.push_str(&format!(
+            "| {} | {} | {median} | {least} | {most} | {denied} | {} |\n",
+            name(*whose),
+            group.accounts,
+            changes.max()
+        ));
+    }
+    text.push_str("\n![revocation](revocation.svg)\n");
+    let bar = |(whose, group, seen): &(Whose, &Sized, Seen)| Bar {
+        name: format!("{} of {}", name(*whose), group.accounts),
+        runs: seen.answered.clone(),
+    };
+    let svg = bars("Revoking access through a group", "µs", &seen.iter().map(bar).collect::<Vec<_>>());
+    let plots = vec![Plot { file: "revocation.svg".to_owned(), svg }];
+    Section { title: "Revoking access through a group, small and large".to_owned(), text, plots }
 }
 
 fn micros(time: Duration) -> f64 {
