@@ -11,14 +11,19 @@ mod history;
 mod lag;
 mod load;
 mod machine;
+mod overload;
 mod process;
 mod reference;
 mod report;
 mod revocation;
+// What is in it the written report reads.
+#[allow(dead_code)]
+mod section;
 mod seed;
 mod service;
 mod stats;
 mod svg;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -42,6 +47,10 @@ enum Command {
     History(history::Options),
     /// How long a removed permission is still allowed on other servers of one PostgreSQL database.
     Lag(lag::Options),
+    /// What a server does that is asked for three times as much as it can answer.
+    Overload(overload::Options),
+    /// What writes through the API reach beside raw transactions with the same rows.
+    Writes(writes::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
@@ -64,6 +73,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Revocation(options) => runtime()?.block_on(revocation::run(&options))?,
         Command::History(options) => return history::run(options),
         Command::Lag(options) => runtime()?.block_on(lag::run(&options))?,
+        Command::Overload(options) => drop(runtime()?.block_on(overload::run(&options))?),
+        Command::Writes(options) => drop(runtime()?.block_on(writes::run(&options))?),
         Command::Reference(options) => reference::run(&options)?,
     }
     Ok(ExitCode::SUCCESS)

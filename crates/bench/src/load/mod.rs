@@ -7,8 +7,9 @@ pub(crate) mod capture;
 pub(crate) mod closed;
 mod connection;
 mod fleet;
+pub(crate) mod flood;
 mod frames;
-mod histogram;
+pub(crate) mod histogram;
 pub(crate) mod open;
 mod requests;
 
