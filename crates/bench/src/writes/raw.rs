@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
-use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{Executor as _, PgConnection, SqliteConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
