@@ -8,6 +8,7 @@ mod client;
 mod database;
 mod facts;
 mod history;
+mod import;
 mod lag;
 mod load;
 mod machine;
@@ -51,6 +52,8 @@ enum Command {
     Overload(overload::Options),
     /// What writes through the API reach beside raw transactions with the same rows.
     Writes(writes::Options),
+    /// How fast members come in from a file.
+    Import(import::Options),
     /// Serves the empty RPCs that others are compared with.
     #[command(hide = true)]
     Reference(reference::Options),
@@ -75,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Lag(options) => runtime()?.block_on(lag::run(&options))?,
         Command::Overload(options) => drop(runtime()?.block_on(overload::run(&options))?),
         Command::Writes(options) => drop(runtime()?.block_on(writes::run(&options))?),
+        Command::Import(options) => drop(runtime()?.block_on(import::run(&options))?),
         Command::Reference(options) => reference::run(&options)?,
     }
     Ok(ExitCode::SUCCESS)

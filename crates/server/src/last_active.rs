@@ -140,9 +140,14 @@ mod tests {
 
     async fn facts() -> Arc<Facts> {
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        Facts::open(store.clone(), Policies::default(), Duration::ZERO, Bounds::for_tests(&store))
-            .await
-            .unwrap()
+        Facts::open(
+            store.clone(),
+            Policies::default(),
+            Duration::ZERO,
+            crate::overload::Bounds::for_tests(&store),
+        )
+        .await
+        .unwrap()
     }
 
     #[tokio::test]
