@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
+use mandate_domain::mail::{Locale, Mail, MailContent};
 use sqlx::{Executor as _, PgConnection, SqliteConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -29,6 +30,8 @@ struct Rows {
     ended: String,
     added: String,
     removed: String,
+    recipient: String,
+    mail: String,
 }
 
 impl Raw {
@@ -99,6 +102,14 @@ const AT: i64 = 1_800_000_000_000_000;
 impl Rows {
     fn of(account: u64, user: u64) -> anyhow::Result<Self> {
         let membership = membership(account, user, MEMBER);
+        let mail = Mail {
+            account: account_id(account),
+            account_name: format!("Account {account}"),
+            recipient: format!("user-{user}@example.com"),
+            recipient_name: Some(format!("User {user}")),
+            locale: Locale::En,
+            content: MailContent::MemberRemoved,
+        };
         let (account, user) = (account_id(account), user_id(user));
         let ended = Change::MembershipEnded { account, user };
         let list = |change: &Change| serde_json::to_string(&[change]);
@@ -109,6 +120,8 @@ impl Rows {
             ended: serde_json::json!({ "account": account, "user": user }).to_string(),
             added: list(&Change::Membership(membership.clone()))?,
             removed: list(&ended)?,
+            recipient: mail.recipient.clone(),
+            mail: serde_json::to_string(&mail)?,
             membership: serde_json::to_string(&membership)?,
         })
     }
@@ -162,7 +175,11 @@ macro_rules! rows {
             }
 
             async fn $removed(&self, c: &mut $connection) -> anyhow::Result<()> {
-                let Self { account, user, removed, .. } = self;
+                let Self { account, user, removed, recipient, mail, .. } = self;
+                // As one that the server has sent, so that it is left alone.
+                let sql = "INSERT INTO outbox (at, account, kind, recipient, body, state, attempts, next_at, claimed) \
+                           VALUES ($1, $2, 'member_removed', $3, $4, 'sent', 0, $1, 0)";
+                sqlx::query(sql).bind(AT).bind(account).bind(recipient).bind(mail).execute(&mut *c).await?;
                 let sql = "DELETE FROM memberships WHERE account = $1 AND user_id = $2";
                 sqlx::query(sql).bind(account).bind(user).execute(&mut *c).await?;
                 self.log(c, "member.remove", removed).await

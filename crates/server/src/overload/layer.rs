@@ -72,25 +72,30 @@ where
         match self.gate.admit(class, deadline) {
             Ok(place) => {
                 let times = self.gate.times(class, deadline);
-                Answer {
-                    gate: self.gate,
-                    class,
-                    _place: place,
-                    times,
-                    call: Call::Begun(self.inner.call(request)),
-                }
+                Answer { gate: self.gate, class, place, times, call: Call::Begun(self.inner.call(request)) }
             }
             Err(refusal) => {
                 let call = Call::Refused(Some(refusal));
-                Answer { gate: self.gate, class, _place: None, times: None, call }
+                Answer { gate: self.gate, class, place: None, times: None, call }
             }
         }
     }
 }
 
+/// Why a call is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// There are as many like it as may be.
+    Full(Limit),
+    /// Nobody waited for it any more when it could have begun.
+    Late,
+    /// Nobody waits for it any more, and it had begun.
+    Ended,
+}
+
 impl Gate {
-    /// A place among its like. `Err`: the answer to somebody for whom there is none.
-    fn admit(self, class: Class, deadline: Option<Duration>) -> Result<Option<Place>, Response<Body>> {
+    /// A place among its like.
+    fn admit(self, class: Class, deadline: Option<Duration>) -> Result<Option<Place>, Refused> {
         if deadline == Some(Duration::ZERO) && class != Class::Open {
             return Err(self.too_late(class));
         }
@@ -106,7 +111,7 @@ impl Gate {
             },
             Class::Open => return Ok(None),
         };
-        place.map(Some).ok_or_else(|| bounds.refusals.full(limit))
+        place.map(Some).ok_or(Refused::Full(limit))
     }
 
     /// What has to be looked at when the turn of a call comes; `None`: nothing.
@@ -122,20 +127,32 @@ impl Gate {
     }
 
     /// Whether the turn of a call came too late.
-    fn judge(self, class: Class, waited: Duration, deadline: Option<Duration>) -> Result<(), Response<Body>> {
+    fn judge(self, class: Class, waited: Duration, deadline: Option<Duration>) -> Result<(), Refused> {
         if deadline.is_some_and(|deadline| deadline <= waited) {
             return Err(self.too_late(class));
         }
         if class == Class::Memory && waited > LATEST {
             self.lane.refuse();
-            return Err(self.bounds.refusals.full(Limit::Memory));
+            return Err(Refused::Full(Limit::Memory));
         }
         Ok(())
     }
 
-    fn too_late(self, class: Class) -> Response<Body> {
+    fn too_late(self, class: Class) -> Refused {
         self.count_late(class);
-        self.bounds.refusals.deadline()
+        Refused::Late
+    }
+
+    /// The answer to somebody who is refused.
+    fn answer(self, refused: Refused) -> Response<Body> {
+        match refused {
+            Refused::Full(limit) => self.bounds.refusals.full(limit),
+            Refused::Late => self.bounds.refusals.deadline(),
+            Refused::Ended => {
+                let error = OverloadError::DeadlinePassed(Progress::Unknown);
+                Status::from(Error::from(error)).into_http()
+            }
+        }
     }
 
     fn count_late(self, class: Class) {
@@ -161,7 +178,7 @@ pub struct Answer<F> {
     gate: Gate,
     class: Class,
     /// Its place among its like, for as long as it lasts.
-    _place: Option<Place>,
+    place: Option<Place>,
     times: Option<Box<Times>>,
     call: Call<F>,
 }
@@ -169,14 +186,14 @@ pub struct Answer<F> {
 #[derive(Debug)]
 enum Call<F> {
     /// It is refused; `None`: that was told.
-    Refused(Option<Response<Body>>),
+    Refused(Option<Refused>),
     /// Somebody carries it out.
     Begun(F),
 }
 
 impl<F> Answer<F> {
     /// Ends a call whose turn came too late, or whose caller does not wait any more.
-    fn look_at_the_time(&mut self, context: &mut Context<'_>) -> Option<Response<Body>> {
+    fn look_at_the_time(&mut self, context: &mut Context<'_>) -> Option<Refused> {
         let Times { read, deadline } = self.times.as_deref_mut()?;
         if let Some(read) = read.take() {
             let refused = self.gate.judge(self.class, read.elapsed(), deadline.as_ref().map(|(of, _)| *of));
@@ -189,10 +206,17 @@ impl<F> Answer<F> {
             Poll::Pending => None,
             Poll::Ready(()) => {
                 self.gate.count_late(self.class);
-                let error = OverloadError::DeadlinePassed(Progress::Unknown);
-                Some(Status::from(Error::from(error)).into_http())
+                Some(Refused::Ended)
             }
         }
+    }
+}
+
+impl<F> Answer<F> {
+    /// Drops what was begun, and gives its place back.
+    fn refuse(&mut self, refusal: Refused) -> Response<Body> {
+        (self.call, self.place) = (Call::Refused(None), None);
+        self.gate.answer(refusal)
     }
 }
 
@@ -205,23 +229,18 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let first = self.times.as_ref().is_some_and(|times| times.read.is_some());
         if first && let Some(refusal) = self.look_at_the_time(context) {
-            // What was begun is dropped, and its place with it, before anybody hears of it.
-            self.call = Call::Refused(None);
-            return Poll::Ready(Ok(refusal));
+            return Poll::Ready(Ok(self.refuse(refusal)));
         }
         match &mut self.call {
             Call::Begun(call) => match Pin::new(call).poll(context) {
                 Poll::Ready(answer) => Poll::Ready(answer),
                 Poll::Pending => match self.look_at_the_time(context) {
-                    Some(refusal) => {
-                        self.call = Call::Refused(None);
-                        Poll::Ready(Ok(refusal))
-                    }
+                    Some(refusal) => Poll::Ready(Ok(self.refuse(refusal))),
                     None => Poll::Pending,
                 },
             },
             Call::Refused(refusal) => match refusal.take() {
-                Some(refusal) => Poll::Ready(Ok(refusal)),
+                Some(refusal) => Poll::Ready(Ok(self.gate.answer(refusal))),
                 None => Poll::Pending,
             },
         }

@@ -40,16 +40,20 @@ const LATEST: Duration = Duration::from_millis(100);
 /// With fewer calls than this in hand no thread is late, and no clock is read.
 const A_QUEUE: usize = 64;
 
+/// One of so many calls that are answered from memory may have to read the database first.
+const MISSES: u32 = 4;
+
 /// How much the server takes on at a time.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Overload")]
 pub struct OverloadSettings {
     /// The most calls at a time that are answered from memory (Check, BatchCheck, LookupPermissions). More are refused at
-    /// once with RESOURCE_EXHAUSTED, before their token is looked at; google.rpc.RetryInfo says when to come back.
+    /// once with RESOURCE_EXHAUSTED, before their token is looked at; google.rpc.RetryInfo says when to come back. A quarter
+    /// of them may wait for facts that have to be read from the database first.
     #[arg(long, value_name = "NUMBER", default_value = "16384", env = "MANDATE_MAX_IN_FLIGHT")]
     pub max_in_flight: NonZero<u32>,
-    /// The most calls at a time that write or read the database, and beside them as many questions whose facts have to be
-    /// read first. More are refused in the same way. Passwords are hashed within a bound of their own.
+    /// The most calls at a time that write or read the database. More are refused in the same way. Passwords are hashed
+    /// within a bound of their own.
     #[arg(long, value_name = "NUMBER", default_value = "200", env = "MANDATE_MAX_IN_FLIGHT_DATABASE")]
     pub max_in_flight_database: NonZero<u32>,
     /// The most calls at a time on one connection; clients keep to it by themselves (HTTP/2).
@@ -96,6 +100,11 @@ pub struct Fullness {
     pub deadlines: u64,
 }
 
+/// A part of a number, but not nothing.
+fn part(whole: NonZero<u32>, parts: u32) -> NonZero<u32> {
+    NonZero::new(whole.get() / parts).unwrap_or(NonZero::<u32>::MIN)
+}
+
 impl Bounds {
     /// Those of a server with these settings on this store.
     #[must_use]
@@ -105,7 +114,7 @@ impl Bounds {
         Box::leak(Box::new(Self {
             database: bound(),
             passwords: bound(),
-            misses: bound(),
+            misses: Bound::new(part(settings.max_in_flight, MISSES)),
             lanes: Mutex::default(),
             turns: Semaphore::new(turns.max(1)),
             patience,
