@@ -27,6 +27,7 @@
 
 mod background;
 mod binary;
+mod blocked;
 mod caller;
 pub mod cluster;
 mod database;
@@ -48,6 +49,7 @@ pub mod smtp;
 pub mod walk;
 pub mod world;
 
+pub use blocked::Blocked;
 pub use caller::{Authorized, Bearer};
 pub use database::Engine;
 pub use engines::Fixture;

@@ -13,10 +13,12 @@ mod fill;
 mod growth;
 mod history;
 mod hold;
+mod import;
 mod lag;
 mod load;
 mod machine;
 mod metrics;
+mod overload;
 mod peers;
 mod process;
 mod reference;
@@ -28,6 +30,7 @@ mod seed;
 mod service;
 mod stats;
 mod svg;
+mod writes;
 mod written;
 
 use std::process::ExitCode;
@@ -57,6 +60,12 @@ enum Command {
     History(history::Options),
     /// How long a removed permission is still allowed on other servers of one PostgreSQL database.
     Lag(lag::Options),
+    /// What a server does that is asked for three times as much as it can answer.
+    Overload(overload::Options),
+    /// What writes through the API reach beside raw transactions with the same rows.
+    Writes(writes::Options),
+    /// How fast members come in from a file.
+    Import(import::Options),
     /// Whether a Check costs the same however much there is; what one costs that finds nothing in memory.
     Growth(growth::Options),
     /// How long each kind of call takes on a large platform.
@@ -97,6 +106,9 @@ fn run(command: Command) -> anyhow::Result<Done> {
         Command::Decide(options) => Done::Measured(runtime()?.block_on(decide::run(&options))?),
         Command::Revocation(options) => Done::Measured(runtime()?.block_on(revocation::run(&options))?),
         Command::Lag(options) => Done::Measured(runtime()?.block_on(lag::run(&options))?),
+        Command::Overload(options) => Done::Measured(runtime()?.block_on(overload::run(&options))?),
+        Command::Writes(options) => Done::Measured(runtime()?.block_on(writes::run(&options))?),
+        Command::Import(options) => Done::Measured(runtime()?.block_on(import::run(&options))?),
         Command::Growth(options) => Done::Measured(runtime()?.block_on(growth::run(&options))?),
         Command::Scale(options) => Done::Measured(runtime()?.block_on(scale::run(&options))?),
         Command::History(options) => Done::Ended(history::run(options)?),

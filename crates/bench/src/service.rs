@@ -126,6 +126,23 @@ impl Service {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// Lets `mandate import` send the rows of a file to a server, and waits for its end.
+    ///
+    /// # Errors
+    /// What it has to say.
+    pub(crate) fn import(&self, server: &Server, file: &Path, token: &str) -> anyhow::Result<()> {
+        let token_file = self.folder.path().join("import.token");
+        std::fs::write(&token_file, token)?;
+        let mut command = Command::new(&self.binary);
+        command.arg("import").arg(file).args(["--endpoint", &format!("http://{}", server.address)]);
+        let output =
+            command.arg("--token-file").arg(token_file).output().context("mandate import does not start")?;
+        if !output.status.success() {
+            return Err(anyhow!("mandate import: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(())
+    }
+
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.binary);
         command.arg(name).arg("--data-dir").arg(self.folder.path());

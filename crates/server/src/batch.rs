@@ -33,8 +33,13 @@ pub async fn write_batch(
     items: Vec<BatchItem>,
     patience: Duration,
 ) -> Result<Vec<Row>, Error> {
+    let turn = facts.bounds().turn().await?;
     let (facts, actor) = (Arc::clone(facts), actor.clone());
-    match tokio::spawn(async move { carry_out(&facts, &actor, &items, patience).await }).await {
+    let work = async move {
+        let _turn = turn;
+        carry_out(&facts, &actor, &items, patience).await
+    };
+    match tokio::spawn(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Defect(format!("a batch of writes broke off: {error}"))),
     }

@@ -174,8 +174,12 @@ impl Import {
 fn ends_all(error: &Error) -> bool {
     match error {
         Error::Store(
-            StoreError::Unavailable { .. } | StoreError::CommitUnknown { .. } | StoreError::Locked(_),
-        ) => true,
+            StoreError::Unavailable { .. }
+            | StoreError::CommitUnknown { .. }
+            | StoreError::Overloaded
+            | StoreError::Locked(_),
+        )
+        | Error::Overload(_) => true,
         Error::Store(_)
         | Error::Auth(_)
         | Error::Access(_)

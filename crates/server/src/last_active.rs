@@ -184,7 +184,14 @@ mod tests {
 
     async fn facts() -> Arc<Facts> {
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        Facts::open(store, Policies::default(), Duration::ZERO).await.unwrap()
+        Facts::open(
+            store.clone(),
+            Policies::default(),
+            Duration::ZERO,
+            crate::overload::Bounds::for_tests(&store),
+        )
+        .await
+        .unwrap()
     }
 
     #[tokio::test]

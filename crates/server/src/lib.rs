@@ -47,6 +47,7 @@ pub mod mail_key;
 pub mod mailer;
 pub mod membership;
 pub mod metrics;
+pub mod overload;
 pub mod ownership;
 pub mod passwords;
 mod people;

@@ -36,6 +36,7 @@ use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
 use crate::membership::Memberships;
 use crate::metrics::{CountLayer, Port, Watched};
+use crate::overload::{Bounds, OverloadLayer, OverloadSettings};
 use crate::passwords::Passwords;
 use crate::policies;
 use crate::retention::{KeepSettings, Retention};
@@ -92,6 +93,9 @@ pub struct Settings {
     /// For how many seconds whoever watches changes need not take messages that are there, before the stream is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = watch::PATIENCE, env = "MANDATE_WATCH_PATIENCE")]
     pub watch_patience: u64,
+    /// How much is taken on at a time.
+    #[command(flatten)]
+    pub overload: OverloadSettings,
     /// Where the database is, and how it is used.
     #[command(flatten)]
     pub database: DatabaseSettings,
@@ -136,7 +140,8 @@ impl Running {
             Store::open(&settings.database.url(&settings.data_dir)?, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
-        let facts = Facts::open(store.clone(), policies, limit).await?;
+        let bounds = Bounds::new(&settings.overload, &store);
+        let facts = Facts::open(store.clone(), policies, limit, bounds).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
 
         if !settings.listen.ip().is_loopback() {
@@ -164,8 +169,14 @@ impl Running {
         let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts());
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
-        let workers = Workers::start(listener, settings.workers(), || {
-            tonic::transport::Server::builder().layer(count).layer(guard.clone()).add_routes(routes.clone())
+        let threads = settings.workers();
+        let workers = Workers::start(listener, threads, || {
+            tonic::transport::Server::builder()
+                .max_concurrent_streams(settings.overload.max_streams.get())
+                .layer(count)
+                .layer(OverloadLayer::new(bounds, &settings.overload, threads))
+                .layer(guard.clone())
+                .add_routes(routes.clone())
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;

@@ -151,9 +151,14 @@ pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Resul
         Command::CreateAccount { id, .. } => Some(*id),
         command => command.account(),
     };
+    // Whoever hangs up while waiting has written nothing.
+    let turn = facts.bounds().turn().await?;
     let task = tokio::spawn({
         let (facts, write) = (Arc::clone(facts), write.clone());
-        async move { carry_out(&facts, &write, &command).await }
+        async move {
+            let _turn = turn;
+            carry_out(&facts, &write, &command).await
+        }
     });
     let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
     if result.is_ok() && !matches!(write.outcome.get(), Some(Outcome::Previewed(_))) {

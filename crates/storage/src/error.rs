@@ -50,6 +50,9 @@ pub enum StoreError {
         #[source]
         source: Option<Box<sqlx::Error>>,
     },
+    /// So many wait for the database already that one more would only wait, too. Nothing was written.
+    #[error("too many calls wait for the database; nothing was written, try again later")]
+    Overloaded,
     /// Another process has the database open for itself.
     #[error("{0}")]
     Locked(String),

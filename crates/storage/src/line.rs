@@ -259,6 +259,12 @@ impl PgPools {
         Ok(Self { pool, line })
     }
 
+    /// How many connections writes may have together: a flood of them leaves a quarter to those who read.
+    pub(crate) fn most_for_writes(&self) -> usize {
+        let most = usize::try_from(self.line.options.connections.max(2)).unwrap_or(usize::MAX);
+        most - most.div_ceil(4)
+    }
+
     /// From now on connections are made to this server, and older ones are not used again.
     pub(crate) fn lead_to(&self, found: &PgConnectOptions) {
         self.pool.set_connect_options(self.line.limited(found.clone()));

@@ -1,5 +1,7 @@
 //! What whoever runs a server wants to know of its database.
 
+use std::time::Duration;
+
 use sqlx::{Database, Pool};
 
 use crate::error::StoreError;
@@ -45,6 +47,25 @@ impl Store {
             // In memory they are one.
             Pools::Sqlite { writer, readers } => vec![of("write", writer), of("read", readers)],
             Pools::Postgres(pools) => vec![of("all", &pools.pool)],
+        }
+    }
+
+    /// How many writes may be under way at a time, so that reads find a connection, too.
+    #[must_use]
+    pub fn writes_at_once(&self) -> usize {
+        match self.all_pools() {
+            // One is in its transaction, and the next one is ready.
+            Pools::Sqlite { .. } => 2,
+            Pools::Postgres(pools) => pools.most_for_writes(),
+        }
+    }
+
+    /// How long a call waits for a connection.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        match self.all_pools() {
+            Pools::Sqlite { writer, .. } => writer.options().get_acquire_timeout(),
+            Pools::Postgres(pools) => pools.pool.options().get_acquire_timeout(),
         }
     }
 

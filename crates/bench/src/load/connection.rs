@@ -8,8 +8,8 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow, bail};
 
 use super::frames::{
-    ACK, END_HEADERS, END_STREAM, FIRST_WINDOW, HEADER, Kind, LARGEST_WINDOW, number, put, put_beginning,
-    put_header, put_window, split,
+    ACK, END_HEADERS, END_STREAM, FIRST_WINDOW, HEADER, Kind, LARGEST_WINDOW, MAX_CONCURRENT_STREAMS, number,
+    put, put_beginning, put_header, put_window, setting, split,
 };
 use super::requests::Requests;
 
@@ -43,6 +43,8 @@ pub(crate) struct Connection<'a> {
     requests: &'a Requests,
     calls: Vec<Option<Call>>,
     in_flight: usize,
+    /// How many requests the server takes at a time (RFC 9113 §5.1.2); without a word of it, as many as there is room for.
+    most: usize,
     next_stream: u32,
     /// How many bytes of bodies the server lets this end send.
     window: i64,
@@ -69,6 +71,7 @@ impl<'a> Connection<'a> {
             // Answers may overtake one another, so there is more room than requests to find a free place for a stream.
             calls: vec![None; (room * 4).next_power_of_two()],
             in_flight: 0,
+            most: usize::MAX,
             next_stream: 1,
             window: FIRST_WINDOW.into(),
             received: 0,
@@ -100,7 +103,7 @@ impl<'a> Connection<'a> {
         let length = i64::try_from(body.len()).unwrap_or(i64::MAX);
         let place = self.place(stream);
         let Some(slot @ None) = self.calls.get_mut(place) else { return false };
-        if self.window < length {
+        if self.window < length || self.in_flight >= self.most {
             return false;
         }
         *slot = Some(Call { stream, due, bytes: 0 });
@@ -168,7 +171,12 @@ impl<'a> Connection<'a> {
                 Kind::WindowUpdate if frame.stream == 0 => {
                     self.window += i64::from(number(frame.payload).unwrap_or(0));
                 }
-                Kind::Settings if frame.flags & ACK == 0 => put(&mut self.out, Kind::Settings, ACK, 0, &[]),
+                Kind::Settings if frame.flags & ACK == 0 => {
+                    if let Some(most) = setting(frame.payload, MAX_CONCURRENT_STREAMS) {
+                        self.most = usize::try_from(most).unwrap_or(usize::MAX);
+                    }
+                    put(&mut self.out, Kind::Settings, ACK, 0, &[]);
+                }
                 Kind::Ping if frame.flags & ACK == 0 => put(&mut self.out, Kind::Ping, ACK, 0, frame.payload),
                 Kind::GoAway => {
                     return Err(anyhow!(

@@ -34,6 +34,8 @@ pub(crate) const LARGEST_WINDOW: u32 = 0x7fff_ffff;
 /// The setting of the window that a stream begins with.
 pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 const ENABLE_PUSH: u16 = 2;
+/// The setting of how many streams the other end may open at a time.
+pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
 
 impl From<u8> for Kind {
     fn from(byte: u8) -> Self {
@@ -123,6 +125,13 @@ pub(crate) fn number(payload: &[u8]) -> Option<u32> {
     payload.last_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes) & LARGEST_WINDOW)
 }
 
+/// What the payload of a `SETTINGS` frame says of one setting.
+pub(crate) fn setting(payload: &[u8], wanted: u16) -> Option<u32> {
+    let (settings, _) = payload.as_chunks::<6>();
+    let found = settings.iter().rev().find(|[high, low, ..]| u16::from_be_bytes([*high, *low]) == wanted);
+    found.map(|[_, _, v0, v1, v2, v3]| u32::from_be_bytes([*v0, *v1, *v2, *v3]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +161,8 @@ mod tests {
         let rest = buffer.strip_prefix(PREFACE).unwrap();
         let (settings, rest) = split(rest).unwrap();
         assert_eq!((settings.kind, settings.payload.len()), (Kind::Settings, 12));
+        assert_eq!(setting(settings.payload, INITIAL_WINDOW_SIZE), Some(LARGEST_WINDOW));
+        assert_eq!(setting(settings.payload, MAX_CONCURRENT_STREAMS), None);
         let (window, _) = split(rest).unwrap();
         assert_eq!(number(window.payload), Some(LARGEST_WINDOW - FIRST_WINDOW));
     }

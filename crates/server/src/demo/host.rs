@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::DatabaseSettings;
 use crate::mailer::MailSettings;
+use crate::overload::OverloadSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
 
@@ -43,6 +44,7 @@ impl Host {
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             watch_patience: crate::watch::PATIENCE,
+            overload: OverloadSettings::default(),
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
         };

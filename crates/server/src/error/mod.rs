@@ -6,6 +6,7 @@
 
 mod access;
 mod answer;
+mod overload;
 mod refusal;
 mod store;
 #[cfg(test)]
@@ -14,10 +15,13 @@ mod tests;
 use mandate_domain::refusal::{FieldError, Refusal};
 use mandate_storage::{StoreError, WriteError};
 
+pub use self::overload::overloaded;
+
 use self::answer::Answer;
 use crate::access::AccessError;
 use crate::auth::AuthError;
 use crate::clock::NoRandomness;
+use crate::overload::OverloadError;
 use crate::sign_in::SignInError;
 use crate::watch::WatchError;
 
@@ -62,6 +66,9 @@ pub enum Error {
         "the server is stopping; what was answered is done, go on from there with another server, or when it is back"
     )]
     Stopping,
+    /// It is more than the server can do, or comes too late.
+    #[error(transparent)]
+    Overload(#[from] OverloadError),
     /// The message is larger than the server takes.
     #[error("the message is larger than the server takes ({} MiB); split it into several calls", crate::serve::MAX_REQUEST_BYTES >> 20)]
     MessageTooLarge,
@@ -112,6 +119,7 @@ impl From<Error> for tonic::Status {
             Error::RequestIdReused => refusal::reused(&error),
             Error::ConsistencyToken => refusal::no_token(&error),
             Error::Stopping => access::stopping(&error),
+            Error::Overload(error) => overload::refused(error),
             Error::MessageTooLarge => access::too_large(&error),
             Error::Defect(detail) => answer::internal(&detail),
         }

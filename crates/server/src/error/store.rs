@@ -8,6 +8,8 @@ use tonic::Code;
 
 use super::Answer;
 use super::answer::internal;
+use super::overload;
+use crate::overload::Limit;
 use crate::watch::WatchError;
 use crate::writer::has_written;
 
@@ -30,6 +32,7 @@ pub(super) fn failed(error: &StoreError) -> Answer {
             Answer::new(Code::Unavailable, ErrorReason::StorageUnavailable, message)
                 .with("outcome", "unknown")
         }
+        StoreError::Overloaded => overload::full(Limit::Misses, Limit::Misses.pause()),
         StoreError::Contention { .. } => Answer::new(Code::Aborted, ErrorReason::Contention, message),
         StoreError::Corrupt { .. }
         | StoreError::Locked(_)

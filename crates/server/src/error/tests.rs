@@ -10,6 +10,7 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::auth::{CallerKind, Malformation, Scope};
+use crate::overload::{Limit, Progress};
 
 fn auth_errors() -> Vec<Error> {
     let expected = "mandate".to_owned();
@@ -84,6 +85,9 @@ async fn others() -> Vec<Error> {
         Error::RequestIdReused,
         Error::ConsistencyToken,
         Error::Stopping,
+        Error::Overload(OverloadError::Full(Limit::Database)),
+        Error::Overload(OverloadError::DeadlinePassed(Progress::Unknown)),
+        Error::Store(StoreError::Overloaded),
         WatchError::TokenTooOld.into(),
         WatchError::TooSlow.into(),
         WatchError::NewerChange.into(),

@@ -47,6 +47,7 @@ impl Facts {
         {
             return Ok(known);
         }
+        let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
         let AskContact { account, contact, resource } = ask;
         let records = self.store.read_contact_question(account, contact, resource).await?;

@@ -54,6 +54,7 @@ use mandate_storage::{News, Position, Store, StoreError};
 use tokio::sync::RwLock;
 
 use crate::metrics::Counts;
+use crate::overload::{Bounds, Place};
 use crate::policies;
 
 pub use self::apply::Told;
@@ -98,6 +99,7 @@ pub struct Facts {
     /// What changes, for those who watch it.
     live: Arc<Live>,
     counts: &'static Counts,
+    bounds: &'static Bounds,
 }
 
 /// What the entries had to say to a question.
@@ -112,15 +114,20 @@ enum Cached<T> {
 
 impl Facts {
     /// No facts yet, over this store: it is followed if others may write it, too. Facts that are followed are good for
-    /// `limit` after the start of the last poll.
+    /// `limit` after the start of the last poll. So many questions read the database at a time as `bounds` says.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn open(store: Store, policies: Policies, limit: Duration) -> Result<Arc<Self>, StoreError> {
+    pub async fn open(
+        store: Store,
+        policies: Policies,
+        limit: Duration,
+        bounds: &'static Bounds,
+    ) -> Result<Arc<Self>, StoreError> {
         let Some(mut follower) = store.follow() else {
             let position = Position::Seq(store.position().await?);
             let moment = Moment::new(shortened(store.incarnation()), position);
-            let facts = Arc::new(Self::new(store, policies, moment, None));
+            let facts = Arc::new(Self::new(store, policies, moment, None, bounds));
             tokio::spawn(live::read(Arc::downgrade(&facts)));
             return Ok(facts);
         };
@@ -131,7 +138,7 @@ impl Facts {
             News::Anew { policies } => policies::in_force(&policies),
             News::Changes(_) => policies,
         };
-        let facts = Arc::new(Self::new(store, policies, moment, Some(Arc::clone(&following))));
+        let facts = Arc::new(Self::new(store, policies, moment, Some(Arc::clone(&following)), bounds));
         let weak = || Arc::downgrade(&facts);
         tokio::spawn(follow::run(weak(), Arc::clone(&following), follower));
         tokio::spawn(wake::call(weak(), Arc::clone(&following)));
@@ -139,7 +146,13 @@ impl Facts {
         Ok(facts)
     }
 
-    fn new(store: Store, policies: Policies, moment: Moment, following: Option<Arc<Following>>) -> Self {
+    fn new(
+        store: Store,
+        policies: Policies,
+        moment: Moment,
+        following: Option<Arc<Following>>,
+        bounds: &'static Bounds,
+    ) -> Self {
         let live = Arc::new(Live::new(moment.kept.clone()));
         let counts = Counts::new();
         Self {
@@ -153,6 +166,7 @@ impl Facts {
             noted: Noted::default(),
             live,
             counts,
+            bounds,
         }
     }
 
@@ -160,6 +174,17 @@ impl Facts {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How much the server takes on at a time.
+    #[must_use]
+    pub fn bounds(&self) -> &'static Bounds {
+        self.bounds
+    }
+
+    /// A place among those who read the database because something was not in memory.
+    fn miss(&self) -> Result<Place, StoreError> {
+        self.bounds.miss().map_err(|_| StoreError::Overloaded)
     }
 
     /// The policies in force.
@@ -191,6 +216,7 @@ impl Facts {
     }
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
+        let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
         let Ask { account, user, resource } = ask;
         let records = self.store.read_question(account, user, resource).await?;
@@ -208,6 +234,7 @@ impl Facts {
         if let Some(user) = self.reread(|| self.caches.users.get(id, &self.caches.context)) {
             return Ok(user);
         }
+        let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user(id).await?.map(|user| Arc::new(UserFact::from(&user)));
         self.keep_later(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
@@ -222,6 +249,7 @@ impl Facts {
         if let Some(user) = self.reread(|| self.caches.user_of(identity)) {
             return Ok(user);
         }
+        let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
         let user = self.store.user_by_identity(identity).await?;
         let id = user.as_ref().map(|user| user.id);
@@ -246,6 +274,7 @@ impl Facts {
         if let Some(session) = self.reread(|| self.caches.sessions.get(&id)) {
             return Ok(session);
         }
+        let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
         let session = self.store.session(id).await?.map(|session| SessionEntry::from(&session));
         self.keep_later(Fill { since, entries: vec![Entry::Session(id, session)] }).await;

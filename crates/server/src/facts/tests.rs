@@ -68,7 +68,14 @@ impl Shop {
         let policies: Policies =
             [checked.policy.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics))].into_iter().collect();
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        let facts = Facts::open(store, policies, std::time::Duration::ZERO).await.unwrap();
+        let facts = Facts::open(
+            store.clone(),
+            policies,
+            std::time::Duration::ZERO,
+            crate::overload::Bounds::for_tests(&store),
+        )
+        .await
+        .unwrap();
         let (account, owner, clerk) = (AccountId::from_bits(1), UserId::from_bits(2), UserId::from_bits(3));
         let shop = Self { facts, account, owner, clerk };
         for (id, name) in [(owner, "owner"), (clerk, "clerk")] {

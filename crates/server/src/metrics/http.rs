@@ -177,12 +177,20 @@ mod tests {
 
     use super::*;
     use crate::facts::Facts;
+    use crate::overload::Bounds;
     use crate::passwords::Passwords;
 
     #[tokio::test]
     async fn who_stops_or_cannot_read_the_database_is_not_ready() {
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        let facts = Facts::open(store.clone(), Policies::default(), Duration::from_secs(1)).await.unwrap();
+        let facts = Facts::open(
+            store.clone(),
+            Policies::default(),
+            Duration::from_secs(1),
+            Bounds::for_tests(&store),
+        )
+        .await
+        .unwrap();
         let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()));
         let stopping = CancellationToken::new();
         let status = async |path| answer(&Method::GET, path, &watched, &stopping).await.status().as_u16();
@@ -197,7 +205,14 @@ mod tests {
     #[tokio::test]
     async fn who_stops_is_not_ready_although_the_database_is_there() {
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        let facts = Facts::open(store, Policies::default(), Duration::from_secs(1)).await.unwrap();
+        let facts = Facts::open(
+            store.clone(),
+            Policies::default(),
+            Duration::from_secs(1),
+            Bounds::for_tests(&store),
+        )
+        .await
+        .unwrap();
         let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()));
         let stopping = CancellationToken::new();
         stopping.cancel();

@@ -60,6 +60,7 @@ impl Watched {
         facts(&mut families, &self.facts);
         feed(&mut families, &self.facts);
         database(&mut families, &self.facts);
+        overload(&mut families, &self.facts);
         self.work(&mut families);
         families.text()
     }
@@ -218,6 +219,30 @@ fn feed(families: &mut Families, facts: &Facts) {
         "From the time of a change, by the clock of the server that made it, until it counts in this server's answers; \
          each change is one, a removed permission like any other. It includes the time that the change took to commit.",
         [([], counts.of_lags())],
+    );
+}
+
+fn overload(families: &mut Families, facts: &Facts) {
+    let all = facts.bounds().fullness();
+    families.gauge(
+        "mandate_in_flight",
+        "Calls that the server has in hand, by what bounds them: memory (answered from memory), database (write or read \
+         it), misses (questions whose facts are being read), passwords.",
+        all.iter().map(|one| ([("limit", one.limit.name())], float(one.taken))),
+    );
+    families.gauge(
+        "mandate_in_flight_limit",
+        "The most of these (--max-in-flight, --max-in-flight-database).",
+        all.iter().map(|one| ([("limit", one.limit.name())], float(one.most))),
+    );
+    families.counter(
+        "mandate_shed_total",
+        "Calls that were not carried out, by what bounds them and why: full (RESOURCE_EXHAUSTED), deadline \
+         (DEADLINE_EXCEEDED). They are counted in mandate_rpcs_total, too.",
+        all.iter().flat_map(|one| {
+            [("full", one.refused), ("deadline", one.deadlines)]
+                .map(|(why, count)| ([("limit", one.limit.name()), ("why", why)], count))
+        }),
     );
 }
 
