@@ -47,10 +47,10 @@ struct Part {
 const PARTS: [Part; 8] = [
     Part { name: "check", full: "--seconds 2", short: "--seconds 1 --memberships 20000" },
     Part { name: "decide", full: "--seconds 1", short: "--seconds 0.5 --memberships 100000" },
-    Part { name: "growth", full: "", short: "" },
-    Part { name: "writes", full: "", short: "" },
-    Part { name: "import", full: "", short: "" },
-    Part { name: "overload", full: "", short: "" },
+    Part { name: "growth", full: "--seconds 1", short: "--seconds 0.5 --runs 3" },
+    Part { name: "writes", full: "--seconds 2", short: "--seconds 1 --runs 3" },
+    Part { name: "import", full: "", short: "--rows 10000" },
+    Part { name: "overload", full: "--seconds 2", short: "--seconds 1 --runs 3" },
     Part { name: "revocation", full: "", short: "--accounts 3,10000 --runs 5" },
     Part { name: "lag", full: "--seconds 10", short: "--seconds 5" },
 ];
