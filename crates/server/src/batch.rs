@@ -9,6 +9,7 @@ use mandate_storage::{BatchItem, Judged};
 use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::{Facts, Told};
+use crate::overload::Turn;
 
 /// What became of one command of a batch.
 pub struct Row {
@@ -35,11 +36,7 @@ pub async fn write_batch(
 ) -> Result<Vec<Row>, Error> {
     let turn = facts.bounds().turn().await?;
     let (facts, actor) = (Arc::clone(facts), actor.clone());
-    let work = async move {
-        let _turn = turn;
-        carry_out(&facts, &actor, &items, patience).await
-    };
-    match tokio::spawn(work).await {
+    match tokio::spawn(async move { carry_out(&facts, &actor, &items, patience, turn).await }).await {
         Ok(result) => result,
         Err(error) => Err(Error::Defect(format!("a batch of writes broke off: {error}"))),
     }
@@ -50,12 +47,13 @@ async fn carry_out(
     actor: &Actor,
     items: &[BatchItem],
     patience: Duration,
+    turn: Turn,
 ) -> Result<Vec<Row>, Error> {
     let store = facts.store();
     let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
     let changes = std::mem::take(&mut prepared.changes);
     let (position, transaction) = (prepared.position, prepared.transaction);
-    let rows = facts.commit(Told { changes: &changes, position }, prepared.commit()).await?;
+    let rows = facts.commit(Told { changes: &changes, position }, turn.until(prepared.commit())).await?;
     let token = Arc::clone(&facts.stands(transaction, position).token);
     Ok(rows
         .into_iter()

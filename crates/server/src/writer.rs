@@ -18,6 +18,7 @@ use crate::clock::now_micros;
 use crate::convert;
 use crate::error::Error;
 use crate::facts::{Ask, Facts, Moment, Told};
+use crate::overload::Turn;
 
 tokio::task_local! {
     /// Whether the call that is being answered has written what it was asked to.
@@ -155,10 +156,7 @@ pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Resul
     let turn = facts.bounds().turn().await?;
     let task = tokio::spawn({
         let (facts, write) = (Arc::clone(facts), write.clone());
-        async move {
-            let _turn = turn;
-            carry_out(&facts, &write, &command).await
-        }
+        async move { carry_out(&facts, &write, &command, turn).await }
     });
     let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
     if result.is_ok() && !matches!(write.outcome.get(), Some(Outcome::Previewed(_))) {
@@ -190,7 +188,7 @@ pub async fn answered(
     }
 }
 
-async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Committed, Error> {
+async fn carry_out(facts: &Facts, write: &Write, command: &Command, turn: Turn) -> Result<Committed, Error> {
     let order = Order { actor: &write.actor, command, terms: &write.terms, mode: write.mode() };
     let mut prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
         Written::Prepared(prepared) => prepared,
@@ -206,7 +204,7 @@ async fn carry_out(facts: &Facts, write: &Write, command: &Command) -> Result<Co
     };
     let changes = std::mem::take(&mut prepared.plan.changes);
     let told = Told { changes: &changes, position: Some(prepared.position()) };
-    let mut committed = facts.commit(told, prepared.commit()).await?;
+    let mut committed = facts.commit(told, turn.until(prepared.commit())).await?;
     committed.plan.changes = changes;
     write.stands(&facts.stands(committed.transaction, Some(committed.position)));
     Ok(committed)

@@ -43,6 +43,8 @@ fn values(label: &str) -> BTreeSet<String> {
         }
         "pool" => vec!["all", "read", "write"],
         "state" => vec!["used", "idle", "queued", "failed"],
+        "limit" => vec!["memory", "database", "misses", "passwords"],
+        "why" => vec!["full", "deadline"],
         "commit" => vec!["unknown"],
         "version" => vec![env!("CARGO_PKG_VERSION")],
         other => panic!("nobody said what {other} may be"),

@@ -100,6 +100,19 @@ pub struct Fullness {
     pub deadlines: u64,
 }
 
+/// A write's permission to be under way, given back when it is dropped.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "dropping it is what it is for")] SemaphorePermit<'static>);
+
+impl Turn {
+    /// Is over when a commit is: what is waited for afterwards keeps no other write from beginning.
+    pub async fn until<T>(self, commit: impl Future<Output = T>) -> T {
+        let done = commit.await;
+        drop(self);
+        done
+    }
+}
+
 /// A part of a number, but not nothing.
 fn part(whole: NonZero<u32>, parts: u32) -> NonZero<u32> {
     NonZero::new(whole.get() / parts).unwrap_or(NonZero::<u32>::MIN)
@@ -139,11 +152,11 @@ impl Bounds {
     ///
     /// # Errors
     /// [`OverloadError::Full`] when that takes longer than anybody waits for the database.
-    pub async fn turn(&'static self) -> Result<SemaphorePermit<'static>, OverloadError> {
+    pub async fn turn(&'static self) -> Result<Turn, OverloadError> {
         let full = || OverloadError::Full(Limit::Database);
         match tokio::time::timeout(self.patience, self.turns.acquire()).await {
             // Nobody closes it.
-            Ok(turn) => turn.map_err(|_| full()),
+            Ok(turn) => turn.map(Turn).map_err(|_| full()),
             Err(_) => {
                 self.database.refuse();
                 Err(full())
