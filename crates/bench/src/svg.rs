@@ -14,7 +14,10 @@ pub(crate) struct Bar {
 }
 
 const WIDTH: f64 = 760.0;
+/// Room for names, at the least.
 const LEFT: f64 = 220.0;
+/// Room for a letter of a name, roughly.
+const LETTER: f64 = 7.5;
 const RIGHT: f64 = 90.0;
 const TOP: f64 = 44.0;
 const STEP: f64 = 34.0;
@@ -26,7 +29,9 @@ const LINES: f64 = 6.0;
 /// A drawing of these bars; `unit` says what their length means.
 pub(crate) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
     let longest = bars.iter().map(|bar| bar.runs.max()).fold(f64::MIN_POSITIVE, f64::max);
-    let scale = |value: f64| (WIDTH - LEFT - RIGHT) * value / longest;
+    let letters = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0);
+    let left = LEFT.max(f64::from(u32::try_from(letters).unwrap_or(0)) * LETTER + 20.0);
+    let scale = |value: f64| (WIDTH - left - RIGHT) * value / longest;
     let bottom = bars.iter().fold(TOP, |height, _| height + STEP);
     let height = bottom + BOTTOM;
     let mut out = format!(
@@ -40,7 +45,7 @@ pub(crate) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
     let distance = distance(longest);
     let mut at = 0.0;
     while at <= longest {
-        let x = LEFT + scale(at);
+        let x = left + scale(at);
         // Writing to a string does not fail.
         let _ = writeln!(
             out,
@@ -58,16 +63,16 @@ pub(crate) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
         let _ = writeln!(
             out,
             r##"<text x="{label:.0}" y="{text:.0}" text-anchor="end">{name}</text>
-<rect x="{LEFT}" y="{y:.0}" width="{median:.1}" height="20" fill="#4878a8"/>
+<rect x="{left}" y="{y:.0}" width="{median:.1}" height="20" fill="#4878a8"/>
 <path d="M{from:.1} {middle:.0}H{to:.1}" stroke="#222" stroke-width="2"/>
 <text x="{value:.0}" y="{text:.0}">{figure}</text>"##,
-            label = LEFT - 8.0,
+            label = left - 8.0,
             text = y + 15.0,
             name = escaped(name),
-            from = LEFT + least,
-            to = LEFT + most,
+            from = left + least,
+            to = left + most,
             middle = y + 10.0,
-            value = LEFT + most + 8.0,
+            value = left + most + 8.0,
             figure = digits(runs.median()),
         );
         y += STEP;

@@ -59,9 +59,10 @@ fn allocator(code: &[u8]) -> &'static str {
     ALLOCATORS.iter().find(|(_, mark)| has(mark)).map_or("the system's", |(name, _)| name)
 }
 
-/// The first line of what a program says; it may not be there.
+/// The first line of what a program says at the top of the source tree; neither may be there.
 fn output(program: &str, arguments: &[&str]) -> String {
-    match Command::new(program).args(arguments).output() {
+    let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    match Command::new(program).args(arguments).current_dir(top).output() {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("unknown").to_owned()
         }
