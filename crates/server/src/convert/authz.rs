@@ -87,7 +87,6 @@ pub fn check_of_batch(message: v1::CheckRequest) -> Result<Check, Error> {
 }
 
 /// Reads a question of a stream: its number, and what is asked.
-#[must_use]
 pub fn question(message: v1::CheckStreamRequest) -> (u64, Result<Check, Error>) {
     let v1::CheckStreamRequest { correlation_id, check } = message;
     let check = check.ok_or_else(|| Error::field("check", "is required"));
