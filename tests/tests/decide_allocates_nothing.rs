@@ -23,6 +23,7 @@ use mandate_domain::decide::{Reason, decide};
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::policy;
 use mandate_server::facts::{Ask, Facts};
+use mandate_server::overload::{Bounds, OverloadSettings};
 use mandate_server::writer::{Write, write};
 use mandate_storage::{OpenOptions, Store};
 
@@ -94,7 +95,8 @@ roles:
 async fn shop(account: AccountId, owner: UserId) -> Arc<Facts> {
     let policies = policy::check("shop.yaml", SHOP).policy.into_iter().collect();
     let store = Store::open("sqlite::memory:", OpenOptions::default()).await.expect("a database");
-    let facts = Facts::open(store, policies, Duration::ZERO).await.expect("facts");
+    let bounds = Bounds::new(&OverloadSettings::default(), &store);
+    let facts = Facts::open(store, policies, Duration::ZERO, bounds).await.expect("facts");
     let create_user = Command::CreateUser {
         id: owner,
         email: "ada@example.com".to_owned(),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
-use mandate_domain::decide::decide;
+use anyhow::{Context as _, ensure};
 use mandate_server::facts::{Ask, Facts};
+use mandate_server::overload::{Bounds, OverloadSettings};
 use mandate_server::policies;
 use mandate_storage::{OpenOptions, Store};
 use tokio::task::JoinSet;
@@ -38,7 +38,8 @@ impl Remembered {
         let world = World::seed(&service, memberships).await?;
         let store = Store::open(service.url(), OpenOptions::default()).await?;
         let policies = policies::in_force(&store.load_policies().await?);
-        let facts = Facts::open(store, policies, Duration::ZERO).await?;
+        let bounds = Bounds::new(&OverloadSettings::default(), &store);
+        let facts = Facts::open(store, policies, Duration::ZERO, bounds).await?;
         let mut readers = JoinSet::new();
         for first in 0..READERS {
             readers.spawn(read(Arc::clone(&facts), world, first));
@@ -65,9 +66,8 @@ impl Remembered {
     }
 
     fn answer(&self, account: u64, user: u64, permission: &str) -> anyhow::Result<bool> {
-        let ask = ask(account, user);
-        let Some(known) = self.facts.hit(ask) else { bail!("a fact went from memory meanwhile") };
-        Ok(decide(&known.question(ask, known.permission(permission))).allowed())
+        let decision = self.facts.decide(account_id(account), user_id(user), permission);
+        Ok(decision.context("a fact went from memory meanwhile")?.allowed())
     }
 }
 

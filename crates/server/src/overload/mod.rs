@@ -4,7 +4,7 @@
 //!
 //! - With the client: a connection carries so many calls at a time and no more (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC
 //!   9113 §5.1.2). This costs the server nothing, and the client sees it: it can wait, or ask another server. To refuse a
-//!   Check costs about half as much as to answer it, so that nothing but this keeps a server from drowning in Checks.
+//!   Check costs a good part of what it costs to answer it, so that nothing but this keeps a server from drowning in Checks.
 //! - With the thread that answers: calls that were read wait for their turn there. More than so many are sent away before
 //!   their token is looked at, and so are those whose turn comes too late.
 //! - With the database: writes and reads of it wait for a connection. More than so many are sent away, while Checks from
@@ -54,7 +54,7 @@ pub struct OverloadSettings {
     pub max_in_flight: NonZero<u32>,
     /// The most calls at a time that write or read the database. More are refused in the same way. Passwords are hashed
     /// within a bound of their own.
-    #[arg(long, value_name = "NUMBER", default_value = "200", env = "MANDATE_MAX_IN_FLIGHT_DATABASE")]
+    #[arg(long, value_name = "NUMBER", default_value = "1000", env = "MANDATE_MAX_IN_FLIGHT_DATABASE")]
     pub max_in_flight_database: NonZero<u32>,
     /// The most calls at a time on one connection; clients keep to it by themselves (HTTP/2).
     #[arg(long, value_name = "NUMBER", default_value = "256", env = "MANDATE_MAX_STREAMS")]
@@ -64,7 +64,11 @@ pub struct OverloadSettings {
 impl Default for OverloadSettings {
     fn default() -> Self {
         let number = |number| NonZero::new(number).unwrap_or(NonZero::<u32>::MIN);
-        Self { max_in_flight: number(16_384), max_in_flight_database: number(200), max_streams: number(256) }
+        Self {
+            max_in_flight: number(16_384),
+            max_in_flight_database: number(1_000),
+            max_streams: number(256),
+        }
     }
 }
 
