@@ -65,6 +65,17 @@ async fn ended(asking: &mut Asking, code: Code, reason: &str) {
     assert_refused(Err::<(), _>(status), code, reason);
 }
 
+/// How a stream has ended that takes no more questions, whatever it was asked before.
+async fn how(asking: &mut Asking) -> Option<Status> {
+    loop {
+        match asking.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
+            Err(status) => return Some(status),
+        }
+    }
+}
+
 on_both_engines! {
     /// Given questions of every kind, good and bad, when they are asked on a stream, in a batch and one by one, then the
     /// answers are the same, and no question spoils another.
@@ -186,10 +197,11 @@ on_both_engines! {
             let most = 400_000;
             while sent < most {
                 let sending = asking.send(sent, Some(question(&acme, &ada, "users.view")));
-                if tokio::time::timeout(Duration::from_secs(3), sending).await.is_err() {
-                    break;
+                match tokio::time::timeout(Duration::from_secs(3), sending).await {
+                    Ok(true) => sent += 1,
+                    Ok(false) => panic!("after {sent} questions the stream has ended: {:?}", how(&mut asking).await),
+                    Err(_) => break,
                 }
-                sent += 1;
             }
             assert!(0 < sent && sent < most, "{sent} questions were taken");
             asking.no_more();

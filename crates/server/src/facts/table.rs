@@ -227,10 +227,12 @@ impl<const K: usize, const V: usize> Table<K, V> {
         let mut live = 0;
         for slot in old.iter().filter(|slot| slot.is(LIVE)) {
             let key = slot.key.each_ref().map(|word| word.load(Ordering::Relaxed));
-            let value = slot.read(slot.head.load(Ordering::Acquire), &key);
+            let head = slot.head.load(Ordering::Acquire);
+            let value = slot.read(head, &key);
             let place = self.window(&new, &key).iter().find(|slot| !slot.is(USED));
             if let (Some(value), Some(place)) = (value, place) {
                 place.write(Some((&key, &value)));
+                place.head.fetch_or(head & LOOKED, Ordering::Relaxed);
                 live += 1;
             }
         }
