@@ -46,6 +46,14 @@ use crate::watch::{self, Watching};
 /// The largest message that is read, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
 
+/// How many bytes of a stream may wait to be read, and of a connection.
+///
+/// h2 takes a connection on which many small frames wait for an attack, and ends it: as many as half of the connection's
+/// window would hold if each had 256 bytes. A stream of questions whose caller takes no answers must be held back
+/// before that.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// The largest message that is sent, in bytes: a page of 1,000 members with everything they may have.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
@@ -173,6 +181,8 @@ impl Running {
         let workers = Workers::start(listener, threads, || {
             tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
                 .layer(count)
                 .layer(OverloadLayer::new(bounds, &settings.overload, threads))
                 .layer(guard.clone())

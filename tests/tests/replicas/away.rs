@@ -125,7 +125,9 @@ async fn whoever_waits_on_a_silent_connection_is_told() {
         match result {
             Ok(_) => assert!(is_member, "{} was told to be one", person.display_name),
             Err(status) => {
-                assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+                // One whose connection answers may have waited for the account, which one that is silent has locked.
+                let told = matches!(status.code(), Code::Unavailable | Code::Aborted);
+                assert!(told, "{status:?}");
                 if metadata(&status, "outcome").as_deref() == Some("unknown") {
                     unknown += 1;
                 } else {
