@@ -25,6 +25,19 @@ pub(crate) struct Statement {
     values: Vec<Value>,
 }
 
+/// Runs a statement on a connection of either engine.
+macro_rules! fetch_all {
+    ($statement:expr, $connection:expr) => {{
+        let Statement { sql, values } = $statement;
+        let query = sqlx::query_as(AssertSqlSafe(sql));
+        let query = values.into_iter().fold(query, |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Number(number) => query.bind(number),
+        });
+        query.fetch_all($connection).await
+    }};
+}
+
 impl Statement {
     /// One that begins like this.
     pub(crate) fn new(sql: &'static str) -> Self {
@@ -70,15 +83,7 @@ impl Statement {
     where
         T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        let Self { sql, values } = self;
-        Ok(on_readers!(pools, c => {
-            let query = sqlx::query_as(AssertSqlSafe(sql));
-            let query = values.into_iter().fold(query, |query, value| match value {
-                Value::Text(text) => query.bind(text),
-                Value::Number(number) => query.bind(number),
-            });
-            query.fetch_all(c).await
-        })?)
+        Ok(on_readers!(pools, c => fetch_all!(self, c))?)
     }
 
     /// Every row of it, in a transaction.
@@ -86,14 +91,6 @@ impl Statement {
     where
         T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        let Self { sql, values } = self;
-        Ok(on_tx!(tx, c => {
-            let query = sqlx::query_as(AssertSqlSafe(sql));
-            let query = values.into_iter().fold(query, |query, value| match value {
-                Value::Text(text) => query.bind(text),
-                Value::Number(number) => query.bind(number),
-            });
-            query.fetch_all(c).await
-        })?)
+        Ok(on_tx!(tx, c => fetch_all!(self, c))?)
     }
 }

@@ -52,21 +52,17 @@ where
 
     /// The fact, if it is in memory. What is looked for is counted.
     pub(super) fn get(&self, key: F::Key, context: &Context) -> Option<Option<Arc<F>>> {
-        let packed = self.table.look().get(&F::key(key));
-        let found = match packed.and_then(|packed| F::unpack(&packed, context)) {
-            Some(fact) => Some(fact.map(Arc::new)),
-            None => self.rest(key),
-        };
+        let found = self.peek(key, context);
         self.counts.lookup(self.kind, if found.is_some() { Lookup::Hit } else { Lookup::Miss });
         found
     }
 
-    /// The fact, if it is in memory, without anybody having looked for it.
+    /// The same, without counting.
     pub(super) fn peek(&self, key: F::Key, context: &Context) -> Option<Option<Arc<F>>> {
         let packed = self.table.look().get(&F::key(key));
         match packed.and_then(|packed| F::unpack(&packed, context)) {
             Some(fact) => Some(fact.map(Arc::new)),
-            None => self.rest.peek(&key),
+            None => self.rest(key),
         }
     }
 

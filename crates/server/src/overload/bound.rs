@@ -19,12 +19,7 @@ pub struct Bound {
 /// INVARIANT: a call lives and dies on the thread of its connection (`transport.rs`), so that a load and a store count it:
 /// a tenth of what an atomic addition costs.
 #[derive(Debug)]
-pub(super) struct Lane {
-    taken: AtomicUsize,
-    most: usize,
-    refused: AtomicU64,
-    deadlines: AtomicU64,
-}
+pub(super) struct Lane(Bound);
 
 /// A place within a bound, given back when it is dropped.
 #[derive(Debug)]
@@ -40,7 +35,10 @@ impl Bound {
     /// Nobody is within it.
     #[must_use]
     pub fn new(most: NonZero<u32>) -> Self {
-        let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
+        Self::of(usize::try_from(most.get()).unwrap_or(usize::MAX))
+    }
+
+    fn of(most: usize) -> Self {
         Self { taken: AtomicUsize::new(0), most, refused: AtomicU64::new(0), deadlines: AtomicU64::new(0) }
     }
 
@@ -80,44 +78,38 @@ impl Bound {
 impl Lane {
     /// Nobody is within it.
     pub(super) fn new(most: usize) -> Self {
-        Self { taken: AtomicUsize::new(0), most, refused: AtomicU64::new(0), deadlines: AtomicU64::new(0) }
+        Self(Bound::of(most))
     }
 
     /// How many are within it.
     pub(super) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
+        self.0.taken.load(Ordering::Relaxed)
     }
 
     /// A place; `None`: there is none.
     pub(super) fn enter(&'static self) -> Option<Place> {
         let taken = self.taken();
-        if taken >= self.most {
+        if taken >= self.0.most {
             self.refuse();
             return None;
         }
-        self.taken.store(taken + 1, Ordering::Relaxed);
+        self.0.taken.store(taken + 1, Ordering::Relaxed);
         Some(Place(Of::Lane(self)))
     }
 
     /// Somebody was refused.
     pub(super) fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.0.refuse();
     }
 
     /// Somebody's deadline had passed.
     pub(super) fn was_late(&self) {
-        self.deadlines.fetch_add(1, Ordering::Relaxed);
+        self.0.was_late();
     }
 
     /// How full it is.
     pub(super) fn fullness(&self) -> Fullness {
-        Fullness {
-            limit: Limit::Memory,
-            taken: number(self.taken()),
-            most: number(self.most),
-            refused: self.refused.load(Ordering::Relaxed),
-            deadlines: self.deadlines.load(Ordering::Relaxed),
-        }
+        self.0.fullness(Limit::Memory)
     }
 }
 
@@ -127,7 +119,7 @@ impl Drop for Place {
             Of::Bound(bound) => {
                 bound.taken.fetch_sub(1, Ordering::Relaxed);
             }
-            Of::Lane(lane) => lane.taken.store(lane.taken().saturating_sub(1), Ordering::Relaxed),
+            Of::Lane(lane) => lane.0.taken.store(lane.taken().saturating_sub(1), Ordering::Relaxed),
         }
     }
 }
