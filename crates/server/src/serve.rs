@@ -179,14 +179,16 @@ impl Running {
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let threads = settings.workers();
         let workers = Workers::start(listener, threads, || {
-            tonic::transport::Server::builder()
+            let overload = OverloadLayer::new(bounds, &settings.overload, threads);
+            let router = tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .layer(count)
-                .layer(OverloadLayer::new(bounds, &settings.overload, threads))
+                .layer(overload)
                 .layer(guard.clone())
-                .add_routes(routes.clone())
+                .add_routes(routes.clone());
+            (router, overload.pace())
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::pace::Pace;
 use super::{Fullness, Limit};
 
 /// So many at a time, on whatever thread.
@@ -19,7 +20,10 @@ pub struct Bound {
 /// INVARIANT: a call lives and dies on the thread of its connection (`transport.rs`), so that a load and a store count it:
 /// a tenth of what an atomic addition costs.
 #[derive(Debug)]
-pub(super) struct Lane(Bound);
+pub(super) struct Lane {
+    bound: Bound,
+    pace: Pace,
+}
 
 /// A place within a bound, given back when it is dropped.
 #[derive(Debug)]
@@ -78,38 +82,43 @@ impl Bound {
 impl Lane {
     /// Nobody is within it.
     pub(super) fn new(most: usize) -> Self {
-        Self(Bound::of(most))
+        Self { bound: Bound::of(most), pace: Pace::default() }
     }
 
     /// How many are within it.
     pub(super) fn taken(&self) -> usize {
-        self.0.taken.load(Ordering::Relaxed)
+        self.bound.taken.load(Ordering::Relaxed)
     }
 
     /// A place; `None`: there is none.
     pub(super) fn enter(&'static self) -> Option<Place> {
         let taken = self.taken();
-        if taken >= self.0.most {
+        if taken >= self.bound.most {
             self.refuse();
             return None;
         }
-        self.0.taken.store(taken + 1, Ordering::Relaxed);
+        self.bound.taken.store(taken + 1, Ordering::Relaxed);
         Some(Place(Of::Lane(self)))
     }
 
     /// Somebody was refused.
     pub(super) fn refuse(&self) {
-        self.0.refuse();
+        self.bound.refuse();
     }
 
     /// Somebody's deadline had passed.
     pub(super) fn was_late(&self) {
-        self.0.was_late();
+        self.bound.was_late();
+    }
+
+    /// How fast its thread reads.
+    pub(super) fn pace(&'static self) -> &'static Pace {
+        &self.pace
     }
 
     /// How full it is.
     pub(super) fn fullness(&self) -> Fullness {
-        self.0.fullness(Limit::Memory)
+        self.bound.fullness(Limit::Memory)
     }
 }
 
@@ -119,7 +128,7 @@ impl Drop for Place {
             Of::Bound(bound) => {
                 bound.taken.fetch_sub(1, Ordering::Relaxed);
             }
-            Of::Lane(lane) => lane.0.taken.store(lane.taken().saturating_sub(1), Ordering::Relaxed),
+            Of::Lane(lane) => lane.bound.taken.store(lane.taken().saturating_sub(1), Ordering::Relaxed),
         }
     }
 }
