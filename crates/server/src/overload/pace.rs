@@ -153,9 +153,10 @@ impl<C: Connected> Connected for Paced<C> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-    use tokio_test::task::{Spawn, spawn};
-    use tokio_test::{assert_pending, assert_ready_ok};
 
     use super::*;
 
@@ -174,51 +175,80 @@ mod tests {
         (Paced::new(near, pace), far)
     }
 
-    type Read<'c> = Spawn<Pin<Box<dyn Future<Output = io::Result<u8>> + 'c>>>;
+    /// Somebody who reads a byte, and whether they were woken since they asked.
+    struct Reader {
+        connection: Paced<DuplexStream>,
+        woken: Arc<Woken>,
+    }
 
-    fn read(connection: &mut Paced<DuplexStream>) -> Read<'_> {
-        spawn(Box::pin(connection.read_u8()))
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Reader {
+        fn of(connection: Paced<DuplexStream>) -> Self {
+            Self { connection, woken: Arc::default() }
+        }
+
+        /// The byte; `None`: it has to wait.
+        fn read(&mut self) -> Option<u8> {
+            self.woken.0.store(false, Ordering::Relaxed);
+            let waker = Waker::from(Arc::clone(&self.woken));
+            let (mut place, mut context) = ([0], Context::from_waker(&waker));
+            match Pin::new(&mut self.connection).poll_read(&mut context, &mut ReadBuf::new(&mut place)) {
+                Poll::Ready(read) => read.map(|()| place[0]).ok(),
+                Poll::Pending => None,
+            }
+        }
+
+        fn is_woken(&self) -> bool {
+            self.woken.0.load(Ordering::Relaxed)
+        }
     }
 
     #[tokio::test]
     async fn nothing_is_read_while_many_calls_wait() {
         let pace = pace();
         let mut waiting = calls(pace, MOST);
-        let (mut near, _far) = connection(pace).await;
-        let mut reading = read(&mut near);
-        assert_pending!(reading.poll());
+        let (near, _far) = connection(pace).await;
+        let mut reader = Reader::of(near);
+        assert_eq!(reader.read(), None);
         waiting.truncate(FEW + 1);
-        assert!(!reading.is_woken(), "a few more have to begin");
+        assert!(!reader.is_woken(), "a few more have to begin");
         waiting.truncate(FEW);
-        assert!(reading.is_woken());
-        assert_eq!(assert_ready_ok!(reading.poll()), b'a');
+        assert!(reader.is_woken());
+        assert_eq!(reader.read(), Some(b'a'));
     }
 
     #[tokio::test]
     async fn who_waits_longest_is_read_first_and_nobody_waits_for_ever() {
         let pace = pace();
         let mut waiting = calls(pace, MOST);
-        let (mut first, _a) = connection(pace).await;
-        let (mut second, _b) = connection(pace).await;
-        let (mut third, _c) = connection(pace).await;
-        let (mut gone, _d) = connection(pace).await;
-        let [mut first, mut second, mut third] = [read(&mut first), read(&mut second), read(&mut third)];
-        {
-            let mut gone = read(&mut gone);
-            assert_pending!(gone.poll());
+        let (mut readers, mut far) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let (near, other) = connection(pace).await;
+            readers.push(Reader::of(near));
+            far.push(other);
         }
+        for reader in &mut readers {
+            assert_eq!(reader.read(), None);
+        }
+        let gone = readers.remove(0);
         drop(gone);
-        assert_pending!(first.poll());
-        assert_pending!(second.poll());
-        assert_pending!(third.poll());
         // It asks again, and keeps its place.
-        assert_pending!(first.poll());
+        assert_eq!(readers[0].read(), None);
+        let woken = |readers: &[Reader]| readers.iter().map(Reader::is_woken).collect::<Vec<_>>();
         // One for whoever is gone, one for the first.
         waiting.truncate(FEW - 1);
-        assert_eq!([first.is_woken(), second.is_woken(), third.is_woken()], [true, false, false]);
+        assert_eq!(woken(&readers), [true, false, false]);
         waiting.clear();
-        assert_eq!([second.is_woken(), third.is_woken()], [true, true]);
-        assert_eq!(assert_ready_ok!(third.poll()), b'a');
+        assert_eq!(woken(&readers), [true, true, true]);
+        assert_eq!(readers[2].read(), Some(b'a'));
     }
 
     #[tokio::test]
