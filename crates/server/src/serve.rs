@@ -179,16 +179,14 @@ impl Running {
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let threads = settings.workers();
         let workers = Workers::start(listener, threads, || {
-            let overload = OverloadLayer::new(bounds, &settings.overload, threads);
-            let router = tonic::transport::Server::builder()
+            tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .layer(count)
-                .layer(overload)
+                .layer(OverloadLayer::new(bounds, &settings.overload, threads))
                 .layer(guard.clone())
-                .add_routes(routes.clone());
-            (router, overload.pace())
+                .add_routes(routes.clone())
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;

@@ -22,8 +22,6 @@ use tonic::body::Body;
 use tonic::transport::server::Router;
 use tower::{Layer, Service};
 
-use crate::overload::{Pace, Paced};
-
 /// Connections that wait for a thread to take them; those beyond it wait in the kernel.
 const DEALT: usize = 64;
 
@@ -40,14 +38,14 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts so many threads, each with a router of its own, and the pace at which it reads.
+    /// Starts so many threads, each with a router of its own.
     ///
     /// # Errors
     /// The system's, when it gives no more threads.
     pub(crate) fn start<L>(
         listener: TcpListener,
         number: usize,
-        router: impl Fn() -> (Router<L>, &'static Pace),
+        router: impl Fn() -> Router<L>,
     ) -> anyhow::Result<Self>
     where
         L: Layer<tonic::service::Routes> + Clone + Send + 'static,
@@ -62,11 +60,9 @@ impl Workers {
             let (done, was_served) = oneshot::channel();
             let (go, mut may_leave) = oneshot::channel::<Infallible>();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let ((router, pace), stopped) = (router(), stopping.clone().cancelled_owned());
+            let (router, stopped) = (router(), stopping.clone().cancelled_owned());
             let work = async move {
-                let paced =
-                    move |connection| TcpStream::from_std(connection).map(|own| Paced::new(own, pace));
-                let connections = ReceiverStream::new(dealt).map(paced);
+                let connections = ReceiverStream::new(dealt).map(TcpStream::from_std);
                 let serving = router.serve_with_incoming_shutdown(connections, stopped);
                 tokio::select! {
                     ended = serving => {

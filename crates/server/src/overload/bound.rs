@@ -3,7 +3,6 @@
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::pace::Pace;
 use super::{Fullness, Limit};
 
 /// So many at a time, on whatever thread.
@@ -20,10 +19,7 @@ pub struct Bound {
 /// INVARIANT: a call lives and dies on the thread of its connection (`transport.rs`), so that a load and a store count it:
 /// a tenth of what an atomic addition costs.
 #[derive(Debug)]
-pub(super) struct Lane {
-    bound: Bound,
-    pace: Pace,
-}
+pub(super) struct Lane(Bound);
 
 /// A place within a bound, given back when it is dropped.
 #[derive(Debug)]
@@ -82,43 +78,38 @@ impl Bound {
 impl Lane {
     /// Nobody is within it.
     pub(super) fn new(most: usize) -> Self {
-        Self { bound: Bound::of(most), pace: Pace::default() }
+        Self(Bound::of(most))
     }
 
     /// How many are within it.
     pub(super) fn taken(&self) -> usize {
-        self.bound.taken.load(Ordering::Relaxed)
+        self.0.taken.load(Ordering::Relaxed)
     }
 
     /// A place; `None`: there is none.
     pub(super) fn enter(&'static self) -> Option<Place> {
         let taken = self.taken();
-        if taken >= self.bound.most {
+        if taken >= self.0.most {
             self.refuse();
             return None;
         }
-        self.bound.taken.store(taken + 1, Ordering::Relaxed);
+        self.0.taken.store(taken + 1, Ordering::Relaxed);
         Some(Place(Of::Lane(self)))
     }
 
     /// Somebody was refused.
     pub(super) fn refuse(&self) {
-        self.bound.refuse();
+        self.0.refuse();
     }
 
     /// Somebody's deadline had passed.
     pub(super) fn was_late(&self) {
-        self.bound.was_late();
-    }
-
-    /// How fast its thread reads.
-    pub(super) fn pace(&'static self) -> &'static Pace {
-        &self.pace
+        self.0.was_late();
     }
 
     /// How full it is.
     pub(super) fn fullness(&self) -> Fullness {
-        self.bound.fullness(Limit::Memory)
+        self.0.fullness(Limit::Memory)
     }
 }
 
@@ -128,7 +119,7 @@ impl Drop for Place {
             Of::Bound(bound) => {
                 bound.taken.fetch_sub(1, Ordering::Relaxed);
             }
-            Of::Lane(lane) => lane.bound.taken.store(lane.taken().saturating_sub(1), Ordering::Relaxed),
+            Of::Lane(lane) => lane.0.taken.store(lane.taken().saturating_sub(1), Ordering::Relaxed),
         }
     }
 }

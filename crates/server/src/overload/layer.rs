@@ -13,7 +13,6 @@ use tower::{Layer, Service};
 
 use super::bound::{Lane, Place};
 use super::class::Class;
-use super::pace::{Pace, Waits};
 use super::refusal::{Limit, OverloadError, Progress};
 use super::{A_QUEUE, Bounds, LATEST, OverloadSettings, deadline};
 use crate::error::Error;
@@ -36,12 +35,6 @@ impl OverloadLayer {
     #[must_use]
     pub fn new(bounds: &'static Bounds, settings: &OverloadSettings, threads: usize) -> Self {
         Self { gate: Gate { bounds, lane: bounds.lane(settings.max_in_flight, threads) } }
-    }
-
-    /// How fast its thread reads.
-    #[must_use]
-    pub fn pace(&self) -> &'static Pace {
-        self.gate.lane.pace()
     }
 }
 
@@ -79,13 +72,11 @@ where
         match self.gate.admit(class, deadline) {
             Ok(place) => {
                 let times = self.gate.times(class, deadline);
-                let (waits, call) =
-                    (Some(self.gate.lane.pace().call()), Call::Begun(self.inner.call(request)));
-                Answer { gate: self.gate, class, place, waits, times, call }
+                Answer { gate: self.gate, class, place, times, call: Call::Begun(self.inner.call(request)) }
             }
             Err(refusal) => {
-                let (waits, call) = (Some(self.gate.lane.pace().call()), Call::Refused(Some(refusal)));
-                Answer { gate: self.gate, class, place: None, waits, times: None, call }
+                let call = Call::Refused(Some(refusal));
+                Answer { gate: self.gate, class, place: None, times: None, call }
             }
         }
     }
@@ -188,8 +179,6 @@ pub struct Answer<F> {
     class: Class,
     /// Its place among its like, for as long as it lasts.
     place: Option<Place>,
-    /// Until its turn comes.
-    waits: Option<Waits>,
     times: Option<Box<Times>>,
     call: Call<F>,
 }
@@ -238,7 +227,6 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.waits = None;
         let first = self.times.as_ref().is_some_and(|times| times.read.is_some());
         if first && let Some(refusal) = self.look_at_the_time(context) {
             return Poll::Ready(Ok(self.refuse(refusal)));

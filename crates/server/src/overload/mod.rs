@@ -5,9 +5,8 @@
 //! - With the client: a connection carries so many calls at a time and no more (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC
 //!   9113 §5.1.2). This costs the server nothing, and the client sees it: it can wait, or ask another server. To refuse a
 //!   Check costs a good part of what it costs to answer it, so that nothing but this keeps a server from drowning in Checks.
-//! - With the thread that answers: calls that were read wait for their turn there. While many do, nothing more is read
-//!   (`pace.rs`); more than so many in hand are sent away before their token is looked at, and so are those whose turn
-//!   comes too late.
+//! - With the thread that answers: calls that were read wait for their turn there. More than so many are sent away before
+//!   their token is looked at, and so are those whose turn comes too late.
 //! - With the database: writes and reads of it wait for a connection. More than so many are sent away, while Checks from
 //!   memory go on; a flood of Checks in turn takes nobody's place here.
 //!
@@ -17,7 +16,6 @@ mod bound;
 mod class;
 mod deadline;
 mod layer;
-mod pace;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -31,7 +29,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use self::bound::{Bound, Place};
 pub use self::layer::OverloadLayer;
-pub use self::pace::{Pace, Paced};
 pub use self::refusal::{Limit, OverloadError, Progress};
 
 use self::bound::Lane;
@@ -60,7 +57,7 @@ pub struct OverloadSettings {
     #[arg(long, value_name = "NUMBER", default_value = "1000", env = "MANDATE_MAX_IN_FLIGHT_DATABASE")]
     pub max_in_flight_database: NonZero<u32>,
     /// The most calls at a time on one connection; clients keep to it by themselves (HTTP/2).
-    #[arg(long, value_name = "NUMBER", default_value = "256", env = "MANDATE_MAX_STREAMS")]
+    #[arg(long, value_name = "NUMBER", default_value = "100", env = "MANDATE_MAX_STREAMS")]
     pub max_streams: NonZero<u32>,
 }
 
@@ -70,7 +67,7 @@ impl Default for OverloadSettings {
         Self {
             max_in_flight: number(16_384),
             max_in_flight_database: number(1_000),
-            max_streams: number(256),
+            max_streams: number(100),
         }
     }
 }
