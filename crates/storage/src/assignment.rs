@@ -59,8 +59,7 @@ pub(crate) async fn within(
         );
         let rows: Vec<_> = some.iter().map(|account| Within { account: *account }).collect();
         let (rows, user) = (encode(&rows)?, user.to_string());
-        let found: Vec<Row> =
-            on_tx!(tx, c => sqlx::query_as(sql).bind(rows).bind(&user).fetch_all(c).await)?;
+        let found: Vec<Row> = on_tx!(tx, c => sqlx::query_as(sql).bind(rows).bind(&user).fetch_all(c).await)?;
         for (account, kind, id, body) in found {
             all.push(decode("assignments", || format!("{account}/{user}/{kind}/{id}"), &body)?);
         }
