@@ -63,7 +63,12 @@ fn unaries(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn error::Err
         for method in &service.method {
             if !method.client_streaming() && !method.server_streaming() {
                 let (request, response) = (message(method.input_type())?, message(method.output_type())?);
-                unary(&mut code, &format!("/mandate.v1.{}/{}", service.name(), method.name()), request, response)?;
+                unary(
+                    &mut code,
+                    &format!("/mandate.v1.{}/{}", service.name(), method.name()),
+                    request,
+                    response,
+                )?;
             }
         }
     }
@@ -92,7 +97,10 @@ fn unary(
          const PATH: &'static str = \"{path}\";\n    const REPEATABLE: Repeatable = Repeatable::{repeatable};\n"
     )?;
     if has(request, "request_id") {
-        writeln!(code, "    fn request_id(&mut self) -> Option<&mut String> {{\n        Some(&mut self.request_id)\n    }}")?;
+        writeln!(
+            code,
+            "    fn request_id(&mut self) -> Option<&mut String> {{\n        Some(&mut self.request_id)\n    }}"
+        )?;
     }
     if has(request, "consistency") {
         writeln!(
@@ -101,7 +109,10 @@ fn unary(
         )?;
     }
     if has(response, "consistency_token") {
-        writeln!(code, "    fn token_of(response: &Self::Response) -> &str {{\n        &response.consistency_token\n    }}")?;
+        writeln!(
+            code,
+            "    fn token_of(response: &Self::Response) -> &str {{\n        &response.consistency_token\n    }}"
+        )?;
     }
     writeln!(code, "}}\n")?;
     Ok(())

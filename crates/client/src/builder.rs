@@ -35,7 +35,10 @@ impl std::fmt::Display for BuildError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Address(address) => {
-                write!(f, "`{address}` is no address of a server; write http://HOST:PORT or https://HOST:PORT")
+                write!(
+                    f,
+                    "`{address}` is no address of a server; write http://HOST:PORT or https://HOST:PORT"
+                )
             }
             Self::Tls(error) => write!(f, "the certificates cannot be used: {error}"),
         }

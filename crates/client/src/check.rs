@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn an_error_is_no_allow() {
-        for code in [Code::Unavailable, Code::Internal, Code::Unknown, Code::DeadlineExceeded, Code::Unauthenticated]
+        for code in
+            [Code::Unavailable, Code::Internal, Code::Unknown, Code::DeadlineExceeded, Code::Unauthenticated]
         {
             let decision = Decision::of(Err(Status::new(code, "")));
             assert!(!decision.is_allowed());

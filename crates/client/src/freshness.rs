@@ -89,8 +89,7 @@ impl Freshness {
         let stands_for_all = state.since < begun.0;
         let same = state.known == Known::Token(token.to_owned());
         state.clock += 1;
-        state.known =
-            if stands_for_all || same { Known::Token(token.to_owned()) } else { Known::Everything };
+        state.known = if stands_for_all || same { Known::Token(token.to_owned()) } else { Known::Everything };
         state.since = state.clock;
     }
 

@@ -39,7 +39,9 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     let uri: Uri = text.parse().map_err(|_| wrong())?;
     let authority = uri.authority().ok_or_else(wrong)?;
     let spelled = format!("{}://{authority}", uri.scheme_str().ok_or_else(wrong)?).to_lowercase();
-    if spelled != text || authority.as_str().contains('@') || !matches!(uri.scheme_str(), Some("http" | "https"))
+    if spelled != text
+        || authority.as_str().contains('@')
+        || !matches!(uri.scheme_str(), Some("http" | "https"))
     {
         return Err(wrong());
     }
@@ -144,7 +146,9 @@ mod tests {
         for fine in ["https://app.example.com", "http://localhost:5173", "https://[::1]:8443"] {
             assert!(origin(fine).is_ok(), "{fine}");
         }
-        for wrong in ["*", "app.example.com", "https://app.example.com/", "https://App.example.com", "ftp://a", ""] {
+        for wrong in
+            ["*", "app.example.com", "https://app.example.com/", "https://App.example.com", "ftp://a", ""]
+        {
             assert!(origin(wrong).is_err(), "{wrong}");
         }
     }

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 
 use mandate_client::{Client, TokenSource};
 
-pub use self::process::StartError;
 use self::process::Process;
+pub use self::process::StartError;
 use self::world::World;
 
 /// The variable that names the program, where it is not on PATH.
@@ -164,6 +164,12 @@ impl Mandate {
     #[must_use]
     pub fn mail(&self) -> &Path {
         &self.world.mail
+    }
+
+    /// The file with all of this, as `--seed-output` describes it, for programs in other languages.
+    #[must_use]
+    pub fn told(&self) -> PathBuf {
+        self.process.told()
     }
 
     /// What it has logged so far.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -58,14 +58,16 @@ impl Process {
         command.args(["serve", "--ephemeral", "--until-stdin-closes", "--listen", "127.0.0.1:0"]);
         command.arg("--seed").arg(&seed).arg("--ready-file").arg(&ready).args(arguments);
         // What a developer has set for a server of their own is none of this one's business.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MANDATE_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MANDATE_"))
+        {
             command.env_remove(name);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().map_err(|error| not_started(program, &error))?;
         let mut process = Self { child, folder };
         process.until_ready(&ready).await?;
-        let told = fs::read(ready.with_file_name("ready.json")).map_err(here)?;
+        let told = fs::read(process.told()).map_err(here)?;
         Ok((process, told))
     }
 
@@ -88,6 +90,11 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    /// What the server has told about its world.
+    pub(crate) fn told(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
     }
 
     pub(crate) fn log(&self) -> String {

@@ -11,6 +11,7 @@ mod seed;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,8 +63,19 @@ impl EphemeralSettings {
             PathBuf::from(name)
         });
         let output = self.seed_output.clone().or(beside).ok_or_else(|| {
-            anyhow!("nobody would learn the tokens of this server; say where with --seed-output or --ready-file")
+            anyhow!(
+                "nobody would learn the tokens of this server; say where with --seed-output or --ready-file"
+            )
         })?;
+        // What an earlier run has left there would be taken for this one's.
+        for file in ready_file.iter().copied().chain([output.as_path()]) {
+            match std::fs::remove_file(file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(anyhow!("{}: cannot be replaced: {error}", file.display()));
+                }
+                _ => {}
+            }
+        }
         let name = format!("mandate-ephemeral-{:032x}", clock::new_id_bits()?);
         let folder = Leftovers(std::env::temp_dir().join(name));
         Ok(Some(Ephemeral { seed: self.seed.clone(), output, folder }))
@@ -131,7 +143,7 @@ pub(crate) struct Leftovers(PathBuf);
 impl Drop for Leftovers {
     fn drop(&mut self) {
         match std::fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 tracing::warn!("{}: could not be removed ({error}); remove it yourself", self.0.display());
             }
             _ => {}

@@ -2,6 +2,7 @@
 
 mod account;
 mod group;
+mod member;
 mod person;
 
 use std::collections::BTreeMap;
@@ -116,7 +117,8 @@ impl Author<'_, '_> {
             let mut scopes = ScopeSet::EMPTY;
             let items = self.reader.items(node);
             if items.is_empty() {
-                self.reader.error(node, "a service needs at least one scope: without, its token is a person's");
+                self.reader
+                    .error(node, "a service needs at least one scope: without, its token is a person's");
             }
             for item in items {
                 match self.reader.word(item).map(str::parse::<Scope>) {
@@ -205,7 +207,10 @@ impl Author<'_, '_> {
     fn assignment(&mut self, node: &Node) -> Option<v1::NewAssignment> {
         use mandate_domain::policy::yaml::Content;
         if let Content::Scalar(text) = &node.content {
-            return Some(v1::NewAssignment { resource: Some(self.resource(text, node)?), ..Default::default() });
+            return Some(v1::NewAssignment {
+                resource: Some(self.resource(text, node)?),
+                ..Default::default()
+            });
         }
         let fields = self.reader.fields(node, &["resource", "roles", "permissions"]);
         let Some(resource) = fields.get("resource") else {

@@ -101,5 +101,8 @@ accounts:
     )
     .await;
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told.iter().all(|line| line.starts_with(":7:7: error: accounts.area.members.ben: ")), "{told:#?}");
+    assert!(
+        told.iter().all(|line| line.starts_with(":7:7: error: accounts.area.members.ben: ")),
+        "{told:#?}"
+    );
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mandate_domain::command::Command;
-use mandate_domain::id::{AccountId, ContactId, InvitationId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::policy::model::AttributeKind;
 use mandate_domain::policy::reader::Fields;
 use mandate_domain::policy::yaml::{Node, join};
@@ -31,17 +31,15 @@ const FIELDS: &[&str] = &[
 ];
 const CONTACT: &[&str] = &["id", "display_name", "email", "details", "permissions"];
 const RESOURCE: &[&str] = &["display_name", "parent", "creator", "holder"];
-const MEMBER: &[&str] = &["roles", "grants", "restrictions", "assignments", "suspended"];
-const INVITATION: &[&str] = &["id", "email", "roles", "grants", "restrictions", "assignments", "language"];
 
 /// The account that is being read.
-struct Place {
-    id: AccountId,
-    path: String,
-    first_user: Option<UserId>,
-    contacts: BTreeMap<String, ContactId>,
+pub(super) struct Place {
+    pub(super) id: AccountId,
+    pub(super) path: String,
+    pub(super) first_user: Option<UserId>,
+    pub(super) contacts: BTreeMap<String, ContactId>,
     /// Resources whose creators have to be members first.
-    late: HashSet<String>,
+    pub(super) late: HashSet<String>,
 }
 
 impl Author<'_, '_> {
@@ -98,7 +96,9 @@ impl Author<'_, '_> {
                 Some(first_user) => {
                     Ok(Command::CreateAccount { id, policy, display_name, first_user, origin, attributes })
                 }
-                None => Err(Error::field("first_user", "is required: the person who gets the roles at birth")),
+                None => {
+                    Err(Error::field("first_user", "is required: the person who gets the roles at birth"))
+                }
             },
         );
         let named_nobody = fields.get("first_user").is_some() && first_user.is_none();
@@ -204,94 +204,5 @@ impl Author<'_, '_> {
             }
         }
         late
-    }
-
-    /// Members with what they are assigned; what is assigned of late resources is returned for later.
-    fn members(&mut self, place: &Place, node: &Node) -> Vec<super::Step> {
-        let mut later = Vec::new();
-        for (name, node) in self.reader.named(node, "a person") {
-            let fields = self.reader.fields(node, MEMBER);
-            let Some((user, introduced)) = self.person_called(name, node) else { continue };
-            let first = place.first_user == Some(user);
-            let (account, id) = (place.id.to_string(), user.to_string());
-            let is_late = |assignment: &v1::NewAssignment| {
-                let resource = assignment.resource.as_ref();
-                first || resource.is_some_and(|of| place.late.contains(&format!("{}/{}", of.r#type, of.id)))
-            };
-            let assignments = self.assignments(fields);
-            let (late, assignments): (Vec<_>, Vec<_>) = assignments.into_iter().partition(is_late);
-            let roles = self.words(fields, "roles");
-            let grants = self.words(fields, "grants");
-            let restrictions = self.words(fields, "restrictions");
-            let command = if first {
-                // They are a member from the start; what is not said stays as it was at birth.
-                let said = |key: &&str| fields.get(key).is_some();
-                let paths = ["roles", "grants", "restrictions"].into_iter().filter(said);
-                let update_mask =
-                    Some(prost_types::FieldMask { paths: paths.map(str::to_owned).collect() });
-                let said_any = update_mask.as_ref().is_some_and(|mask| !mask.paths.is_empty());
-                let message = v1::UpdateMemberRequest {
-                    account: account.clone(),
-                    user: id.clone(),
-                    roles,
-                    grants,
-                    restrictions,
-                    update_mask,
-                    ..Default::default()
-                };
-                said_any.then(|| convert::membership::update(message))
-            } else {
-                let message = v1::AddMemberRequest {
-                    account: account.clone(),
-                    user: id.clone(),
-                    roles,
-                    grants,
-                    restrictions,
-                    assignments,
-                    ..Default::default()
-                };
-                Some(convert::membership::add(message))
-            };
-            if let Some(command) = command {
-                self.step(&node.path, &[&place.path, &introduced], command);
-            }
-            for assignment in late {
-                let message = v1::AssignResourceRequest {
-                    account: account.clone(),
-                    user: id.clone(),
-                    assignment: Some(assignment),
-                    ..Default::default()
-                };
-                let path = join(&node.path, "assignments");
-                self.step(&path, &[&place.path, &node.path], convert::resource::assign(message));
-                later.extend(self.steps.pop());
-            }
-            if self.is_on(fields, "suspended") {
-                let command = Command::SuspendMember { account: place.id, user };
-                self.finally(&join(&node.path, "suspended"), &[&node.path], command);
-            }
-        }
-        later
-    }
-
-    fn invitations(&mut self, place: &Place, node: &Node) -> BTreeMap<String, InvitationId> {
-        let mut invitations = BTreeMap::new();
-        for (name, node) in self.reader.named(node, "an invitation") {
-            let fields = self.reader.fields(node, INVITATION);
-            let id = self.id(fields, &node.path, InvitationId::from_bits);
-            invitations.insert(name.to_owned(), id);
-            let message = v1::InviteMemberRequest {
-                account: place.id.to_string(),
-                email: self.text(fields, "email").unwrap_or_else(|| format!("{name}@example.com")),
-                roles: self.words(fields, "roles"),
-                grants: self.words(fields, "grants"),
-                restrictions: self.words(fields, "restrictions"),
-                assignments: self.assignments(fields),
-                language: self.text(fields, "language").unwrap_or_default(),
-                ..Default::default()
-            };
-            self.step(&node.path, &[&place.path], convert::invitation::invite(message, id));
-        }
-        invitations
     }
 }
