@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mandate_client::v1::{
     GetAccountRequest, GetInvitationRequest, ListAssignmentsRequest, ListContactsRequest, ListMembersRequest,
-    MemberState,
+    MemberState, list_assignments_request,
 };
 use mandate_client::{Client, On, Subject};
 use mandate_testkit::{Mandate, Starter};
@@ -44,7 +44,7 @@ accounts:
     first_user: olga
     attributes: { tier: business, organization_domain: berger-it.example, access_control: on }
     contacts:
-      kai: { permissions: [orders.view] }
+      kai: { permissions: [support.request] }
     members:
       dana: { roles: [terminal_user], grants: [servers.view] }
     resources:
@@ -85,7 +85,7 @@ async fn the_world_is_as_the_fixtures_say() {
     assert!(may(&backend, dana, "servers.view", On::account(hosting)).await, "a grant");
     assert!(may(&backend, dana, "clouds.write", On::resource(hosting, "cloud", "c-1")).await, "its creator");
     let contact = Subject::contact(world.contact("hosting", "kai"));
-    assert!(backend.check(contact, "orders.view", On::account(hosting)).await.is_allowed());
+    assert!(backend.check(contact, "support.request", On::account(hosting)).await.is_allowed());
 
     assert!(may(&backend, ben, "campaigns.edit", On::account(world.account("north"))).await, "by the group");
     assert!(!may(&backend, ben, "campaigns.edit", On::account(world.account("south"))).await, "suspended");
@@ -109,8 +109,8 @@ async fn everybody_has_a_token() {
     let contacts = ListContactsRequest { account: hosting.clone(), ..Default::default() };
     let contacts = world.operator().send(contacts).await.expect("contacts").contacts;
     assert_eq!(contacts.len(), 1);
-    let assigned =
-        ListAssignmentsRequest { account: hosting, user: world.user("dana").into(), ..Default::default() };
+    let of = Some(list_assignments_request::Of::User(world.user("dana").to_owned()));
+    let assigned = ListAssignmentsRequest { account: hosting, of, ..Default::default() };
     assert_eq!(world.operator().send(assigned).await.expect("assignments").assignments.len(), 1);
     // The mail of the invitation was written, as ever.
     let written = poll::until(LIMIT, async || std::fs::read_dir(world.mail()).ok()?.next()).await;
@@ -149,7 +149,11 @@ async fn the_command_line_is_enough() {
     std::fs::create_dir(&temporary).expect("a folder");
     let mut server = serve(&folder, &seed);
     let mut server = server.stdin(Stdio::piped()).spawn().expect("it starts");
-    poll::until(LIMIT, async || ready.exists().then_some(())).await.expect("it is ready");
+    let is_ready = async || match server.try_wait().expect("a child") {
+        Some(status) => panic!("it has ended: {status}"),
+        None => ready.exists().then_some(()),
+    };
+    poll::until(LIMIT, is_ready).await.expect("it is ready");
     let told = folder.path().join("ready.json");
     let mode = std::fs::metadata(&told).expect("it is there before the ready file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "it holds tokens");
@@ -194,4 +198,20 @@ fn serve(folder: &TempDir, seed: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+#[tokio::test]
+async fn the_fixtures_of_the_readme_are_a_world() {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let fixtures: Vec<&str> = blocks.filter(|block| block.contains("\npeople:")).collect();
+    let [fixtures] = fixtures.as_slice() else { panic!("one block of fixtures: {fixtures:?}") };
+    let world = start(fixtures).await;
+    let shipment = On::resource(world.account("hansen"), "shipment", "S-1");
+    assert!(
+        !may(&world.service("backend"), world.user("kim"), "shipments.view", shipment).await,
+        "suspended"
+    );
+    let (ben, company) = (world.person("ben"), On::account(world.account("hansen")));
+    assert!(ben.check(Subject::user(world.user("ben")), "shipments.book", company).await.is_allowed());
 }

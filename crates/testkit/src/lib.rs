@@ -24,7 +24,7 @@ use self::process::Process;
 pub use self::process::StartError;
 use self::world::World;
 
-/// The variable that names the program, where it is not on PATH.
+/// The variable that names the program, or the folder it is in, where that is not on PATH.
 pub const PROGRAM_VARIABLE: &str = "MANDATE_BIN";
 
 /// Starts a server with these fixtures: the text of a file as `--seed` takes it.
@@ -74,6 +74,7 @@ impl Starter {
     /// See [`StartError`].
     pub async fn start(self) -> Result<Mandate, StartError> {
         let program = self.program.or_else(|| std::env::var_os(PROGRAM_VARIABLE).map(PathBuf::from));
+        let program = program.map(|named| if named.is_dir() { named.join("mandate") } else { named });
         let program = program.unwrap_or_else(|| PathBuf::from("mandate"));
         let (process, told) = Process::start(&program, &self.fixtures, &self.arguments).await?;
         Ok(Mandate { world: World::read(&told)?, process })
