@@ -1,5 +1,7 @@
 //! What a client does when a server does not simply answer: a server whose answers the test has written down.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::future::Future;

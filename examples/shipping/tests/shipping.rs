@@ -1,5 +1,7 @@
 //! The backend with a real Mandate behind it, as a team would test its own.
 
+#![allow(clippy::unwrap_used)]
+
 use mandate_client::v1::{RemoveMemberRequest, UpdateMemberRequest};
 use mandate_client::{Client, TokenSource};
 use mandate_example_shipping::v1::shipping_service_client::ShippingServiceClient;
