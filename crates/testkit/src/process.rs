@@ -122,7 +122,7 @@ impl Drop for Process {
 fn not_started(program: &Path, error: &std::io::Error) -> StartError {
     let hint = match error.kind() {
         ErrorKind::NotFound => {
-            "; put the program `mandate` on PATH, or its path into the variable MANDATE_BIN (cargo build --release makes \
+            "; put the program `mandate` on PATH, or its folder into the variable MANDATE_BIN (cargo build --release makes \
              it: target/release/mandate)"
         }
         _ => "",
