@@ -10,10 +10,12 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::DatabaseSettings;
+use crate::ephemeral::EphemeralSettings;
 use crate::mailer::MailSettings;
 use crate::overload::OverloadSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
+use crate::web::WebSettings;
 
 /// A running server; its folder goes with it.
 ///
@@ -47,6 +49,8 @@ impl Host {
             overload: OverloadSettings::default(),
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
+            web: WebSettings::default(),
+            ephemeral: EphemeralSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })
