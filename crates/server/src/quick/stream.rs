@@ -119,15 +119,20 @@ fn put_answer<T>(number: u64, out: &mut Vec<u8>, check: impl FnOnce(&mut Vec<u8>
     out.extend_from_slice(&[RESPONSE, 0]);
     let response = out.len();
     let told = check(out);
-    let length = put_length(out, response)
-        .and_then(|()| u32::try_from(out.len().checked_sub(start + PREFIX)?).ok())
-        .and_then(|length| {
-            Some(out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes()))
-        });
-    if length.is_none() {
-        out.truncate(start);
+    match put_length(out, response).and_then(|()| put_prefix(out, start)) {
+        Some(()) => Some(told),
+        None => {
+            out.truncate(start);
+            None
+        }
     }
-    length.map(|()| told)
+}
+
+/// Writes the length of the message behind the prefix that begins here into that prefix.
+fn put_prefix(out: &mut [u8], start: usize) -> Option<()> {
+    let length = u32::try_from(out.len().checked_sub(start + PREFIX)?).ok()?;
+    out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes());
+    Some(())
 }
 
 /// Number and `CheckRequest` of a `CheckStreamRequest` in which they come in this order, as everybody writes them.
