@@ -28,6 +28,7 @@ pub mod caller;
 mod check_stream;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod contact;
 pub mod convert;
 pub mod database;

@@ -35,6 +35,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// For how long things are kept.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Retention")]
 pub struct KeepSettings {
     /// For how long changes stay in the change feed: a number with s, m, h or d (seconds without), or forever. A server
     /// that was cut off from the database for longer reads everything anew.

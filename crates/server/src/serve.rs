@@ -23,9 +23,10 @@ use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use crate::account::Accounts;
-use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
+use crate::auth::{Beside, Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
+use crate::config::ConfigFile;
 use crate::database::DatabaseSettings;
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
@@ -69,6 +70,9 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// What a server is started with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
+    /// A file of settings.
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Where to listen. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", env = "MANDATE_LISTEN")]
     pub listen: SocketAddr,
@@ -82,7 +86,8 @@ pub struct Settings {
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
-    /// A TOML file of the issuers whose tokens are believed beside this server's own.
+    /// A TOML file of the issuers whose tokens are believed beside this server's own. Their tables, [[issuer]], may as
+    /// well stand in the file of settings.
     #[arg(long, value_name = "FILE", env = "MANDATE_ISSUERS")]
     pub issuers: Option<PathBuf>,
     /// A file to write the address to once calls are answered, whole or not at all.
@@ -139,7 +144,7 @@ impl Running {
     /// What is wrong with the settings, the policies, the issuers or the database, all of it that can be told.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
-        let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
+        let issuers = settings.issuers()?;
         let key = SigningKey::load_or_create(&settings.data_dir)?;
         let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
@@ -239,6 +244,19 @@ impl Running {
 }
 
 impl Settings {
+    /// The issuers of the file of their own, or of the file of settings.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Issuers> {
+        let leeway = Duration::from_secs(30);
+        Ok(match (&self.issuers, &self.config.config) {
+            (Some(file), _) => Issuers::load_with(file, Beside::Nothing, leeway)?,
+            (None, Some(file)) => Issuers::load_with(file, Beside::Settings, leeway)?,
+            (None, None) => Issuers::default(),
+        })
+    }
+
     fn workers(&self) -> usize {
         self.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
     }

@@ -36,10 +36,11 @@ mod tests;
 
 pub use bearer::bearer;
 pub use caller::{Caller, CallerKind, CallerSession, MAX_SUBJECT_BYTES};
-pub use config::{ConfigErrors, ConfigProblem};
+pub use config::{Beside, ConfigErrors, ConfigProblem};
 pub use error::{AuthError, Malformation};
 pub use issuer::{EMBEDDED_AUDIENCE, EMBEDDED_ISSUER, Issuer, Issuers};
 pub use jwks_url::{KeyRefresh, RefreshTimes};
+pub(crate) use nearest::{did_you_mean, nearest};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use session_token::{ACCESS_TOKEN_LIFETIME, PublicKey};
 pub use signing_key::{MintError, SIGNING_KEY_FILE, SigningKey, SigningKeyError};

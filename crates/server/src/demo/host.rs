@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::config::ConfigFile;
 use crate::database::DatabaseSettings;
 use crate::mailer::MailSettings;
 use crate::overload::OverloadSettings;
@@ -33,6 +34,7 @@ impl Host {
         let folder =
             tempfile::Builder::new().prefix("mandate-demo-").tempdir().context("no temporary folder")?;
         let settings = Settings {
+            config: ConfigFile::default(),
             workers: None,
             listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
             data_dir: folder.path().to_owned(),
