@@ -189,6 +189,7 @@ mod tests {
             Policies::default(),
             Duration::ZERO,
             crate::overload::Bounds::for_tests(&store),
+            crate::facts::MEMORY,
         )
         .await
         .unwrap()

@@ -23,12 +23,13 @@ use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use crate::account::Accounts;
-use crate::auth::{Beside, Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
+use crate::auth::{Beside, Issuers, KeyRefresh, RefreshTimes, SigningKey, TokenSettings, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
 use crate::config::ConfigFile;
+use crate::connection::ConnectionSettings;
 use crate::database::DatabaseSettings;
-use crate::facts::Facts;
+use crate::facts::{Facts, MEMORY};
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
 use crate::last_active::Recorder;
@@ -40,12 +41,11 @@ use crate::metrics::{CountLayer, Port, Watched};
 use crate::overload::{Bounds, OverloadLayer, OverloadSettings};
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::rate::{RateSettings, Rates};
 use crate::retention::{KeepSettings, Retention};
+use crate::size::ByteSize;
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
-
-/// The largest message that is read, in bytes.
-pub const MAX_REQUEST_BYTES: usize = 4 << 20;
 
 /// How many bytes of a stream may wait to be read, and of a connection.
 ///
@@ -106,12 +106,26 @@ pub struct Settings {
     /// For how many seconds whoever watches changes need not take messages that are there, before the stream is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = watch::PATIENCE, env = "MANDATE_WATCH_PATIENCE")]
     pub watch_patience: u64,
+    /// The most memory that facts take, with MiB or GiB, from 16MiB to 1024GiB. A quarter of it is for members (2 million in
+    /// the default's quarter); what does not fit is read from the database when it is asked for.
+    #[arg(long, value_name = "SIZE", default_value_t = MEMORY, env = "MANDATE_FACTS_MEMORY",
+          value_parser = ByteSize::between(ByteSize(16 << 20), ByteSize(1 << 40)))]
+    pub facts_memory: ByteSize,
     /// How much is taken on at a time.
     #[command(flatten)]
     pub overload: OverloadSettings,
     /// Where the database is, and how it is used.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// What connections may be.
+    #[command(flatten)]
+    pub connection: ConnectionSettings,
+    /// How often one caller may do what costs others something.
+    #[command(flatten)]
+    pub rates: RateSettings,
+    /// How far clocks may differ.
+    #[command(flatten)]
+    pub tokens: TokenSettings,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
@@ -148,13 +162,16 @@ impl Running {
         let key = SigningKey::load_or_create(&settings.data_dir)?;
         let mail_key = mail_key::load_or_create(&settings.data_dir)?;
         let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
-        let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
+        let verifier = Arc::new(Verifier::new(
+            issuers.with_embedded(&key).with_own_leeway(settings.tokens.own()),
+            now_micros,
+        ));
         let store =
             Store::open(&settings.database.url(&settings.data_dir)?, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
-        let facts = Facts::open(store.clone(), policies, limit, bounds).await?;
+        let facts = Facts::open(store.clone(), policies, limit, bounds, settings.facts_memory).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
 
         if !settings.listen.ip().is_loopback() {
@@ -179,13 +196,17 @@ impl Running {
             }
             None => None,
         };
-        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, watching).await?;
+        let (health, routes) =
+            routes(settings, &facts, &Arc::new(key), mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts());
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let threads = settings.workers();
-        let workers = Workers::start(listener, threads, || {
+        let workers = Workers::start(listener, threads, settings.connection.lifetime(), || {
             tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
+                .http2_max_header_list_size(settings.connection.headers())
+                .http2_keepalive_interval(settings.connection.keep_alive())
+                .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .layer(count)
@@ -249,7 +270,7 @@ impl Settings {
     /// # Errors
     /// All that is wrong with them.
     pub(crate) fn issuers(&self) -> anyhow::Result<Issuers> {
-        let leeway = Duration::from_secs(30);
+        let leeway = self.tokens.of_issuers();
         Ok(match (&self.issuers, &self.config.config) {
             (Some(file), _) => Issuers::load_with(file, Beside::Nothing, leeway)?,
             (None, Some(file)) => Issuers::load_with(file, Beside::Settings, leeway)?,
@@ -272,18 +293,23 @@ const SERVICES: [&str; 5] = [
 ];
 
 async fn routes(
+    settings: &Settings,
     facts: &Arc<Facts>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
     watching: Watching,
 ) -> anyhow::Result<(HealthReporter, Routes)> {
-    let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone());
+    let rates = Arc::new(Rates::new(settings.rates));
+    let identities =
+        Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords), Arc::clone(&rates));
+    let memberships =
+        Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone(), rates);
+    let largest = settings.connection.connection_max_message.in_memory();
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
-                .max_decoding_message_size(MAX_REQUEST_BYTES)
+                .max_decoding_message_size(largest)
                 .max_encoding_message_size(MAX_ANSWER_BYTES)
         };
     }

@@ -88,5 +88,5 @@ fn long(arg: &Arg) -> &str {
 
 /// A text in the cell of a table.
 fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

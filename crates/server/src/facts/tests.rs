@@ -73,6 +73,7 @@ impl Shop {
             policies,
             std::time::Duration::ZERO,
             crate::overload::Bounds::for_tests(&store),
+            crate::facts::MEMORY,
         )
         .await
         .unwrap();

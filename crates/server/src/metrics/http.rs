@@ -188,6 +188,7 @@ mod tests {
             Policies::default(),
             Duration::from_secs(1),
             Bounds::for_tests(&store),
+            crate::facts::MEMORY,
         )
         .await
         .unwrap();
@@ -210,6 +211,7 @@ mod tests {
             Policies::default(),
             Duration::from_secs(1),
             Bounds::for_tests(&store),
+            crate::facts::MEMORY,
         )
         .await
         .unwrap();
