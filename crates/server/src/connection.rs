@@ -1,7 +1,8 @@
 //! What a connection may be: how large its messages and headers, how long it lasts, and when it is idle.
 //!
 //! A connection that is too old or idle is asked to end (HTTP/2 GOAWAY): calls in flight go on, and new ones go to another
-//! connection, which clients open by themselves, so that nothing fails by it.
+//! connection, which clients open by themselves. (tonic's client notices it, while a stream is open, by a call that it then
+//! does not send; whatever repeats unsent calls repeats it.)
 
 use std::io;
 use std::net::Shutdown;

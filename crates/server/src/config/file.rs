@@ -95,6 +95,16 @@ fn hint_of_form(text: &str, place: Place) -> Option<String> {
     }
 }
 
+/// What a table that is not known was meant to be.
+enum Meant {
+    /// This one, by which its keys are judged.
+    Table(String),
+    /// A setting, which has no keys.
+    Setting,
+    /// Nobody knows; its keys are told where they belong.
+    Unknown,
+}
+
 struct Reader<'s> {
     path: &'s Path,
     settings: &'s [Setting],
@@ -108,8 +118,7 @@ impl Reader<'_> {
     }
 
     fn document(&mut self, document: &Document) {
-        // Tables that are not known, and what they were taken for.
-        let mut mistyped: Vec<(String, Option<String>)> = Vec::new();
+        let mut mistyped: Vec<(String, Meant)> = Vec::new();
         for entry in &document.entries {
             let (first, rest) = split(&entry.path);
             if first == ISSUER {
@@ -117,18 +126,23 @@ impl Reader<'_> {
             } else if entry.path.contains('[') {
                 // A member of a list is judged with its list.
             } else if let Some((_, meant)) = mistyped.iter().find(|(table, _)| table == first) {
-                if let (Some(meant), Some(rest)) = (meant, rest) {
-                    self.leaf(&Entry { path: format!("{meant}.{rest}"), ..entry.clone() });
+                match (meant, rest) {
+                    (Meant::Table(meant), Some(rest)) => {
+                        self.leaf(&Entry { path: format!("{meant}.{rest}"), ..entry.clone() });
+                    }
+                    (Meant::Unknown, _) => self.unknown(entry),
+                    (Meant::Setting | Meant::Table(_), _) => {}
                 }
-            } else if entry.written == Written::Table && rest.is_none() {
-                if !self.is_table(first) && self.setting(first).is_none() {
-                    mistyped.push((first.to_owned(), self.unknown_table(entry)));
-                } else if self.setting(first).is_some() {
-                    let hint = self.setting(first).map(expected);
-                    self.problem(entry.key, first, "is no table", hint);
-                    mistyped.push((first.to_owned(), None));
-                }
-            } else {
+            } else if entry.written == Written::Table && rest.is_none() && !self.is_table(first) {
+                let meant = match self.setting(first).map(expected) {
+                    Some(hint) => {
+                        self.problem(entry.key, first, "is no table", Some(hint));
+                        Meant::Setting
+                    }
+                    None => self.unknown_table(entry),
+                };
+                mistyped.push((first.to_owned(), meant));
+            } else if entry.written != Written::Table || rest.is_some() {
                 self.leaf(entry);
             }
         }
@@ -173,16 +187,16 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_table(&mut self, entry: &Entry) -> Option<String> {
-        let tables: Vec<String> = self.settings.iter().filter_map(|setting| setting.table.clone()).collect();
-        let names = tables.iter().map(String::as_str);
-        let (hint, meant) = match nearest(&entry.path, names.clone().chain(["issuer"])) {
-            Some("issuer") => ("a table for each issuer is written [[issuer]]".to_owned(), None),
-            Some(near) => (format!("did you mean [{near}]?"), Some(near.to_owned())),
+    fn unknown_table(&mut self, entry: &Entry) -> Meant {
+        let mut names: Vec<&str> =
+            self.settings.iter().filter_map(|setting| setting.table.as_deref()).collect();
+        names.dedup();
+        let (hint, meant) = match nearest(&entry.path, names.iter().copied().chain([ISSUER])) {
+            Some(ISSUER) => ("a table for each issuer is written [[issuer]]".to_owned(), Meant::Setting),
+            Some(near) => (format!("did you mean [{near}]?"), Meant::Table(near.to_owned())),
             None => {
-                let mut names: Vec<&str> = names.collect();
-                names.dedup();
-                (format!("the tables are [{}]; other keys stand at the top", names.join("], [")), None)
+                let hint = format!("the tables are [{}]; other keys stand at the top", names.join("], ["));
+                (hint, Meant::Unknown)
             }
         };
         self.problem(entry.key, &entry.path, "there is no such table", Some(hint));
@@ -202,8 +216,9 @@ impl Reader<'_> {
         }
         let flat = |name: &str| name.replace(['.', '-'], "_").to_ascii_lowercase();
         let written = |setting: &Setting| match &setting.table {
-            Some(table) => format!("write it as `{}` under [{table}]", setting.key),
-            None if self.is_table(table.unwrap_or_default()) => {
+            Some(name) if Some(name.as_str()) == table => format!("did you mean `{}`?", setting.key),
+            Some(name) => format!("write it as `{}` under [{name}]", setting.key),
+            None if table.is_some() => {
                 format!("`{}` stands at the top of the file, in front of the first [table]", setting.key)
             }
             None => format!("did you mean `{}`?", setting.key),
@@ -215,9 +230,13 @@ impl Reader<'_> {
             names.contains(&flat(path)) || names.contains(&flat(key)) || variable == Some(flat(key))
         };
         let elsewhere = |setting: &&Setting| setting.key == flat(key);
-        if let Some(setting) =
-            self.settings.iter().find(same).or_else(|| self.settings.iter().find(elsewhere))
-        {
+        // The first word of one is more than a few letters that are alike.
+        let begun = |setting: &&Setting| {
+            setting.table.as_deref() == table && setting.key.starts_with(&format!("{}_", flat(key)))
+        };
+        let mut found = self.settings.iter().find(same);
+        found = found.or_else(|| self.settings.iter().find(elsewhere));
+        if let Some(setting) = found.or_else(|| self.settings.iter().find(begun)) {
             return written(setting);
         }
         let around: Vec<&Setting> =

@@ -65,6 +65,8 @@ fn a_mistake_says_where_it_is_and_what_was_meant() {
         ),
         ("MANDATE_DATABASE = 'x'", "there is no such setting; write it as `url` under [database]"),
         ("smtp = 'x'", "write it as `smtp` under [mail]"),
+        ("metrics = 'x'", "did you mean `metrics_listen`?"),
+        ("[database]\npassword = 'hunter2'", "database.password: there is no such setting; did you mean `password_file`?"),
         (
             "[database]\nlisten = '127.0.0.1:1'",
             "`listen` stands at the top of the file, in front of the first [table]",
@@ -88,10 +90,6 @@ fn a_mistake_says_where_it_is_and_what_was_meant() {
         ("[mail]\nretry = '30s'", "\"30s\" is no number of seconds from 0.001 to 21600; expected SECONDS"),
         ("[retention]\nkeep_feed = 2026-01-01", "is a date or a time; write it in quotes if that is meant"),
         ("[[issuers]]\nissuer = 'x'", "the table of an issuer is written [[issuer]]"),
-        (
-            "[server]\nlisten = 'x'",
-            "1:2: error: server: there is no such table; the tables are [overload], [database]",
-        ),
     ] {
         let said = said(text);
         assert!(said.len() == 1 && said[0].contains(expected), "{text}\n{said:#?}\nwanted: {expected}");
@@ -109,6 +107,20 @@ fn all_mistakes_are_told_at_once_in_their_order() {
         "{said:#?}"
     );
     assert!(said[1].starts_with("2:11: "), "{said:#?}");
+}
+
+#[test]
+fn the_keys_of_a_table_that_nobody_knows_are_told_where_they_belong() {
+    let said = said("[server]\nlisten = 'x'\nmetrics = 'x'\nconnections = 5\n");
+    for (said, expected) in said.iter().zip([
+        "1:2: error: server: there is no such table; the tables are [overload], [database], ",
+        "2:1: error: server.listen: there is no such setting; `listen` stands at the top of the file",
+        "3:1: error: server.metrics: there is no such setting; ",
+        "4:1: error: server.connections: there is no such setting; write it as `connections` under [database]",
+    ]) {
+        assert!(said.starts_with(expected), "{said}\nwanted: {expected}");
+    }
+    assert_eq!(said.len(), 4, "{said:#?}");
 }
 
 #[test]
