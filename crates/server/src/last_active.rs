@@ -189,7 +189,6 @@ mod tests {
             Policies::default(),
             Duration::ZERO,
             crate::overload::Bounds::for_tests(&store),
-            crate::facts::MEMORY,
         )
         .await
         .unwrap()

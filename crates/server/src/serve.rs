@@ -171,7 +171,7 @@ impl Running {
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
-        let facts = Facts::open(store.clone(), policies, limit, bounds, settings.facts_memory).await?;
+        let facts = Facts::open_within(store.clone(), policies, limit, bounds, settings.facts_memory).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
 
         if !settings.listen.ip().is_loopback() {

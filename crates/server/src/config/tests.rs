@@ -66,7 +66,10 @@ fn a_mistake_says_where_it_is_and_what_was_meant() {
         ("MANDATE_DATABASE = 'x'", "there is no such setting; write it as `url` under [database]"),
         ("smtp = 'x'", "write it as `smtp` under [mail]"),
         ("metrics = 'x'", "did you mean `metrics_listen`?"),
-        ("[database]\npassword = 'hunter2'", "database.password: there is no such setting; did you mean `password_file`?"),
+        (
+            "[database]\npassword = 'hunter2'",
+            "database.password: there is no such setting; did you mean `password_file`?",
+        ),
         (
             "[database]\nlisten = '127.0.0.1:1'",
             "`listen` stands at the top of the file, in front of the first [table]",

@@ -124,6 +124,19 @@ impl Facts {
         policies: Policies,
         limit: Duration,
         bounds: &'static Bounds,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::open_within(store, policies, limit, bounds, MEMORY).await
+    }
+
+    /// The same with another bound on the memory that facts take.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_within(
+        store: Store,
+        policies: Policies,
+        limit: Duration,
+        bounds: &'static Bounds,
         memory: ByteSize,
     ) -> Result<Arc<Self>, StoreError> {
         let Some(mut follower) = store.follow() else {

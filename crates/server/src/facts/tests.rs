@@ -73,7 +73,6 @@ impl Shop {
             policies,
             std::time::Duration::ZERO,
             crate::overload::Bounds::for_tests(&store),
-            crate::facts::MEMORY,
         )
         .await
         .unwrap();

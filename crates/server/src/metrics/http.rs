@@ -188,7 +188,6 @@ mod tests {
             Policies::default(),
             Duration::from_secs(1),
             Bounds::for_tests(&store),
-            crate::facts::MEMORY,
         )
         .await
         .unwrap();
@@ -211,7 +210,6 @@ mod tests {
             Policies::default(),
             Duration::from_secs(1),
             Bounds::for_tests(&store),
-            crate::facts::MEMORY,
         )
         .await
         .unwrap();
