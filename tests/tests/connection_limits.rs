@@ -71,7 +71,7 @@ impl Raw {
     }
 
     /// Answers pings until the connection is asked to end and ends; whether it was asked, and how many pings there were.
-    async fn to_the_end(&mut self) -> (bool, usize) {
+    async fn until_it_ends(&mut self) -> (bool, usize) {
         let (mut asked, mut pings) = (false, 0);
         let ended = tokio::time::timeout(SOON, async {
             while let Some((kind, flags, payload)) = self.frame().await {
@@ -135,7 +135,7 @@ on_both_engines! {
     /// Pings keep nothing from being idle; whoever makes calls finds another connection.
     async fn an_idle_connection_is_asked_to_end(idle: ShortIdle) {
         let ShortIdle(world) = &idle;
-        let (asked, pings) = Raw::open(world.server()).await.to_the_end().await;
+        let (asked, pings) = Raw::open(world.server()).await.until_it_ends().await;
         assert!(asked && pings > 0, "asked: {asked}, pings: {pings}");
         // By now the connection of this call's channel is gone as well.
         sent(async || world.service(&["users.read"]).identity().list_users(ListUsersRequest::default()).await).await;
@@ -152,7 +152,7 @@ on_both_engines! {
         let request = async || world.service(&["authz.watch"]).watch(watching_all("")).await;
         let mut watch = sent(request).await;
         watch.next().await.expect("at once");
-        let (asked, _) = Raw::open(world.server()).await.to_the_end().await;
+        let (asked, _) = Raw::open(world.server()).await.until_it_ends().await;
         assert!(asked);
         // The stream's own connection is as old.
         let create = CreateAccountRequest { policy: "organization".to_owned(), display_name: "Acme".to_owned(), ..Default::default() };
