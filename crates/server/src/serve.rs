@@ -23,12 +23,14 @@ use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use crate::account::Accounts;
-use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
+use crate::auth::{Beside, Issuers, KeyRefresh, RefreshTimes, SigningKey, TokenSettings, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
+use crate::config::ConfigFile;
+use crate::connection::ConnectionSettings;
 use crate::database::DatabaseSettings;
 use crate::ephemeral::{self, Ephemeral, EphemeralSettings, Leftovers};
-use crate::facts::Facts;
+use crate::facts::{Facts, MEMORY};
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
 use crate::last_active::Recorder;
@@ -40,13 +42,12 @@ use crate::metrics::{CountLayer, Port, Watched};
 use crate::overload::{Bounds, OverloadLayer, OverloadSettings};
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::rate::{RateSettings, Rates};
 use crate::retention::{KeepSettings, Retention};
+use crate::size::ByteSize;
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
 use crate::web::{WebLayer, WebSettings};
-
-/// The largest message that is read, in bytes.
-pub const MAX_REQUEST_BYTES: usize = 4 << 20;
 
 /// How many bytes of a stream may wait to be read, and of a connection.
 ///
@@ -74,6 +75,9 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// What a server is started with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
+    /// A file of settings.
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Where to listen. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", env = "MANDATE_LISTEN")]
     pub listen: SocketAddr,
@@ -87,7 +91,8 @@ pub struct Settings {
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
-    /// A TOML file of the issuers whose tokens are believed beside this server's own.
+    /// A TOML file of the issuers whose tokens are believed beside this server's own. Their tables, [[issuer]], may as
+    /// well stand in the file of settings.
     #[arg(long, value_name = "FILE", env = "MANDATE_ISSUERS")]
     pub issuers: Option<PathBuf>,
     /// A file to write the address to once calls are answered, whole or not at all.
@@ -106,12 +111,26 @@ pub struct Settings {
     /// For how many seconds whoever watches changes need not take messages that are there, before the stream is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = watch::PATIENCE, env = "MANDATE_WATCH_PATIENCE")]
     pub watch_patience: u64,
+    /// The most memory that facts take, with MiB or GiB, from 16MiB to 1024GiB. A quarter of it is for members (2 million in
+    /// the default's quarter); what does not fit is read from the database when it is asked for.
+    #[arg(long, value_name = "SIZE", default_value_t = MEMORY, env = "MANDATE_FACTS_MEMORY",
+          value_parser = ByteSize::between(ByteSize(16 << 20), ByteSize(1 << 40)))]
+    pub facts_memory: ByteSize,
     /// How much is taken on at a time.
     #[command(flatten)]
     pub overload: OverloadSettings,
     /// Where the database is, and how it is used.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// What connections may be.
+    #[command(flatten)]
+    pub connection: ConnectionSettings,
+    /// How often one caller may do what costs others something.
+    #[command(flatten)]
+    pub rates: RateSettings,
+    /// How far clocks may differ.
+    #[command(flatten)]
+    pub tokens: TokenSettings,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
@@ -152,7 +171,7 @@ impl Running {
     /// What is wrong with the settings, the policies, the issuers or the database, all of it that can be told.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
-        let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
+        let issuers = settings.issuers()?;
         let ephemeral = settings.ephemeral.begin(settings.ready_file.as_deref())?;
         let data_dir = ephemeral.as_ref().map_or(settings.data_dir.as_path(), Ephemeral::folder);
         let (key, mail_key, database) = match &ephemeral {
@@ -167,14 +186,15 @@ impl Running {
         };
         let key = Arc::new(key);
         let post = Post::new(&settings.mail, data_dir, mail_key.clone())?;
-        let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
+        let issuers = issuers.with_embedded(&key).with_own_leeway(settings.tokens.own());
+        let verifier = Arc::new(Verifier::new(issuers, now_micros));
         // Takes a while, and nothing here waits for it before calls can come in.
         let passwords = tokio::task::spawn_blocking(Passwords::new);
         let store = Store::open(&database, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
-        let facts = Facts::open(store.clone(), policies, limit, bounds).await?;
+        let facts = Facts::open_within(store.clone(), policies, limit, bounds, settings.facts_memory).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
         let seeded = match ephemeral {
             Some(ephemeral) => Some(ephemeral.seed(&facts).await?),
@@ -203,14 +223,17 @@ impl Running {
             }
             None => None,
         };
-        let (health, routes) = routes(&facts, &key, mail_key, passwords, watching).await?;
+        let (health, routes) = routes(settings, &facts, &key, mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts());
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let web = WebLayer::new(&settings.web);
         let threads = settings.workers();
-        let workers = Workers::start(listener, threads, || {
+        let workers = Workers::start(listener, threads, settings.connection.lifetime(), || {
             tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
+                .http2_max_header_list_size(settings.connection.headers())
+                .http2_keepalive_interval(settings.connection.keep_alive())
+                .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .accept_http1(web.is_on())
@@ -287,6 +310,19 @@ impl Running {
 }
 
 impl Settings {
+    /// The issuers of the file of their own, or of the file of settings.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Issuers> {
+        let leeway = self.tokens.of_issuers();
+        Ok(match (&self.issuers, &self.config.config) {
+            (Some(file), _) => Issuers::load_with(file, Beside::Nothing, leeway)?,
+            (None, Some(file)) => Issuers::load_with(file, Beside::Settings, leeway)?,
+            (None, None) => Issuers::default(),
+        })
+    }
+
     fn workers(&self) -> usize {
         self.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
     }
@@ -302,18 +338,23 @@ const SERVICES: [&str; 5] = [
 ];
 
 async fn routes(
+    settings: &Settings,
     facts: &Arc<Facts>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
     watching: Watching,
 ) -> anyhow::Result<(HealthReporter, Routes)> {
-    let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone());
+    let rates = Arc::new(Rates::new(settings.rates));
+    let identities =
+        Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords), Arc::clone(&rates));
+    let memberships =
+        Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone(), rates);
+    let largest = settings.connection.connection_max_message.in_memory();
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
-                .max_decoding_message_size(MAX_REQUEST_BYTES)
+                .max_decoding_message_size(largest)
                 .max_encoding_message_size(MAX_ANSWER_BYTES)
         };
     }

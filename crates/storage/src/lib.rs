@@ -38,6 +38,7 @@ mod locks;
 mod look_up;
 mod member_list;
 mod membership;
+mod migrations;
 mod open;
 mod outbox;
 mod people;
@@ -78,6 +79,7 @@ pub use look_up::{
     AccountRecords, Held, Holders, MemberRecords, Places, Reading, ResourceRecords, Walked, Way,
 };
 pub use member_list::{Member, MemberFilter};
+pub use migrations::Migrated;
 pub use open::{OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};
 pub use people::KnownContact;
