@@ -190,6 +190,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::ConsistencyToken
         | Error::Stopping
         | Error::MessageTooLarge
+        | Error::Policy(_)
         | Error::Defect(_) => false,
     }
 }

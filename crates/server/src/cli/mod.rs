@@ -3,6 +3,7 @@
 mod health;
 mod import;
 mod policy;
+mod remote;
 mod serve;
 mod token;
 
@@ -41,7 +42,7 @@ enum Command {
     Import(import::Import),
     /// Asks a running server whether it answers; fails if it does not.
     Health(health::Health),
-    /// Checks and shows policies.
+    /// Checks, shows and compares policies, and puts them in force on a running server.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Plays five products' articles about accounts and roles on a server of its own, and keeps it running.
@@ -57,7 +58,7 @@ impl Cli {
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => import.run().await,
             Command::Health(health) => health.run().await,
-            Command::Policy(command) => command.run(),
+            Command::Policy(command) => command.run().await,
             Command::Demo(options) => demo::run(&options).await,
         };
         result.unwrap_or_else(|error| {
