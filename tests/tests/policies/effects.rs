@@ -114,10 +114,10 @@ on_both_engines! {
         let world = World::on(Server::start(engine).await);
         let operator = world.operator();
         let text = |group: &str, contact: &str| {
-            with_roles(&[]).replace(
+            with_roles(&[("baker", &["plans.edit"])]).replace(
                 "restrictions:",
                 &format!(
-                    "contacts: {{ at_birth: {contact}, grantable: '*' }}\noperations: {{ contact.create: tools.view }}\n\
+                    "contacts: {{ at_birth: {contact}, grantable: '*' }}\noperations: {{ contact.create: tools.lend, group.join: tools.lend, member.update: tools.lend }}\n\
                      groups:\n  title: Chain\n  founder: owner\n  roles:\n    head:\n      title: Head\n      \
                      description: Leads.\n      at_birth: true\n      made_by_operator: true\n      \
                      controls: [view, accounts, users, delete]\n      may: [{group}]\nrestrictions:"

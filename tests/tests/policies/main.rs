@@ -29,22 +29,21 @@ modules:
   tools: { title: Tools, actions: { view: See, lend: Lend, buy: Buy } }
   plans: { title: Plans, actions: { view: See, edit: Change, sell: Sell } }
 restrictions:
-  frozen: { title: Frozen, removes: ['*', except '*.view'] }
+  frozen: { title: Frozen, removes: '*' }
 roles:
   owner:
     title: Owner
     description: Runs the workshop.
     at_birth: true
     may: '*'
-    grantable: '*'
-    restrictable: frozen
     given_by_operator: true
+    delegation: { over: anyone, give: '*', grant: '*', withdraw: '*', restrict: frozen, lift: frozen, remove: true }
 "
     .to_owned();
     for (name, may) in roles {
         text.push_str(&format!(
-            "  {name}:\n    title: {name}\n    description: Works.\n    given_by_operator: true\n    \
-             grantable: '*'\n    restrictable: frozen\n    may: [{}]\n",
+            "  {name}:\n    title: {name}\n    description: Works.\n    grantable: '*'\n    restrictable: frozen\n    \
+             may: [{}]\n",
             may.join(", ")
         ));
     }
