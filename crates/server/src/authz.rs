@@ -25,7 +25,7 @@ use crate::facts::{Ask, AskContact, Facts, Known, NOBODY, Who};
 use crate::reads::{About, may_read};
 use crate::watch::{Messages, Watching, watch};
 
-/// The service.
+/// The service. What concerns policies is in `policy.rs`.
 #[derive(Clone)]
 pub struct Authz {
     facts: Arc<Facts>,
@@ -279,6 +279,41 @@ impl AuthzService for Authz {
     ) -> Result<Response<v1::LookupAccountsResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
         Ok(Response::new(self.accounts(call.party, request.into_inner()).await?))
+    }
+
+    async fn apply_policy(
+        &self,
+        request: Request<v1::ApplyPolicyRequest>,
+    ) -> Result<Response<v1::ApplyPolicyResponse>, Status> {
+        Ok(self.apply(request).await?)
+    }
+
+    async fn rollback_policy(
+        &self,
+        request: Request<v1::RollbackPolicyRequest>,
+    ) -> Result<Response<v1::RollbackPolicyResponse>, Status> {
+        Ok(self.rollback(request).await?)
+    }
+
+    async fn get_policy(
+        &self,
+        request: Request<v1::GetPolicyRequest>,
+    ) -> Result<Response<v1::GetPolicyResponse>, Status> {
+        Ok(Response::new(self.policy(request.into_inner()).await?))
+    }
+
+    async fn list_policies(
+        &self,
+        request: Request<v1::ListPoliciesRequest>,
+    ) -> Result<Response<v1::ListPoliciesResponse>, Status> {
+        Ok(Response::new(self.policies(request.into_inner()).await?))
+    }
+
+    async fn list_policy_versions(
+        &self,
+        request: Request<v1::ListPolicyVersionsRequest>,
+    ) -> Result<Response<v1::ListPolicyVersionsResponse>, Status> {
+        Ok(Response::new(self.versions(request.into_inner()).await?))
     }
 
     type WatchStream = Messages;

@@ -10,6 +10,7 @@ use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::{Facts, Told};
 use crate::overload::Turn;
+use crate::writer::under_policies;
 
 /// What became of one command of a batch.
 pub struct Row {
@@ -49,8 +50,10 @@ async fn carry_out(
     patience: Duration,
     turn: Turn,
 ) -> Result<Vec<Row>, Error> {
-    let store = facts.store();
-    let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
+    let prepared = under_policies(facts, |policies| async move {
+        facts.store().prepare_batch(&policies, actor, items, now_micros(), patience).await
+    });
+    let mut prepared = prepared.await?;
     let changes = std::mem::take(&mut prepared.changes);
     let (position, transaction) = (prepared.position, prepared.transaction);
     let rows = facts.commit(Told { changes: &changes, position }, turn.until(prepared.commit())).await?;

@@ -193,6 +193,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::Stopping
         | Error::MessageTooLarge { .. }
         | Error::TooOften(_)
+        | Error::Policy(_)
         | Error::Defect(_) => false,
     }
 }

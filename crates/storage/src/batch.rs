@@ -153,6 +153,7 @@ impl Store {
                     Then::Write => {
                         let place =
                             put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
+                        place.is_under(setting.policies)?;
                         position = place.versions.last().copied().or(position);
                         transaction = place.transaction.or(transaction);
                         changes.extend(judged.plan.changes.iter().cloned());

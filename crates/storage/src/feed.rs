@@ -52,6 +52,9 @@ pub(crate) struct Appended {
     pub(crate) places: Vec<i64>,
     /// PostgreSQL: the transaction that wrote them.
     pub(crate) transaction: Option<Transaction>,
+    /// How many versions of policies there are, none of which comes into force before the transaction ends; `None`:
+    /// nothing was appended.
+    pub(crate) policies: Option<i64>,
 }
 
 /// One row of `feed` to be written, beside its time.
@@ -86,29 +89,48 @@ pub(crate) async fn append(
             " + 1) * ",
             stride!(),
             " FROM feed) + (value ->> 'n'), $1, value ->> 'account', value ->> 'kind', value ->> 'body', \
-             value ->> 'taken' FROM json_each($2) RETURNING seq, '', ''"
+             value ->> 'taken' FROM json_each($2) RETURNING seq, '', '', (SELECT COUNT(*) FROM policies)"
         ),
         Tx::Postgres(_) => {
             "INSERT INTO feed (at, account, kind, body, taken) \
              SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body', value ->> 'taken' \
              FROM json_array_elements($2::json) AS rows (value) ORDER BY CAST(value ->> 'n' AS BIGINT) \
-             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text"
+             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text, \
+             COALESCE((SELECT version FROM policies WHERE false FOR KEY SHARE), (SELECT COUNT(*) FROM policies))"
         }
     };
-    let rows: Vec<(i64, String, String)> =
+    // INVARIANT: on PostgreSQL the row that is never there makes the statement lock the table of policies, before it looks
+    // at anything, against nobody but whoever writes a new version (`policy_change.rs`). So they are those counted here
+    // until the transaction ends.
+    let rows: Vec<(i64, String, String, i64)> =
         on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(rows).fetch_all(c).await)?;
-    let transaction = rows.first().and_then(|(_, number, oldest)| Transaction::told(number, oldest));
+    let transaction = rows.first().and_then(|(_, number, oldest, _)| Transaction::told(number, oldest));
+    let policies = rows.first().map(|(.., policies)| *policies);
     let mut places: Vec<i64> = rows.into_iter().map(|(place, ..)| place).collect();
     // Places are given out in the order of the rows, but the rows may be returned in any.
     places.sort_unstable();
-    Ok(Appended { places, transaction })
+    Ok(Appended { places, transaction, policies })
 }
 
 /// Says that other policies are in force from now on.
-pub(crate) async fn append_policies(tx: &mut Tx, now: i64) -> Result<(), StoreError> {
-    let sql = "INSERT INTO feed (at, account, kind, body) VALUES ($1, NULL, $2, '{}')";
-    on_tx!(tx, c => sqlx::query(sql).bind(now).bind(POLICIES).execute(c).await.map(drop))?;
-    Ok(())
+pub(crate) async fn append_policies(tx: &mut Tx, now: i64) -> Result<Appended, StoreError> {
+    let sql = match tx {
+        Tx::Sqlite(_) => concat!(
+            "INSERT INTO feed (seq, at, kind, body) SELECT (COALESCE(MAX(seq), 0) / ",
+            stride!(),
+            " + 1) * ",
+            stride!(),
+            ", $1, $2, '{}' FROM feed RETURNING seq, '', ''"
+        ),
+        Tx::Postgres(_) => {
+            "INSERT INTO feed (at, kind, body) VALUES ($1, $2, '{}') \
+             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text"
+        }
+    };
+    let (place, number, oldest): (i64, String, String) =
+        on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(POLICIES).fetch_one(c).await)?;
+    let transaction = Transaction::told(&number, &oldest);
+    Ok(Appended { places: vec![place], transaction, policies: None })
 }
 
 /// The change that a row says.

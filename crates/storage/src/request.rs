@@ -88,7 +88,7 @@ pub(crate) async fn remember(
     tx: &mut Tx,
     key: &RequestKey,
     plan: &Plan,
-    Place { versions, position, transaction }: &Place,
+    Place { versions, position, transaction, policies: _ }: &Place,
     now: i64,
 ) -> Result<(), WriteError> {
     let done = Done {

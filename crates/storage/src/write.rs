@@ -192,7 +192,7 @@ impl Store {
             let result = match self.attempt(&mut needs, &mut make, retry).await {
                 Ok(Attempt::Planned(planned)) => {
                     let (tx, plan, records) = *planned;
-                    let draft = Draft { actor, plan, records: &records, now, retry };
+                    let draft = Draft { actor, policies, plan, records: &records, now, retry };
                     match mode {
                         Mode::Preview => draft.preview(tx, policies).await.map(Written::Previewed),
                         Mode::Once | Mode::Retriable(_) => {
@@ -313,6 +313,8 @@ async fn answered(tx: &mut Tx, retry: Option<Retry<'_>>) -> Result<Option<Commit
 /// A plan that is to be written.
 struct Draft<'a> {
     actor: &'a Actor,
+    /// By which it was planned.
+    policies: &'a Policies,
     plan: Plan,
     records: &'a Records,
     now: i64,
@@ -328,7 +330,7 @@ impl Draft<'_> {
             }
             request::remember(&mut tx, key, &self.plan, &place, self.now).await?;
         }
-        let Place { versions, position, transaction } = place;
+        let Place { versions, position, transaction, policies: _ } = place;
         Ok(Prepared { plan: self.plan, versions, position, transaction, tx, bell })
     }
 
@@ -343,6 +345,7 @@ impl Draft<'_> {
     async fn write(&self, tx: &mut Tx) -> Result<Place, WriteError> {
         dawdle(Fault::NoLock, Duration::from_millis(20)).await;
         let mut place = put(tx, self.actor, &self.plan, self.records, self.now).await?;
+        place.is_under(self.policies)?;
         if place.versions.is_empty() {
             place.position = feed::position(tx).await?;
         }
@@ -359,6 +362,18 @@ pub(crate) struct Place {
     pub(crate) position: i64,
     /// PostgreSQL: the transaction, if it is known to have a number.
     pub(crate) transaction: Option<Transaction>,
+    /// How many versions of policies there are; `None`: nothing changed.
+    pub(crate) policies: Option<i64>,
+}
+
+impl Place {
+    /// Refuses what was planned by other policies than those in force when it is committed.
+    pub(crate) fn is_under(&self, policies: &Policies) -> Result<(), StoreError> {
+        match self.policies {
+            Some(revision) if policies.differ_from(revision) => Err(StoreError::PoliciesChanged),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// PostgreSQL: the number of the transaction.
@@ -383,7 +398,7 @@ pub(crate) async fn put(
         return Ok(Place::default());
     }
     each_fact_once(&plan.changes)?;
-    let Appended { places: versions, transaction } = match plan.changes.as_slice() {
+    let Appended { places: versions, transaction, policies } = match plan.changes.as_slice() {
         [] => Appended::default(),
         changes => feed::append(tx, changes, records, now).await?,
     };
@@ -393,7 +408,7 @@ pub(crate) async fn put(
     activity::append(tx, actor, plan, now).await?;
     outbox::append(tx, &plan.mail, now).await?;
     let position = versions.last().copied().unwrap_or_default();
-    Ok(Place { versions, position, transaction })
+    Ok(Place { versions, position, transaction, policies })
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.

@@ -6,6 +6,7 @@ mod health;
 mod import;
 mod migrate;
 mod policy;
+mod remote;
 mod serve;
 mod token;
 
@@ -51,7 +52,7 @@ enum Command {
     Import(import::Import),
     /// Asks a running server whether it answers; fails if it does not.
     Health(health::Health),
-    /// Checks and shows policies.
+    /// Checks, shows and compares policies, and puts them in force on a running server.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Checks and shows the configuration.
@@ -132,7 +133,7 @@ impl Cli {
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => import.run().await,
             Command::Health(health) => health.run().await,
-            Command::Policy(command) => command.run(),
+            Command::Policy(command) => command.run().await,
             Command::Config(command) => command.run(loaded, matches),
             Command::Migrate(migrate) => migrate.run().await.map(|()| ExitCode::SUCCESS),
             Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),

@@ -22,6 +22,7 @@ mod changed;
 mod consistency;
 mod contact;
 mod entry;
+mod exchange;
 mod fill;
 mod follow;
 mod grants;
@@ -80,6 +81,9 @@ use self::noted::Noted;
 
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
 const REREADS: usize = 3;
+
+/// How often something is judged again because other policies came into force than those in memory.
+pub(crate) const RENEWALS: usize = 3;
 
 /// The facts in memory and the store behind them.
 pub struct Facts {
@@ -234,13 +238,21 @@ impl Facts {
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
         let _place = self.miss()?;
-        let since = self.epoch.load(Ordering::Acquire);
         let Ask { account, user, resource } = ask;
-        let records = self.store.read_question(account, user, resource).await?;
-        let known = Known::new(&self.policies(), ask, &records);
-        dawdle(Fault::StaleFill, Duration::from_millis(40)).await;
-        self.keep_later(Fill { since, entries: known.entries(ask) }).await;
-        Ok(known.at(Arc::new(self.moment().with(records.position))))
+        for _ in 0..RENEWALS {
+            let since = self.epoch.load(Ordering::Acquire);
+            let policies = self.policies();
+            let records = self.store.read_question(account, user, resource).await?;
+            if policies.differ_from(records.policies) {
+                self.renew().await?;
+                continue;
+            }
+            let known = Known::new(&policies, ask, &records);
+            dawdle(Fault::StaleFill, Duration::from_millis(40)).await;
+            self.keep_later(Fill { since, entries: known.entries(ask) }).await;
+            return Ok(known.at(Arc::new(self.moment().with(records.position))));
+        }
+        Err(StoreError::PoliciesChanged)
     }
 
     /// The user of that id, if there is one.
