@@ -59,6 +59,7 @@ pub mod retention;
 pub mod secret_file;
 pub mod serve;
 pub mod sign_in;
+pub mod telemetry;
 mod transport;
 pub mod users;
 pub mod watch;

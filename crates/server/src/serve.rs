@@ -40,6 +40,7 @@ use crate::overload::{Bounds, OverloadLayer, OverloadSettings};
 use crate::passwords::Passwords;
 use crate::policies;
 use crate::retention::{KeepSettings, Retention};
+use crate::telemetry::{Calls, CarriedLayer, TelemetrySettings};
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
 
@@ -113,6 +114,9 @@ pub struct Settings {
     /// For how long things are kept.
     #[command(flatten)]
     pub keep: KeepSettings,
+    /// What is told of calls one by one.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] breaks them off.
@@ -133,11 +137,19 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a server; when this returns, it answers.
+    /// Starts a server whose calls are not recorded; when this returns, it answers.
+    ///
+    /// # Errors
+    /// As [`start_recorded`](Self::start_recorded).
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        Self::start_recorded(settings, Calls::unrecorded()).await
+    }
+
+    /// Starts a server whose calls are recorded here; when this returns, it answers.
     ///
     /// # Errors
     /// What is wrong with the settings, the policies, the issuers or the database, all of it that can be told.
-    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    pub async fn start_recorded(settings: &Settings, calls: &'static Calls) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
         let key = SigningKey::load_or_create(&settings.data_dir)?;
@@ -169,13 +181,13 @@ impl Running {
         let passwords = Arc::new(Passwords::new()?);
         let port = match settings.metrics_listen {
             Some(listen) => {
-                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords));
+                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords), calls);
                 Some(Port::open(listen, watched, stopping.clone()).await?)
             }
             None => None,
         };
         let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, watching).await?;
-        let count = CountLayer::new(facts.counts());
+        let count = CountLayer::new(facts.counts(), calls);
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let threads = settings.workers();
         let workers = Workers::start(listener, threads, || {
@@ -186,6 +198,7 @@ impl Running {
                 .layer(count)
                 .layer(OverloadLayer::new(bounds, &settings.overload, threads))
                 .layer(guard.clone())
+                .layer(CarriedLayer::new(calls))
                 .add_routes(routes.clone())
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;

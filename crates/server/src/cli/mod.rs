@@ -6,14 +6,14 @@ mod policy;
 mod serve;
 mod token;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::demo::{self, Demo};
 use crate::serve::Settings;
+use crate::telemetry::{self, LogFormat};
 
 /// Accounts, memberships and permission checks for a SaaS platform, in one service.
 #[derive(Debug, Parser)]
@@ -51,7 +51,9 @@ enum Command {
 impl Cli {
     /// Does what the command line says and tells how it went.
     pub async fn run(self) -> ExitCode {
-        log();
+        if !matches!(self.command, Command::Serve(_)) {
+            telemetry::log_plainly(LogFormat::Pretty, None);
+        }
         let result = match self.command {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
@@ -65,16 +67,6 @@ impl Cli {
             ExitCode::FAILURE
         })
     }
-}
-
-/// To stderr, so that stdout holds results alone.
-fn log() {
-    let level = EnvFilter::try_from_env("MANDATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(level)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
 }
 
 /// Says something to the person at the terminal.

@@ -14,6 +14,7 @@ use crate::mailer::MailSettings;
 use crate::overload::OverloadSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
+use crate::telemetry::TelemetrySettings;
 
 /// A running server; its folder goes with it.
 ///
@@ -47,6 +48,7 @@ impl Host {
             overload: OverloadSettings::default(),
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
+            telemetry: TelemetrySettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })

@@ -7,12 +7,13 @@ use mandate_domain::facts::UserFact;
 use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::resource::ResourceRef;
 use mandate_storage::StoreError;
+use tracing::Instrument as _;
 
 use super::cache::Caches;
 use super::entry::{AccountEntry, MemberEntry, ResourceEntry};
 use super::fill::{Entry, Fill};
 use super::key::ResourceAt;
-use super::{Ask, Facts, Known};
+use super::{Ask, Facts, Known, missed};
 
 /// Stands for a subject who is no user; no id given out here is zero.
 pub const NOBODY: UserId = UserId::from_bits(0);
@@ -50,7 +51,8 @@ impl Facts {
         let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
         let AskContact { account, contact, resource } = ask;
-        let records = self.store.read_contact_question(account, contact, resource).await?;
+        let records = self.store.read_contact_question(account, contact, resource);
+        let records = records.instrument(missed("contact")).await?;
         let entry = records.account.map(|account| Arc::new(AccountEntry::new(&self.policies(), &account)));
         let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
         let compile = |(contact, policy): (_, Arc<_>)| Arc::new(MemberEntry::of_contact(&policy, &contact));
