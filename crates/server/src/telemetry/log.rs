@@ -48,8 +48,11 @@ pub(crate) fn set_up(format: LogFormat, tracer: Option<(SdkTracer, &'static str)
 fn level() -> EnvFilter {
     let level = EnvFilter::try_from_env("MANDATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let always = |target: &str, level: LevelFilter| format!("{target}={level}").parse::<Directive>();
+    // What is a span for the collector alone is none of a line.
+    let exported = [statements::RPC, statements::DECISION, statements::FACTS];
     [always(LINE, LevelFilter::ERROR), always(DENIED, LevelFilter::INFO)]
         .into_iter()
+        .chain(exported.map(|target| always(target, LevelFilter::OFF)))
         .flatten()
         .fold(level, EnvFilter::add_directive)
 }
