@@ -59,7 +59,7 @@ impl TraceService for Counter {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let parts = request.into_inner().resource_spans.into_iter();
-        let number = parts.flat_map(|part| part.scope_spans).map(|scope| scope.spans.len()).sum();
+        let number: usize = parts.flat_map(|part| part.scope_spans).map(|scope| scope.spans.len()).sum();
         self.spans.fetch_add(u32::try_from(number).unwrap_or(u32::MAX), Ordering::Relaxed);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }

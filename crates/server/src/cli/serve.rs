@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
 use crate::serve::{Running, Settings};
-use crate::telemetry::{Calls, Telemetry};
+use crate::telemetry::{Calls, LogFormat, Telemetry};
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -13,6 +13,12 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let telemetry = Telemetry::start(&settings.telemetry, settings.database.system())?;
     let result = until_told(settings, telemetry.calls(), &mut terminate, &mut interrupt).await;
+    if let Err(error) = &result
+        && settings.telemetry.log_format == LogFormat::Json
+    {
+        // Programs that read the log find it there; a person is told by whoever called this.
+        tracing::error!(error = format!("{error:#}"), "the server has failed");
+    }
     telemetry.stop().await;
     result
 }

@@ -1,11 +1,11 @@
 //! What a server tells of its calls one by one: traces, log lines, and a record of each decision. (What it counts of
 //! them together is in [`crate::metrics`].)
 //!
-//! - A call is sampled or not before anything else happens ([`sampling`]). A Check, or a batch of them, of which nothing
+//! - A call is sampled or not before anything else happens (`sampling.rs`). A Check, or a batch of them, of which nothing
 //!   is to be recorded, is not touched at all: it takes the short way (`crate::quick`) as if none of this were there.
-//! - Everything else has a [`Recorded`] from its first moment to its last: a request id for its log lines, the span of
+//! - Everything else has a `Recorded` from its first moment to its last: a request id for its log lines, the span of
 //!   the RPC if it is sampled, and who called.
-//! - Spans and records leave through queues that have a bound ([`export`], [`decisions`]): no call ever waits for a
+//! - Spans and records leave through queues that have a bound (`export.rs`, `decisions.rs`): no call ever waits for a
 //!   collector or a disk. What does not fit is dropped and counted.
 //!
 //! INVARIANT: neither spans nor log lines hold a secret, an address or a name: ids, names of permissions that a policy

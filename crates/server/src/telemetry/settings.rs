@@ -20,7 +20,7 @@ pub struct TelemetrySettings {
     #[arg(long, value_name = "RATIO", default_value = "0.001", env = "MANDATE_TRACE_SAMPLE_RATIO", value_parser = ratio)]
     pub trace_sample_ratio: f64,
     /// The most calls a second that are traced because the `traceparent` of their caller says that it is sampled. A traced
-    /// Check costs ten times as much as another one, so that callers must not be able to have all of theirs traced.
+    /// Check costs several times as much as another one, so that callers must not be able to have all of theirs traced.
     #[arg(long, value_name = "NUMBER", default_value_t = ASKED, env = "MANDATE_TRACE_ASKED_LIMIT")]
     pub trace_asked_limit: u32,
     /// Where each decision is recorded: off, file:PATH (a JSON object a line, appended; opened again on SIGHUP), or otlp (log
