@@ -149,9 +149,14 @@ on_both_engines! {
 
         let others = collector.spans().into_iter().skip(before);
         assert!(others.into_iter().all(|span| hex(&span.trace_id) == TRACE), "only sampled calls are traced");
-        let scrape = Scrape::of(world.server().metrics()).await;
-        let exported = scrape.value("mandate_telemetry_total", &[("signal", "spans"), ("outcome", "exported")]);
-        assert!(exported >= collector.spans().len() as f64 - 1.0, "{exported}");
+        // It is counted when the collector has said so.
+        let all_are_counted = poll::until(Duration::from_secs(30), async || {
+            let scrape = Scrape::of(world.server().metrics()).await;
+            let labels = [("signal", "spans"), ("outcome", "exported")];
+            let exported = scrape.value("mandate_telemetry_total", &labels);
+            (exported == collector.spans().len() as f64).then_some(scrape)
+        });
+        let scrape = all_are_counted.await.expect("what has arrived is counted");
         assert_eq!(scrape.value("mandate_telemetry_total", &[("signal", "spans"), ("outcome", "dropped")]), 0.0);
     }
 
