@@ -3,7 +3,6 @@
 //! Spans and log records wait in queues with a bound, from which a thread of its own sends them in batches. While the
 //! collector is away the queues are full, and what comes then is dropped and counted: nothing else happens to a call.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,13 +162,11 @@ impl<E> Counted<E> {
 }
 
 impl<E: SpanExporter> SpanExporter for Counted<E> {
-    fn export(&self, batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
-        async move {
-            let number = batch.len();
-            let result = self.inner.export(batch).await;
-            self.count(Signal::Spans, number, &result);
-            result
-        }
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let number = batch.len();
+        let result = self.inner.export(batch).await;
+        self.count(Signal::Spans, number, &result);
+        result
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -186,13 +183,11 @@ impl<E: SpanExporter> SpanExporter for Counted<E> {
 }
 
 impl<E: LogExporter> LogExporter for Counted<E> {
-    fn export(&self, batch: LogBatch<'_>) -> impl Future<Output = OTelSdkResult> + Send {
-        async move {
-            let number = batch.iter().count();
-            let result = self.inner.export(batch).await;
-            self.count(Signal::Decisions, number, &result);
-            result
-        }
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let number = batch.iter().count();
+        let result = self.inner.export(batch).await;
+        self.count(Signal::Decisions, number, &result);
+        result
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {

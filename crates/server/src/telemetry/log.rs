@@ -60,6 +60,8 @@ fn level() -> EnvFilter {
 /// A line like all others for what would otherwise be no JSON.
 fn panicked(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string);
-    let said = info.payload_as_str().unwrap_or("nothing");
+    let payload = info.payload();
+    let said = payload.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("nothing");
     tracing::error!(place, said, "a thread panicked");
 }
