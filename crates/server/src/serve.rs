@@ -27,6 +27,7 @@ use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
 use crate::database::DatabaseSettings;
+use crate::ephemeral::{self, Ephemeral, EphemeralSettings, Leftovers};
 use crate::facts::Facts;
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
@@ -43,6 +44,7 @@ use crate::retention::{KeepSettings, Retention};
 use crate::telemetry::{Calls, CarriedLayer, TelemetrySettings};
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
+use crate::web::{WebLayer, WebSettings};
 
 /// The largest message that is read, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -60,6 +62,9 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// How long calls in flight have to finish once the server has been asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// The same on a server for tests.
+const EPHEMERAL_DRAIN: Duration = Duration::from_millis(100);
 
 /// For how many seconds questions are answered from memory while the database is away, unless told otherwise.
 pub const STALE_LIMIT: u64 = 30;
@@ -117,6 +122,12 @@ pub struct Settings {
     /// What is told of calls one by one.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+    /// Who may call from a browser.
+    #[command(flatten)]
+    pub web: WebSettings,
+    /// Whether anything is kept at all.
+    #[command(flatten)]
+    pub ephemeral: EphemeralSettings,
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] breaks them off.
@@ -134,6 +145,8 @@ pub struct Running {
     port: Option<Port>,
     retention: Retention,
     _keys: KeyRefresh,
+    /// INVARIANT: the last field, so that it goes when nothing writes mail any more.
+    leftovers: Option<Leftovers>,
 }
 
 impl Running {
@@ -152,17 +165,33 @@ impl Running {
     pub async fn start_recorded(settings: &Settings, calls: &'static Calls) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
-        let key = SigningKey::load_or_create(&settings.data_dir)?;
-        let mail_key = mail_key::load_or_create(&settings.data_dir)?;
-        let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
+        let ephemeral = settings.ephemeral.begin(settings.ready_file.as_deref())?;
+        let data_dir = ephemeral.as_ref().map_or(settings.data_dir.as_path(), Ephemeral::folder);
+        let (key, mail_key, database) = match &ephemeral {
+            Some(_) => {
+                let (key, mail_key) = Ephemeral::keys()?;
+                (key, mail_key, ephemeral::DATABASE.to_owned())
+            }
+            None => {
+                let key = SigningKey::load_or_create(data_dir)?;
+                (key, mail_key::load_or_create(data_dir)?, settings.database.url(data_dir)?)
+            }
+        };
+        let key = Arc::new(key);
+        let post = Post::new(&settings.mail, data_dir, mail_key.clone())?;
         let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
-        let store =
-            Store::open(&settings.database.url(&settings.data_dir)?, settings.database.options()).await?;
+        // Takes a while, and nothing here waits for it before calls can come in.
+        let passwords = tokio::task::spawn_blocking(Passwords::new);
+        let store = Store::open(&database, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
         let facts = Facts::open(store.clone(), policies, limit, bounds).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
+        let seeded = match ephemeral {
+            Some(ephemeral) => Some(ephemeral.seed(&facts).await?),
+            None => None,
+        };
 
         if !settings.listen.ip().is_loopback() {
             tracing::warn!(
@@ -178,7 +207,7 @@ impl Running {
         let stopping = CancellationToken::new();
         let patience = Duration::from_secs(settings.watch_patience);
         let watching = Watching { patience, stopping: stopping.clone() };
-        let passwords = Arc::new(Passwords::new()?);
+        let passwords = Arc::new(passwords.await??);
         let port = match settings.metrics_listen {
             Some(listen) => {
                 let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords), calls);
@@ -186,15 +215,18 @@ impl Running {
             }
             None => None,
         };
-        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, watching).await?;
+        let (health, routes) = routes(&facts, &key, mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts(), calls);
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
+        let web = WebLayer::new(&settings.web);
         let threads = settings.workers();
         let workers = Workers::start(listener, threads, || {
             tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
+                .accept_http1(web.is_on())
+                .layer(web.clone())
                 .layer(count)
                 .layer(OverloadLayer::new(bounds, &settings.overload, threads))
                 .layer(guard.clone())
@@ -204,10 +236,23 @@ impl Running {
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         let retention = Retention::start(store.clone(), settings.keep.clone());
+        let leftovers = seeded.map(|seeded| seeded.tell(address, &key)).transpose()?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stopping, workers, mailer, recorder, port, retention, _keys: keys })
+        Ok(Self {
+            address,
+            store,
+            health,
+            stopping,
+            workers,
+            mailer,
+            recorder,
+            port,
+            retention,
+            _keys: keys,
+            leftovers,
+        })
     }
 
     /// Waits until the server has ended by itself, which it does only by a defect.
@@ -230,7 +275,9 @@ impl Running {
             self.health.clear_service_status(name).await;
         }
         self.stopping.cancel();
-        let drained = tokio::time::timeout(DRAIN, self.workers.drain()).await;
+        // Whoever keeps an ephemeral server may be the one whose calls are open, and is waiting for its end.
+        let patience = if self.leftovers.is_some() { EPHEMERAL_DRAIN } else { DRAIN };
+        let drained = tokio::time::timeout(patience, self.workers.drain()).await;
         self.retention.stop().await;
         self.recorder.stop().await;
         self.mailer.stop().await;
@@ -244,6 +291,7 @@ impl Running {
         drop(self.workers);
         match drained {
             Ok(ended) => ended,
+            Err(_) if self.leftovers.is_some() => Ok(()),
             Err(_) => {
                 Err(anyhow!("calls were still running after {} seconds and were broken off", DRAIN.as_secs()))
             }

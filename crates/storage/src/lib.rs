@@ -54,6 +54,7 @@ mod search;
 mod session;
 mod statement;
 mod stats;
+mod transaction;
 mod tx;
 mod user;
 mod wake;

@@ -1,12 +1,13 @@
 //! Opening a store.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
@@ -86,7 +87,7 @@ impl Store {
     /// the database, [`StoreError::TooNew`] when a newer version wrote it, and what reading it may bring.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
         let (pools, guard) = match url.split_once(':') {
-            Some(("sqlite", ":memory:")) => (open_memory(options).await?, Guard::None),
+            Some(("sqlite", ":memory:")) => open_memory(options).await?,
             Some(("sqlite", path)) => open_file(path, options).await?,
             Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
             _ => {
@@ -165,8 +166,9 @@ impl Store {
     }
 }
 
-fn sqlite_options() -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+/// The same with what every connection to SQLite has.
+fn dressed(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         // What is erased is overwritten, not left in the file until its place is needed.
@@ -174,9 +176,12 @@ fn sqlite_options() -> SqliteConnectOptions {
         .statement_cache_capacity(200)
 }
 
-/// One connection for everything: a second one to a shared cache would fail where this one waits.
-async fn open_memory(options: OpenOptions) -> Result<Pools, StoreError> {
-    let connect = sqlite_options().in_memory(true);
+/// One connection for everything: a second one to a shared cache would fail where this one waits. Another one says
+/// nothing, and keeps the database while there is none: sqlx may close a connection that somebody has left in the middle.
+async fn open_memory(options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+    // A database of its own, shared by the connections that are made of these options.
+    let connect = dressed(SqliteConnectOptions::from_str("sqlite::memory:")?);
+    let guard = Guard::Memory { _connection: connect.connect().await? };
     let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(1)
@@ -188,7 +193,7 @@ async fn open_memory(options: OpenOptions) -> Result<Pools, StoreError> {
     migrator(&SQLITE).run(&pool).await?;
     let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
     search::complete(&pools).await?;
-    Ok(pools)
+    Ok((pools, guard))
 }
 
 async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
@@ -200,7 +205,7 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
             path.display()
         ))
     })?;
-    let connect = sqlite_options()
+    let connect = dressed(SqliteConnectOptions::new())
         .filename(&path)
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL mode anything less may lose the last commits when the power fails.

@@ -10,11 +10,13 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::DatabaseSettings;
+use crate::ephemeral::EphemeralSettings;
 use crate::mailer::MailSettings;
 use crate::overload::OverloadSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
 use crate::telemetry::TelemetrySettings;
+use crate::web::WebSettings;
 
 /// A running server; its folder goes with it.
 ///
@@ -49,6 +51,8 @@ impl Host {
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
             telemetry: TelemetrySettings::default(),
+            web: WebSettings::default(),
+            ephemeral: EphemeralSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })
