@@ -10,6 +10,7 @@ use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::{Facts, Told};
 use crate::overload::Turn;
+use crate::telemetry::carried;
 use crate::writer::under_policies;
 
 /// What became of one command of a batch.
@@ -37,7 +38,8 @@ pub async fn write_batch(
 ) -> Result<Vec<Row>, Error> {
     let turn = facts.bounds().turn().await?;
     let (facts, actor) = (Arc::clone(facts), actor.clone());
-    match tokio::spawn(async move { carry_out(&facts, &actor, &items, patience, turn).await }).await {
+    let work = carried(async move { carry_out(&facts, &actor, &items, patience, turn).await });
+    match tokio::spawn(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Defect(format!("a batch of writes broke off: {error}"))),
     }

@@ -65,6 +65,7 @@ pub mod secret_file;
 pub mod serve;
 pub mod sign_in;
 pub mod size;
+pub mod telemetry;
 mod transport;
 pub mod users;
 pub mod watch;

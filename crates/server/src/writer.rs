@@ -20,6 +20,7 @@ use crate::convert;
 use crate::error::Error;
 use crate::facts::{Ask, Facts, Moment, RENEWALS, Told};
 use crate::overload::Turn;
+use crate::telemetry::{Recorded, carried};
 
 tokio::task_local! {
     /// Whether the call that is being answered has written what it was asked to.
@@ -180,11 +181,14 @@ pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Resul
         Command::CreateAccount { id, .. } => Some(*id),
         command => command.account(),
     };
+    if let Some((recorded, account)) = Recorded::current().zip(account) {
+        recorded.is_about(account);
+    }
     // Whoever hangs up while waiting has written nothing.
     let turn = facts.bounds().turn().await?;
     let task = tokio::spawn({
         let (facts, write) = (Arc::clone(facts), write.clone());
-        async move { carry_out(&facts, &write, &command, turn).await }
+        carried(async move { carry_out(&facts, &write, &command, turn).await })
     });
     let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
     if result.is_ok() && !matches!(write.outcome.get(), Some(Outcome::Previewed(_))) {

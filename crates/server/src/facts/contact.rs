@@ -8,12 +8,13 @@ use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::plan::Policies;
 use mandate_domain::resource::ResourceRef;
 use mandate_storage::{ContactRecords, StoreError};
+use tracing::Instrument as _;
 
 use super::cache::Caches;
 use super::entry::{AccountEntry, MemberEntry, ResourceEntry};
 use super::fill::{Entry, Fill};
 use super::key::ResourceAt;
-use super::{Ask, Facts, Known, RENEWALS};
+use super::{Ask, Facts, Known, RENEWALS, missed};
 
 /// Stands for a subject who is no user; no id given out here is zero.
 pub const NOBODY: UserId = UserId::from_bits(0);
@@ -53,7 +54,8 @@ impl Facts {
         for _ in 0..RENEWALS {
             let since = self.epoch.load(Ordering::Acquire);
             let policies = self.policies();
-            let records = self.store.read_contact_question(account, contact, resource).await?;
+            let records = self.store.read_contact_question(account, contact, resource);
+            let records = records.instrument(missed("contact")).await?;
             if policies.differ_from(records.policies) {
                 self.renew().await?;
                 continue;
