@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::reader::MAX_NAME;
+
 /// One mistake in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -53,9 +55,12 @@ impl fmt::Display for Diagnostic {
 
 /// The candidate that a misspelt word most probably meant, if any is near enough to be worth naming.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let reach = 1 + word.chars().count() / 3;
+    let length = word.chars().count();
+    let reach = 1 + length / 3;
+    // What is longer than any name is none that was misspelt, and comparing takes time and room by both lengths.
+    let candidates = candidates.into_iter().filter(|_| length <= 2 * MAX_NAME);
     candidates
-        .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= reach)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= reach)
         .min_by_key(|(distance, _)| *distance)

@@ -13,6 +13,8 @@ pub const MAX_BYTES: usize = 256 * 1024;
 const MAX_DEPTH: usize = 24;
 /// Most nodes after aliases are replaced by what they stand for.
 const MAX_NODES: usize = 100_000;
+/// Most bytes of words and paths, with what aliases stand for: many times what a file of [`MAX_BYTES`] has that people wrote.
+const MAX_EXPANDED: usize = 16 * 1024 * 1024;
 
 /// Where something stands: line and column, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -92,6 +94,15 @@ pub fn read(source: &str) -> (Option<Node>, Vec<Fault>) {
         return (None, builder.faults);
     }
     let mut root = builder.root.take();
+    // INVARIANT: what paths take is counted before they are written: each has all keys above it.
+    if let Some(node) = &root
+        && paths(node, 0) > MAX_EXPANDED
+    {
+        builder
+            .faults
+            .push(Fault::new(node.at, "so much stands under keys so long that it cannot be told apart"));
+        return (None, builder.faults);
+    }
     if let Some(root) = &mut root {
         place(root, String::new(), &mut builder.faults);
     }
@@ -103,6 +114,8 @@ struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// The bytes of words, those of aliases included.
+    bytes: usize,
     root: Option<Node>,
     faults: Vec<Fault>,
 }
@@ -142,6 +155,7 @@ impl Builder {
                 let plain = style == ScalarStyle::Plain;
                 let nothing = plain && matches!(text.as_ref(), "" | "~" | "null");
                 let content = if nothing { Content::Nothing } else { Content::Scalar(text.into_owned()) };
+                self.bytes += bytes(&content);
                 self.close(Node { at, path: String::new(), content }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -156,9 +170,13 @@ impl Builder {
                 Some(open) => self.close(open.node, open.anchor),
                 None => Ok(()),
             },
-            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+            Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(node) => {
-                    self.nodes += size(&node);
+                    // INVARIANT: what aliases expand to is counted before it is copied, so that memory stays bounded.
+                    self.nodes += size(node);
+                    self.bytes += bytes(&node.content);
+                    self.fits(at)?;
+                    let node = node.clone();
                     self.close(node, 0)
                 }
                 None => Err(Fault::new(at, "the alias stands for nothing that was written before it")),
@@ -185,15 +203,22 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
-        self.nodes += 1;
-        // INVARIANT: what aliases expand to is counted before it is kept, so that memory stays bounded.
+    fn fits(&self, at: Position) -> Result<(), Fault> {
         if self.nodes > MAX_NODES {
+            return Err(Fault::new(at, format!("with its aliases the file has more than {MAX_NODES} nodes")));
+        }
+        if self.bytes > MAX_EXPANDED {
             return Err(Fault::new(
-                node.at,
-                format!("with its aliases the file has more than {MAX_NODES} nodes"),
+                at,
+                format!("with its aliases the file has more than {MAX_EXPANDED} bytes"),
             ));
         }
+        Ok(())
+    }
+
+    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
+        self.nodes += 1;
+        self.fits(node.at)?;
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -223,6 +248,32 @@ fn size(node: &Node) -> usize {
         Content::List(items) => items.iter().map(size).sum(),
         Content::Map(entries) => entries.iter().map(|(_, value)| size(value)).sum(),
     }
+}
+
+/// The bytes of the words in a node, keys included.
+fn bytes(content: &Content) -> usize {
+    match content {
+        Content::Nothing => 0,
+        Content::Scalar(text) => text.len(),
+        Content::List(items) => items.iter().map(|item| bytes(&item.content)).sum(),
+        Content::Map(entries) => {
+            entries.iter().map(|(key, value)| key.text.len() + bytes(&value.content)).sum()
+        }
+    }
+}
+
+/// About how many bytes the paths of a node and of all below it take, if its own takes `above`.
+fn paths(node: &Node, above: usize) -> usize {
+    // A dot, or an index in brackets.
+    const STEP: usize = 4;
+    above
+        + match &node.content {
+            Content::Nothing | Content::Scalar(_) => 0,
+            Content::List(items) => items.iter().map(|item| paths(item, above + STEP)).sum(),
+            Content::Map(entries) => {
+                entries.iter().map(|(key, value)| paths(value, above + STEP + key.text.len())).sum()
+            }
+        }
 }
 
 /// Tells every node its path, and drops entries whose key was given before.

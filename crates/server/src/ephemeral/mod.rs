@@ -20,6 +20,7 @@ use anyhow::anyhow;
 use mandate_mail::MailKey;
 
 use self::output::Cast;
+pub use self::seed::mistakes;
 use crate::auth::SigningKey;
 use crate::facts::Facts;
 use crate::{clock, mail_key};

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use mandate_domain::command::Actor;
-use mandate_domain::policy::Severity;
+use mandate_domain::plan::Policies;
 use mandate_domain::policy::reader::Reader;
 use mandate_domain::policy::yaml;
+use mandate_domain::policy::{Diagnostic, Severity};
 
 use super::output::Cast;
-use super::script::{self, Step};
+use super::script::{self, Script, Step};
 use crate::auth::EMBEDDED_ISSUER;
 use crate::facts::Facts;
 use crate::writer::{Write, write};
@@ -26,14 +27,8 @@ pub(super) async fn plant(facts: &Arc<Facts>, file: &Path) -> anyhow::Result<Cas
     let source =
         std::fs::read_to_string(file).with_context(|| format!("{name}: cannot be read; check --seed"))?;
     let mut reader = Reader::new(&name);
-    let (root, faults) = yaml::read(&source);
-    for fault in faults {
-        reader.report(fault.at, &fault.path, Severity::Error, fault.message, None);
-    }
     let mut cast = Cast::default();
-    if let Some(root) = root {
-        reader.remember(&root);
-        let script = script::read(&mut reader, &root, &facts.policies());
+    if let Some(script) = read(&mut reader, &source, &facts.policies()) {
         cast = script.cast;
         carry_out(facts, &mut reader, script.steps).await;
     }
@@ -44,6 +39,30 @@ pub(super) async fn plant(facts: &Arc<Facts>, file: &Path) -> anyhow::Result<Cas
     let mut told = vec![format!("{} mistake(s) in the fixtures", mistakes.len())];
     told.extend(mistakes.iter().map(ToString::to_string));
     Err(anyhow!(told.join("\n")))
+}
+
+/// What is wrong with fixtures before any of them is carried out, in the order of the text. `file` is only used to name
+/// the places.
+#[must_use]
+pub fn mistakes(file: &str, source: &str, policies: &Policies) -> Vec<Diagnostic> {
+    let mut reader = Reader::new(file);
+    let script = read(&mut reader, source, policies);
+    for step in script.into_iter().flat_map(|script| script.steps) {
+        if let Err(error) = step.command {
+            script::report(&mut reader, &step.path, error);
+        }
+    }
+    reader.finish()
+}
+
+fn read(reader: &mut Reader<'_>, source: &str, policies: &Policies) -> Option<Script> {
+    let (root, faults) = yaml::read(source);
+    for fault in faults {
+        reader.report(fault.at, &fault.path, Severity::Error, fault.message, None);
+    }
+    let root = root?;
+    reader.remember(&root);
+    Some(script::read(reader, &root, policies))
 }
 
 async fn carry_out(facts: &Arc<Facts>, reader: &mut Reader<'_>, steps: Vec<Step>) {

@@ -1,0 +1,5 @@
+//! `tests/fuzz token`.
+#![no_main]
+#![allow(missing_docs)]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mandate_fuzz::token::run(data));
