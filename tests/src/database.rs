@@ -72,6 +72,11 @@ impl Database {
         Self { url: with_database(&admin, &name), created: Some((name, admin)) }
     }
 
+    /// Whether it was made for one server and goes with it.
+    pub(crate) fn is_own(&self) -> bool {
+        self.created.is_some() || self.url.starts_with("sqlite:")
+    }
+
     /// The URL as the server's `--database` takes it.
     pub(crate) fn url(&self) -> &str {
         &self.url

@@ -9,6 +9,9 @@ use crate::{Engine, Server, background};
 /// Long enough for a loaded machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Most rows of a table: more than a test has that looks at them, and few enough of those that are filled for measuring.
+const MOST: usize = 20_000;
+
 /// Every row of every table. Panics where it cannot be read.
 pub fn rows(server: &Server) -> String {
     let (engine, url) = (server.engine(), server.database_url().to_owned());
@@ -19,6 +22,19 @@ pub fn rows(server: &Server) -> String {
         }
     });
     rows.expect("the database in time").expect("a database that can be read")
+}
+
+/// The same of the first rows of each table, in the time that there is: for what looks at the database of every test.
+pub(crate) fn some_rows(server: &Server) -> Result<String, String> {
+    const TIME: Duration = Duration::from_secs(20);
+    let (engine, url) = (server.engine(), server.database_url().to_owned());
+    let rows = background::run(TIME, async move {
+        match engine {
+            Engine::Sqlite => sqlite(&url).await,
+            Engine::Postgres => postgres(&url).await,
+        }
+    });
+    rows?.map_err(|error| error.to_string())
 }
 
 /// Runs one statement behind the server's back.
@@ -100,7 +116,7 @@ async fn sqlite(url: &str) -> Result<String, sqlx::Error> {
             .await?;
         let columns =
             columns.iter().map(|name| format!("quote(\"{name}\")")).collect::<Vec<_>>().join(" || ' ' || ");
-        let sql = format!("SELECT {columns} FROM \"{table}\"");
+        let sql = format!("SELECT {columns} FROM \"{table}\" LIMIT {MOST}");
         for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
             text.push_str(&format!("{table}: {}\n", row.get::<String, _>(0)));
         }
@@ -115,7 +131,7 @@ async fn postgres(url: &str) -> Result<String, sqlx::Error> {
     let tables: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await?;
     let mut text = String::new();
     for table in tables {
-        let sql = format!("SELECT found::text FROM {table} AS found");
+        let sql = format!("SELECT found::text FROM {table} AS found LIMIT {MOST}");
         for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
             text.push_str(&format!("{table}: {}\n", row.get::<String, _>(0)));
         }

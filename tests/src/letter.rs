@@ -4,6 +4,8 @@ use std::path::Path;
 
 use mail_parser::MessageParser;
 
+use crate::secrets;
+
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
@@ -52,7 +54,10 @@ impl Letter {
             word.len() == 23 && word.split('-').all(|group| group.len() == 5 && group.is_ascii())
         };
         let found = self.text.lines().map(str::trim).find(is_password);
-        found.unwrap_or_else(|| panic!("no initial password in {self:?}")).to_owned()
+        found
+            .inspect(|password| secrets::password(password))
+            .unwrap_or_else(|| panic!("no initial password in {self:?}"))
+            .to_owned()
     }
 
     /// The token of the invitation in it; panics where there is none.
@@ -61,6 +66,9 @@ impl Letter {
             .text
             .split(|c: char| c.is_whitespace() || c == '=' || c == '/')
             .find(|word| word.starts_with("inv_") && word.contains('.'));
-        found.unwrap_or_else(|| panic!("no token in {self:?}")).to_owned()
+        found
+            .inspect(|token| secrets::token(token))
+            .unwrap_or_else(|| panic!("no token in {self:?}"))
+            .to_owned()
     }
 }

@@ -25,6 +25,7 @@
 //!
 //! Nothing here sleeps and hopes: every wait polls for what it waits for, and has a bound.
 
+pub mod api;
 mod background;
 mod binary;
 mod blocked;
@@ -43,6 +44,7 @@ mod process;
 pub mod programs;
 mod replica;
 mod scrape;
+mod secrets;
 mod server;
 pub mod shop;
 pub mod smtp;

@@ -31,6 +31,7 @@ mod service;
 mod sink;
 mod stats;
 mod svg;
+mod timing;
 mod writes;
 mod written;
 
@@ -71,6 +72,8 @@ enum Command {
     Growth(growth::Options),
     /// How long each kind of call takes on a large platform.
     Scale(scale::Options),
+    /// Whether it shows in the time of an answer that an address is somebody's.
+    Timing(timing::Options),
     /// Measures all of this side by side and writes it for people, with tables, ratios and plots.
     #[command(after_help = peers::WHERE)]
     Report(benchmarks::Options),
@@ -111,6 +114,7 @@ fn run(command: Command) -> anyhow::Result<Done> {
         Command::Writes(options) => Done::Measured(runtime()?.block_on(writes::run(&options))?),
         Command::Import(options) => Done::Measured(runtime()?.block_on(import::run(&options))?),
         Command::Growth(options) => Done::Measured(runtime()?.block_on(growth::run(&options))?),
+        Command::Timing(options) => Done::Measured(runtime()?.block_on(timing::run(&options))?),
         Command::Scale(options) => Done::Measured(runtime()?.block_on(scale::run(&options))?),
         Command::History(options) => Done::Ended(history::run(options)?),
         Command::Report(options) => Done::Ended(benchmarks::run(&options)?),

@@ -8,6 +8,7 @@ use mandate_proto::v1::{
 use tonic::Status;
 
 use super::{Party, World, names};
+use crate::secrets;
 
 /// The password of their own that everybody sets who comes in.
 pub const OWN: &str = "a password of my own";
@@ -80,7 +81,7 @@ impl World {
     pub async fn come_in(&self, email: &str, initial: &str) -> Result<(User, SetPasswordResponse), Status> {
         let request = SignInRequest { email: email.to_owned(), password: initial.to_owned() };
         let answer = self.anybody().sign_in(request).await?.into_inner();
-        let tokens = answer.tokens.expect("tokens");
+        let tokens = answer.tokens.inspect(secrets::tokens).expect("tokens");
         assert!(tokens.password_change_required, "nothing but setting a password");
         let set = self.with_tokens(&tokens).set_password(initial, OWN).await?;
         Ok((User { id: answer.user, email: email.to_owned(), ..User::default() }, set))

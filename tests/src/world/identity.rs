@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::{Party, World};
-use crate::Bearer;
+use crate::{Bearer, secrets};
 
 impl World {
     /// Whoever has no token yet.
@@ -23,14 +23,15 @@ impl World {
     pub async fn sign_in(&self, email: &str, password: &str) -> Result<Tokens, Status> {
         let request = SignInRequest { email: email.to_owned(), password: password.to_owned() };
         let answer = self.anybody().sign_in(request).await?.into_inner();
-        Ok(answer.tokens.expect("tokens"))
+        secrets::password(password);
+        Ok(answer.tokens.inspect(secrets::tokens).expect("tokens"))
     }
 
     /// Exchanges the refresh token.
     pub async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, Status> {
         let request = RefreshTokenRequest { refresh_token: tokens.refresh_token.clone() };
         let answer = self.anybody().refresh_token(request).await?.into_inner();
-        Ok(answer.tokens.expect("tokens"))
+        Ok(answer.tokens.inspect(secrets::tokens).expect("tokens"))
     }
 
     /// Whoever has these tokens.

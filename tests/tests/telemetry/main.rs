@@ -3,6 +3,7 @@
 mod away;
 mod collector;
 mod decisions;
+mod equal;
 mod logs;
 mod secrets;
 mod traces;

@@ -310,3 +310,24 @@ fn place(node: &mut Node, path: String, faults: &mut Vec<Fault>) {
 pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Aliases of long words, and paths below long keys, take more room than the file has.
+    #[test]
+    fn a_tree_cannot_outgrow_its_file() {
+        let word = "x".repeat(2_000);
+        let aliases = format!("a: &a {word}\nb: [{}]\n", vec!["*a"; 9_000].join(","));
+        let key = "k".repeat(60_000);
+        let paths = format!("{key}: [{}]\n", vec!["1"; 9_000].join(","));
+        for source in [aliases, paths] {
+            assert!(source.len() < MAX_BYTES);
+            let (root, faults) = read(&source);
+            assert!(root.is_none() && faults.len() == 1, "{faults:?}");
+        }
+        let few = format!("a: &a {word}\nb: [*a, *a]\n");
+        assert!(matches!(read(&few), (Some(_), faults) if faults.is_empty()));
+    }
+}
