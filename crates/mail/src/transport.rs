@@ -46,6 +46,15 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// How many messages it takes at a time. A disk is waited for once for many.
+    #[must_use]
+    pub fn at_once(&self) -> u32 {
+        match self {
+            Self::Folder(_) => 64,
+            Self::Smtp(_) => 8,
+        }
+    }
+
     /// Hands a message on; when this returns, it is somebody else's to keep.
     ///
     /// # Errors

@@ -14,12 +14,19 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::{StoreError, WriteError};
-use crate::locks::{Lock, Needs, held_for};
+use crate::keys;
+use crate::known::Known;
+use crate::locks::{Lock, Needs, held_for, held_for_record};
 use crate::open::Store;
+use crate::places::Places;
 use crate::position::Transaction;
 use crate::preview::{self, Effects};
 use crate::tx::{Tx, on_tx};
-use crate::write::{ATTEMPTS, READS, put, read};
+use crate::write::{ATTEMPTS, Place, READS, put};
+use crate::writes::{Refusals, Writes};
+
+/// So many statements are sent at the latest: a text that is much longer costs more than it saves.
+const MANY: usize = 32;
 
 /// One command of a batch.
 #[derive(Debug, Clone)]
@@ -132,6 +139,7 @@ impl Store {
         // INVARIANT: all locks of all commands are taken here, in their order, before any of them is judged.
         let held = if pools.writes_alone() { Held::All } else { Held::These(needs) };
         held.take(&mut tx).await?;
+        let mut batch = Batch::begin(&mut tx, needs, items.len()).await?;
         let (mut rows, mut changes, mut bell) = (Vec::with_capacity(items.len()), Vec::new(), None);
         let (mut position, mut transaction) = (None, None);
         let mut lacking = Needs::default();
@@ -140,7 +148,7 @@ impl Store {
             if !rows.is_empty() && began.elapsed() > patience {
                 break;
             }
-            let mut judged = match judge(&mut tx, setting, item, &held).await? {
+            let mut judged = match batch.judge(&mut tx, setting, item, &held).await? {
                 Row::Judged(judged) => *judged,
                 Row::Lacks(more) => {
                     lacking.extend(more);
@@ -151,8 +159,7 @@ impl Store {
             if let (Ok(judged), true) = (&mut judged, lacking.keys.is_empty()) {
                 match item.then {
                     Then::Write => {
-                        let place =
-                            put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
+                        let place = batch.put(&mut tx, setting, judged).await?;
                         position = place.versions.last().copied().or(position);
                         transaction = place.transaction.or(transaction);
                         changes.extend(judged.plan.changes.iter().cloned());
@@ -160,17 +167,133 @@ impl Store {
                             bell = Some(self.mail_bell());
                         }
                     }
-                    Then::Leave => judged.effects = preview(&mut tx, setting, judged).await?,
+                    Then::Leave => judged.effects = batch.preview(&mut tx, setting, judged).await?,
                 }
             }
             rows.push(judged);
         }
         if lacking.keys.is_empty() {
+            batch.send(&mut tx).await?;
             return Ok(Some(PreparedBatch { rows, changes, position, transaction, tx, bell }));
         }
         tx.rollback().await?;
         needs.extend(lacking);
         Ok(None)
+    }
+}
+
+/// What a batch knows and has yet to write.
+struct Batch {
+    known: Known,
+    writes: Writes,
+    places: Places,
+}
+
+impl Batch {
+    /// Reads what the commands are certain to need, all of them at once.
+    async fn begin(tx: &mut Tx, needs: &Needs, items: usize) -> Result<Self, StoreError> {
+        let keys: Vec<&Key> = needs.keys.iter().collect();
+        let mut places = Places::new(tx.engine());
+        // A newcomer is a user and a membership.
+        places.draw_more(tx, 2 * items.max(1)).await?;
+        let known = Known::of(keys::load(tx, &keys, &|_| Lock::None).await?);
+        Ok(Self { known, writes: Writes::new(tx.engine()), places })
+    }
+
+    /// Reads the keys as the commands before have left them.
+    async fn read(&mut self, tx: &mut Tx, keys: &[Key], records: &mut Records) -> Result<Needs, WriteError> {
+        let mut must = Needs::default();
+        let unknown: Vec<&Key> = keys.iter().filter(|key| !self.known.has(key)).collect();
+        let found = if unknown.is_empty() {
+            Vec::new()
+        } else {
+            self.send(tx).await?;
+            keys::load(tx, &unknown, &|_| Lock::None).await?
+        };
+        let known = keys.iter().filter_map(|key| Some((key.clone(), self.known.get(key)?)));
+        for (key, record) in known.chain(found) {
+            must.extend(held_for_record(&key, &record));
+            records.put(key, record);
+        }
+        Ok(must)
+    }
+
+    /// Writes a plan, soon.
+    async fn put(&mut self, tx: &mut Tx, setting: Setting<'_>, judged: &Judged) -> Result<Place, WriteError> {
+        let Setting { actor, now, .. } = setting;
+        let Judged { plan, records, .. } = judged;
+        let place = put(tx, &mut self.writes, &mut self.places, (actor, plan, records, now)).await?;
+        self.known.outdate(&plan.changes);
+        if self.writes.len() >= MANY {
+            self.send(tx).await?;
+        }
+        Ok(place)
+    }
+
+    /// Writes what has not been written yet.
+    async fn send(&mut self, tx: &mut Tx) -> Result<(), WriteError> {
+        self.writes.send(tx, Refusals::Alike).await
+    }
+
+    /// What the plan would do to people: it is written and taken back, while the rest of the transaction stays.
+    async fn preview(
+        &mut self,
+        tx: &mut Tx,
+        setting: Setting<'_>,
+        judged: &Judged,
+    ) -> Result<Effects, WriteError> {
+        let Setting { policies, actor, now } = setting;
+        let Judged { plan, records, .. } = judged;
+        self.send(tx).await?;
+        let before = preview::before(tx, policies, &plan.changes).await?;
+        on_tx!(tx, c => sqlx::query("SAVEPOINT preview").execute(c).await.map(drop))?;
+        put(tx, &mut self.writes, &mut self.places, (actor, plan, records, now)).await?;
+        self.send(tx).await?;
+        let effects = preview::after(tx, policies, before).await?;
+        on_tx!(tx, c => sqlx::query("ROLLBACK TO SAVEPOINT preview").execute(c).await.map(drop))?;
+        on_tx!(tx, c => sqlx::query("RELEASE SAVEPOINT preview").execute(c).await.map(drop))?;
+        Ok(effects)
+    }
+
+    /// Plans one command on what the transaction sees, as far as it holds what the plan rests on.
+    async fn judge(
+        &mut self,
+        tx: &mut Tx,
+        setting: Setting<'_>,
+        item: &BatchItem,
+        held: &Held<'_>,
+    ) -> Result<Row, WriteError> {
+        let Setting { policies, actor, now } = setting;
+        let mut records = Records::default();
+        let mut needs = Needs::of(item.command.reads(actor), &item.command);
+        let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
+        for _ in 0..READS {
+            let mut more = self.read(tx, &unread, &mut records).await?;
+            let mut planned = None;
+            if needs.covers(&more) {
+                match plan(policies, &records, actor, &item.command, &Terms::default(), now) {
+                    Ok(plan) => {
+                        more = held_for(&plan.changes, &records);
+                        planned = Some(plan);
+                    }
+                    Err(Stop::Refused(refusal)) => return Ok(Row::Judged(Box::new(Err(refusal)))),
+                    Err(Stop::Read(key)) if records.has(&key) => {
+                        return Err(StoreError::Plan(format!("{key:?}, which it had been given")).into());
+                    }
+                    Err(Stop::Read(key)) => more.read(key),
+                }
+            }
+            if !held.covers(&more) {
+                return Ok(Row::Lacks(more));
+            }
+            if let Some(plan) = planned {
+                let effects = Effects::default();
+                return Ok(Row::Judged(Box::new(Ok(Judged { plan, records, effects }))));
+            }
+            unread = more.keys.difference(&needs.keys).cloned().collect();
+            needs.extend(more);
+        }
+        Err(StoreError::Plan(format!("something new {READS} times")).into())
     }
 }
 
@@ -225,58 +348,6 @@ fn row(key: &Key, lock: Lock) -> Option<(&'static str, String)> {
         (Key::Account(id), _) => Some((locking_all!("accounts", "UPDATE"), id.to_string())),
         _ => None,
     }
-}
-
-/// Plans one command on what the transaction sees, as far as it holds what the plan rests on.
-async fn judge(
-    tx: &mut Tx,
-    setting: Setting<'_>,
-    item: &BatchItem,
-    held: &Held<'_>,
-) -> Result<Row, WriteError> {
-    let Setting { policies, actor, now } = setting;
-    let mut records = Records::default();
-    let mut needs = Needs::of(item.command.reads(actor), &item.command);
-    let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
-    for _ in 0..READS {
-        let mut more = read(tx, &unread, &needs, &mut records).await?;
-        let mut planned = None;
-        if needs.covers(&more) {
-            match plan(policies, &records, actor, &item.command, &Terms::default(), now) {
-                Ok(plan) => {
-                    more = held_for(&plan.changes, &records);
-                    planned = Some(plan);
-                }
-                Err(Stop::Refused(refusal)) => return Ok(Row::Judged(Box::new(Err(refusal)))),
-                Err(Stop::Read(key)) if records.has(&key) => {
-                    return Err(StoreError::Plan(format!("{key:?}, which it had been given")).into());
-                }
-                Err(Stop::Read(key)) => more.read(key),
-            }
-        }
-        if !held.covers(&more) {
-            return Ok(Row::Lacks(more));
-        }
-        if let Some(plan) = planned {
-            let effects = Effects::default();
-            return Ok(Row::Judged(Box::new(Ok(Judged { plan, records, effects }))));
-        }
-        unread = more.keys.difference(&needs.keys).cloned().collect();
-        needs.extend(more);
-    }
-    Err(StoreError::Plan(format!("something new {READS} times")).into())
-}
-
-/// What the plan would do to people: it is written and taken back, while the rest of the transaction stays.
-async fn preview(tx: &mut Tx, setting: Setting<'_>, judged: &Judged) -> Result<Effects, WriteError> {
-    let Setting { policies, actor, now } = setting;
-    let before = preview::before(tx, policies, &judged.plan.changes).await?;
-    on_tx!(tx, c => sqlx::query("SAVEPOINT preview").execute(c).await.map(drop))?;
-    put(tx, actor, &judged.plan, &judged.records, now).await?;
-    let effects = preview::after(tx, policies, before).await?;
-    on_tx!(tx, c => sqlx::query("ROLLBACK TO SAVEPOINT preview").execute(c).await.map(drop))?;
-    on_tx!(tx, c => sqlx::query("RELEASE SAVEPOINT preview").execute(c).await.map(drop))?;
-    Ok(effects)
 }
 
 impl PreparedBatch {

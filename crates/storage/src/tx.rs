@@ -20,6 +20,15 @@ pub(crate) enum Pools {
     Postgres(PgPools),
 }
 
+/// An engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// SQLite: one process, one writer at a time.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
 /// A transaction on either engine. Dropping it rolls back.
 pub(crate) enum Tx {
     /// On SQLite.
@@ -68,10 +77,10 @@ macro_rules! on_readers {
 
 /// SQL that spreads a JSON array, bound as text, over rows with one column `value`.
 macro_rules! json_rows {
-    ($tx:expr, $before:literal, $array:literal, $after:literal) => {
-        match $tx {
-            $crate::tx::Tx::Sqlite(_) => concat!($before, " json_each(", $array, ") ", $after),
-            $crate::tx::Tx::Postgres(_) => {
+    ($engine:expr, $before:literal, $array:literal, $after:literal) => {
+        match $engine {
+            $crate::tx::Engine::Sqlite => concat!($before, " json_each(", $array, ") ", $after),
+            $crate::tx::Engine::Postgres => {
                 concat!($before, " json_array_elements(", $array, "::json) AS rows (value) ", $after)
             }
         }
@@ -108,6 +117,14 @@ impl Pools {
 }
 
 impl Tx {
+    /// Which engine it is on.
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     /// Ends it and keeps what it wrote.
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
