@@ -1,5 +1,7 @@
 //! Reads what a plan asks for by [`Key`]: each kind of key goes to the file of its noun. Most are read in one statement.
 
+use std::mem::discriminant;
+
 use mandate_domain::records::{Key, Record};
 
 use crate::error::StoreError;
@@ -14,7 +16,7 @@ use crate::{
 /// Most keys that are read in one statement.
 const TOGETHER: usize = 16;
 
-/// Reads the keys, locking rows as `lock` says.
+/// Reads the keys, locking rows as `lock` says. They come in any order.
 pub(crate) async fn load(
     tx: &mut Tx,
     keys: &[&Key],
@@ -45,13 +47,20 @@ pub(crate) async fn load_and_draw(
     }
     let places = places.filter(|places| places.are_wanted());
     let (plain, others): (Vec<&Key>, Vec<&Key>) = others.into_iter().partition(|key| is_plain(key));
-    let mut chunks = plain.chunks(TOGETHER);
-    let first = chunks.next().unwrap_or_default();
-    if !first.is_empty() || places.is_some() {
-        found.extend(load_together(tx, first, &|_| Lock::None, places).await?);
-    }
-    for some in chunks {
-        found.extend(load_together(tx, some, &|_| Lock::None, None).await?);
+    if plain.len() <= TOGETHER {
+        if !plain.is_empty() || places.is_some() {
+            found.extend(load_together(tx, &plain, &|_| Lock::None, places).await?);
+        }
+    } else {
+        // Many keys are of few kinds: each by itself makes few different statements, which the database then knows.
+        for of_a_kind in plain.chunk_by(|a, b| discriminant(*a) == discriminant(*b)) {
+            for some in of_a_kind.chunks(TOGETHER) {
+                found.extend(load_together(tx, some, &|_| Lock::None, None).await?);
+            }
+        }
+        if let Some(places) = places {
+            places.draw_more(tx, 1).await?;
+        }
     }
     for key in others {
         found.push((key.clone(), load_one(tx, key).await?));

@@ -207,6 +207,8 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
         .synchronous(SqliteSynchronous::Full);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        // It is a thread of this process, and is asked whether it is there when it is given back.
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(options.acquire)

@@ -10,7 +10,7 @@ use crate::statement::Statement;
 use crate::tx::{Engine, Tx};
 
 /// How many places a write draws: as many as most have changes. Those left over are gaps.
-const USUAL: usize = 2;
+const USUAL: i64 = 2;
 
 /// Where the changes of a transaction will stand.
 ///
@@ -48,7 +48,7 @@ impl Places {
     }
 
     /// Goes on with two texts for each place drawn. Its rows go to [`Places::put`].
-    pub(crate) fn draw(&self, query: &mut Statement, number: usize) {
+    pub(crate) fn draw(&self, query: &mut Statement, number: i64) {
         match self.engine {
             // Of all rows, since retention leaves the newest.
             Engine::Sqlite => query.then("CAST(COALESCE(MAX(seq), 0) AS TEXT), '' FROM feed"),
@@ -56,15 +56,15 @@ impl Places {
                 .then(
                     "nextval('feed_seq_seq')::text, \
                      pg_current_xact_id()::text || ' ' || pg_snapshot_xmin(pg_current_snapshot())::text \
-                     FROM generate_series(1, ",
+                     FROM generate_series(1, CAST(",
                 )
-                .literal(number)
-                .then(")"),
+                .number(number)
+                .then(" AS BIGINT))"),
         };
     }
 
     /// How many to draw beside other things.
-    pub(crate) fn usual() -> usize {
+    pub(crate) fn usual() -> i64 {
         USUAL
     }
 
@@ -105,7 +105,7 @@ impl Places {
     /// Draws so many and more.
     pub(crate) async fn draw_more(&mut self, tx: &mut Tx, number: usize) -> Result<(), StoreError> {
         let mut query = Statement::new("SELECT ");
-        self.draw(&mut query, number);
+        self.draw(&mut query, i64::try_from(number).unwrap_or(i64::MAX));
         self.put(query.rows_in(tx).await?)
     }
 
