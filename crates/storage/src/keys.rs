@@ -33,15 +33,16 @@ pub(crate) async fn load_and_draw(
     tx: &mut Tx,
     keys: &[&Key],
     lock: &(impl Fn(&Key) -> Lock + Sync),
-    places: Option<&mut Places>,
+    mut places: Option<&mut Places>,
 ) -> Result<Vec<(Key, Record)>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
-    let locks = |key: &&Key| tx_locks(tx.engine()) && lock(key) != Lock::None;
+    // SQLite has one writer at a time and no locks of rows.
+    let postgres = tx.engine() == Engine::Postgres;
+    let locks = |key: &&Key| postgres && lock(key) != Lock::None;
     let (locked, others): (Vec<&Key>, Vec<&Key>) = keys.iter().copied().partition(locks);
     for some in locked.chunks(TOGETHER) {
         found.extend(load_together(tx, some, lock, None).await?);
     }
-    let mut places = places;
     if let (Some(places), false) = (&mut places, locked.is_empty()) {
         places.locked_more();
     }
@@ -66,11 +67,6 @@ pub(crate) async fn load_and_draw(
         found.push((key.clone(), load_one(tx, key).await?));
     }
     Ok(found)
-}
-
-/// Whether rows have to be locked at all.
-fn tx_locks(engine: Engine) -> bool {
-    engine == Engine::Postgres
 }
 
 /// Reads keys of which [`is_plain`] holds in one statement, in their order.

@@ -31,7 +31,6 @@ mod incarnation;
 mod invitation;
 mod json;
 mod keys;
-mod known;
 mod last_active;
 mod line;
 mod list;
