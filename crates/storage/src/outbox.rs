@@ -124,14 +124,35 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// Adds mail; it is visible with the rest of the transaction.
+/// A mail to be added.
+#[derive(Serialize)]
+struct NewRow<'a> {
+    n: usize,
+    account: String,
+    kind: &'static str,
+    recipient: &'a str,
+    body: String,
+}
+
+/// Adds mail in its order; it is visible with the rest of the transaction.
 pub(crate) fn append(writes: &mut Writes, mails: &[Mail], now: i64) -> Result<(), StoreError> {
-    let sql = "INSERT INTO outbox (at, account, kind, recipient, body, state, attempts, next_at, claimed) \
-               VALUES ($1, $2, $3, $4, $5, 'queued', 0, $1, 0)";
-    for mail in mails {
-        let write = Write::to("outbox", sql).number(now).text(mail.account).text(mail.content.kind());
-        writes.push(write.text(&mail.recipient).text(encode(mail)?).of_its_own());
+    if mails.is_empty() {
+        return Ok(());
     }
+    let sql = json_rows!(
+        writes.engine(),
+        "INSERT INTO outbox (at, account, kind, recipient, body, state, attempts, next_at, claimed) \
+         SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'recipient', value ->> 'body', \
+         'queued', 0, $1, 0 FROM",
+        "$2",
+        "ORDER BY CAST(value ->> 'n' AS BIGINT)"
+    );
+    let mut rows = Vec::with_capacity(mails.len());
+    for (n, mail) in mails.iter().enumerate() {
+        let (account, kind, body) = (mail.account.to_string(), mail.content.kind(), encode(mail)?);
+        rows.push(NewRow { n, account, kind, recipient: &mail.recipient, body });
+    }
+    writes.push(Write::to("outbox", sql).number(now).text(encode(&rows)?).of_its_own());
     Ok(())
 }
 

@@ -124,7 +124,7 @@ impl Write {
         Self { reads, ..self }
     }
 
-    /// It writes rows that no other statement writes before the database is read again.
+    /// It writes rows that no other statement writes before the database is read again, in whatever order they come.
     pub(crate) fn of_its_own(self) -> Self {
         Self { rows: Rows::ItsOwn, ..self }
     }
