@@ -60,7 +60,11 @@ impl Needs {
                 needs.read(Key::UserByEmail(email.clone()));
                 needs.read(Key::Membership(*account, *newcomer));
             }
-            Command::RemoveMember { account, user } => needs.read(Key::AssignmentsOf(*account, *user)),
+            Command::RemoveMember { account, user } => {
+                needs.read(Key::AssignmentsOf(*account, *user));
+                // They are written to.
+                needs.read(Key::Recipient(*user));
+            }
             Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
             Command::ActivateContact { account, contact, initial, .. } => {
                 needs.hold(Key::User(initial.newcomer));
