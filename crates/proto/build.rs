@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("mandate.bin"), descriptors.encode_to_vec())?;
     fs::write(out.join("write.rs"), writes(&descriptors)?)?;
+    fs::write(out.join("unary.rs"), unaries(&descriptors)?)?;
     tonic_prost_build::configure()
         .extern_path(".google.rpc", "::tonic_types")
         // Equal messages have equal bytes: a retry is told from another request by them.
@@ -47,6 +48,74 @@ fn writes(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn error::Erro
         }
     }
     Ok(code)
+}
+
+/// The implementations of `Unary`.
+fn unaries(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn error::Error>> {
+    let mut code = String::new();
+    let ours: Vec<_> = descriptors.file.iter().filter(|file| file.package() == "mandate.v1").collect();
+    let message = |name: &str| {
+        let name = name.rsplit('.').next().unwrap_or_default();
+        let found = ours.iter().flat_map(|file| &file.message_type).find(|message| message.name() == name);
+        found.ok_or_else(|| format!("no message {name}"))
+    };
+    for service in ours.iter().flat_map(|file| &file.service) {
+        for method in &service.method {
+            if !method.client_streaming() && !method.server_streaming() {
+                let (request, response) = (message(method.input_type())?, message(method.output_type())?);
+                unary(
+                    &mut code,
+                    &format!("/mandate.v1.{}/{}", service.name(), method.name()),
+                    request,
+                    response,
+                )?;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// How RPCs that change nothing begin.
+const READS: &[&str] = &["Check", "BatchCheck", "Get", "List", "Lookup", "Export"];
+
+fn unary(
+    code: &mut String,
+    path: &str,
+    request: &DescriptorProto,
+    response: &DescriptorProto,
+) -> Result<(), Box<dyn error::Error>> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let repeatable = match () {
+        () if has(request, "request_id") => "WithRequestId",
+        () if READS.iter().any(|read| name.starts_with(read)) => "Always",
+        () => "Never",
+    };
+    let (request_name, response_name) = (request.name(), response.name());
+    write!(
+        code,
+        "impl Unary for v1::{request_name} {{\n    type Response = v1::{response_name};\n    \
+         const PATH: &'static str = \"{path}\";\n    const REPEATABLE: Repeatable = Repeatable::{repeatable};\n"
+    )?;
+    if has(request, "request_id") {
+        writeln!(
+            code,
+            "    fn request_id(&mut self) -> Option<&mut String> {{\n        Some(&mut self.request_id)\n    }}"
+        )?;
+    }
+    if has(request, "consistency") {
+        writeln!(
+            code,
+            "    fn consistency(&mut self) -> Option<&mut Option<v1::Consistency>> {{\n        Some(&mut self.consistency)\n    }}"
+        )?;
+    }
+    if has(response, "consistency_token") {
+        writeln!(
+            code,
+            "    fn token_of(response: &Self::Response) -> &str {{\n        &response.consistency_token\n    }}"
+        )?;
+    }
+    writeln!(code, "}}\n")?;
+    Ok(())
 }
 
 fn has(message: &DescriptorProto, name: &str) -> bool {

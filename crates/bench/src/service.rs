@@ -92,8 +92,21 @@ impl Service {
     /// # Errors
     /// It does not start.
     pub(crate) fn start_replica(&self, number: usize) -> anyhow::Result<(Server, SocketAddr)> {
+        self.start_replica_with(number, &[])
+    }
+
+    /// The same with more flags.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start_replica_with(
+        &self,
+        number: usize,
+        flags: &[String],
+    ) -> anyhow::Result<(Server, SocketAddr)> {
         let name = format!("replica-{number}");
         let mut command = self.command("serve");
+        command.args(flags);
         command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
         command.args(["--database", self.database.url()]);
         let server = Server::start(&name, command, self.folder.path(), None)?;

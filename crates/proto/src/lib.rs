@@ -1,6 +1,7 @@
 //! The messages and services of `mandate.v1`, generated from `proto/mandate/v1`. The protos' comments are
 //! the API's manual.
 
+pub mod unary;
 pub mod write;
 
 /// The package `mandate.v1`.

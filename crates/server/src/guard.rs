@@ -20,6 +20,7 @@ use crate::auth::{Caller, CallerKind, Verifier};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::quick::{Quick, Rpc};
+use crate::size::ByteSize;
 use crate::writer::remembering;
 
 /// Metadata by which a service or an operator names the person it acts for: a user's id (`usr_…`).
@@ -225,7 +226,12 @@ pub(crate) fn explain(status: Status) -> Status {
 
 fn reason_of(status: &Status) -> Option<Error> {
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => Some(Error::MessageTooLarge),
+        Code::OutOfRange | Code::ResourceExhausted => {
+            // tonic ends its sentence with "the limit is: N bytes".
+            let digits =
+                status.message().rsplit_once("limit is: ").map(|(_, rest)| rest.trim_end_matches(" bytes"));
+            Some(Error::MessageTooLarge { most: digits.and_then(|digits| digits.parse().ok()).map(ByteSize) })
+        }
         Code::Internal => {
             let message = format!("the bytes sent are not the message of this call: {}", status.message());
             Some(Error::field("", message))

@@ -15,6 +15,7 @@ use crate::convert::identity;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::passwords::Passwords;
+use crate::rate::Rates;
 use crate::sign_in::SignIns;
 use crate::users;
 
@@ -28,8 +29,13 @@ pub struct Identities {
 impl Identities {
     /// The service on these facts, with tokens signed by this key.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>, passwords: Arc<Passwords>) -> Self {
-        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), key, passwords));
+    pub fn new(
+        facts: Arc<Facts>,
+        key: Arc<SigningKey>,
+        passwords: Arc<Passwords>,
+        rates: Arc<Rates>,
+    ) -> Self {
+        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), key, passwords, rates));
         Self { facts, sign_ins }
     }
 
@@ -115,7 +121,8 @@ impl IdentityService for Identities {
     }
 
     async fn sign_in(&self, request: Request<v1::SignInRequest>) -> Answer<v1::SignInResponse> {
-        Ok(Response::new(self.sign_ins.sign_in(request.into_inner()).await?))
+        let from = request.remote_addr().map(|address| address.ip());
+        Ok(Response::new(self.sign_ins.sign_in(from, request.into_inner()).await?))
     }
 
     async fn refresh_token(

@@ -27,10 +27,12 @@ use crate::convert;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::{Standing, explain};
-use crate::serve::MAX_REQUEST_BYTES;
 
 /// Most rows of one transaction.
 const MOST_ROWS: usize = 256;
+
+/// How many bytes of rows go to the store together, the last row's aside.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// How long a transaction takes in further rows: other writers wait for it.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -189,7 +191,8 @@ fn ends_all(error: &Error) -> bool {
         | Error::RequestIdReused
         | Error::ConsistencyToken
         | Error::Stopping
-        | Error::MessageTooLarge
+        | Error::MessageTooLarge { .. }
+        | Error::TooOften(_)
         | Error::Defect(_) => false,
     }
 }
@@ -224,7 +227,7 @@ impl Rows {
         let mut bytes = first.encoded_len();
         let mut rows = vec![first];
         // INVARIANT: no more is held than one message may be large, and one row.
-        while rows.len() < MOST_ROWS && bytes < MAX_REQUEST_BYTES {
+        while rows.len() < MOST_ROWS && bytes < BATCH_BYTES {
             match self.stream.message().now_or_never() {
                 Some(Ok(Some(row))) => {
                     bytes = bytes.saturating_add(row.encoded_len());

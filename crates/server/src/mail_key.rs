@@ -40,10 +40,22 @@ pub fn load_or_create(data_dir: &Path) -> Result<MailKey, MailKeyError> {
     if let Some(key) = load(&path)? {
         return Ok(key);
     }
+    secret_file::create(&path, format!("{}\n", URL_SAFE_NO_PAD.encode(random()?)).as_bytes())?;
+    load(&path)?.ok_or(MailKeyError::NotAKey { path })
+}
+
+/// A key that nobody else has, and that ends with this value.
+///
+/// # Errors
+/// [`MailKeyError::NoRandomness`].
+pub fn in_memory() -> Result<MailKey, MailKeyError> {
+    Ok(MailKey::new(&random()?))
+}
+
+fn random() -> Result<[u8; MAIL_KEY_BYTES], MailKeyError> {
     let mut bytes = [0_u8; MAIL_KEY_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| MailKeyError::NoRandomness)?;
-    secret_file::create(&path, format!("{}\n", URL_SAFE_NO_PAD.encode(bytes)).as_bytes())?;
-    load(&path)?.ok_or(MailKeyError::NotAKey { path })
+    Ok(bytes)
 }
 
 fn load(path: &Path) -> Result<Option<MailKey>, MailKeyError> {

@@ -47,6 +47,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// How mail leaves.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Mail")]
 pub struct MailSettings {
     /// smtps://USER:PASSWORD@HOST:465 (TLS from the start) or smtp://USER:PASSWORD@HOST:587 (STARTTLS). Default: mail
     /// is written into the folder `mail` of the data folder, one .eml file each.
@@ -93,6 +94,35 @@ impl Default for MailSettings {
     }
 }
 
+impl MailSettings {
+    /// Everything that is wrong with them, each with the name of the setting.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if self.smtp.is_some() && self.mail_from.is_none() {
+            problems.push(("smtp", "--smtp needs --mail-from: say whom mail is from".to_owned()));
+        } else if let Err(error) = Envelope::from(self.from()) {
+            problems.push(("mail_from", format!("--mail-from: {error}")));
+        }
+        for (id, option, page) in [
+            ("mail_link", "--mail-link", &self.mail_link),
+            ("mail_sign_in", "--mail-sign-in", &self.mail_sign_in),
+        ] {
+            if page.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+                problems.push((id, format!("{option} is the URL of a page: begin it with https://")));
+            }
+        }
+        if let Err(error) = transport(self, Path::new("")) {
+            problems.push(("smtp", format!("{error:#}")));
+        }
+        problems
+    }
+
+    fn from(&self) -> &str {
+        self.mail_from.as_deref().unwrap_or("Mandate <mandate@localhost>")
+    }
+}
+
 /// A pause, as the command line has it.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -132,20 +162,14 @@ impl Post {
     /// # Errors
     /// What is wrong with them.
     pub fn new(settings: &MailSettings, data_dir: &Path, key: MailKey) -> anyhow::Result<Self> {
-        let from = match (&settings.mail_from, &settings.smtp) {
-            (Some(from), _) => from.as_str(),
-            (None, None) => "Mandate <mandate@localhost>",
-            (None, Some(_)) => return Err(anyhow!("--smtp needs --mail-from: say whom mail is from")),
-        };
-        let pages = Pages { accept: settings.mail_link.clone(), sign_in: settings.mail_sign_in.clone() };
-        for (option, page) in [("--mail-link", &pages.accept), ("--mail-sign-in", &pages.sign_in)] {
-            if page.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
-                return Err(anyhow!("{option} is the URL of a page: begin it with https://"));
-            }
+        let problems: Vec<String> = settings.problems().into_iter().map(|(_, text)| text).collect();
+        if !problems.is_empty() {
+            return Err(anyhow!(problems.join("\n")));
         }
+        let pages = Pages { accept: settings.mail_link.clone(), sign_in: settings.mail_sign_in.clone() };
         Ok(Self {
             renderer: Renderer::new(key, pages)?,
-            envelope: Envelope::from(from).map_err(|error| anyhow!("--mail-from: {error}"))?,
+            envelope: Envelope::from(settings.from()).map_err(|error| anyhow!("--mail-from: {error}"))?,
             transport: transport(settings, data_dir)?,
             attempts: i64::from(settings.mail_attempts),
             retry: settings.mail_retry,

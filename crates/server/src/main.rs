@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use mandate_server::cli::Cli;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    Cli::parse().run().await
+    mandate_server::cli::main().await
 }

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::access::{self, PersonRule};
 use crate::account::exists;
 use crate::caller::Call;
+use crate::clock::now_micros;
 use crate::contact;
 use crate::convert;
 use crate::convert::resource::ListAssignments;
@@ -25,6 +26,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::import;
 use crate::passwords::Passwords;
+use crate::rate::Rates;
 use crate::reads::{About, may_read};
 use crate::writer::write;
 
@@ -35,6 +37,7 @@ pub struct Memberships {
     mail_key: MailKey,
     passwords: Arc<Passwords>,
     stopping: CancellationToken,
+    rates: Arc<Rates>,
 }
 
 impl Memberships {
@@ -46,8 +49,14 @@ impl Memberships {
         mail_key: MailKey,
         passwords: Arc<Passwords>,
         stopping: CancellationToken,
+        rates: Arc<Rates>,
     ) -> Self {
-        Self { facts, mail_key, passwords, stopping }
+        Self { facts, mail_key, passwords, stopping, rates }
+    }
+
+    /// Counts a call that sends mail to somebody, by the person who makes it.
+    fn mails(&self, call: &Call) -> Result<(), Error> {
+        Ok(self.rates.invitation(call.party.person(), now_micros())?)
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -344,6 +353,7 @@ impl MembershipService for Memberships {
         request: Request<v1::ActivateContactRequest>,
     ) -> Result<Response<v1::ActivateContactResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
+        self.mails(&call)?;
         Ok(call.write.answer(self.activate(&call, message).await?))
     }
 
@@ -352,6 +362,7 @@ impl MembershipService for Memberships {
         request: Request<v1::ResetInitialPasswordRequest>,
     ) -> Result<Response<v1::ResetInitialPasswordResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
+        self.mails(&call)?;
         Ok(call.write.answer(self.reset_password(&call, message).await?))
     }
 
@@ -360,6 +371,7 @@ impl MembershipService for Memberships {
         request: Request<v1::InviteMemberRequest>,
     ) -> Result<Response<v1::InviteMemberResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
+        self.mails(&call)?;
         let invitation = self.invite(&call, message).await?;
         Ok(call.write.answer(v1::InviteMemberResponse { invitation, ..Default::default() }))
     }
@@ -369,6 +381,7 @@ impl MembershipService for Memberships {
         request: Request<v1::ReplaceMemberEmailRequest>,
     ) -> Result<Response<v1::ReplaceMemberEmailResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
+        self.mails(&call)?;
         let invitation = self.replace(&call, message).await?;
         Ok(call.write.answer(v1::ReplaceMemberEmailResponse { invitation, ..Default::default() }))
     }
@@ -387,6 +400,7 @@ impl MembershipService for Memberships {
         request: Request<v1::ResendInvitationRequest>,
     ) -> Result<Response<v1::ResendInvitationResponse>, Status> {
         let (call, message) = Call::of_write(request, &self.facts).await?;
+        self.mails(&call)?;
         let invitation = self.resend(&call, message).await?;
         Ok(call.write.answer(v1::ResendInvitationResponse { invitation, ..Default::default() }))
     }

@@ -35,6 +35,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// For how long things are kept.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Retention")]
 pub struct KeepSettings {
     /// For how long changes stay in the change feed: a number with s, m, h or d (seconds without), or forever. A server
     /// that was cut off from the database for longer reads everything anew.
@@ -106,13 +107,21 @@ impl FromStr for KeepFor {
     }
 }
 
+impl KeepFor {
+    /// The time, if there is one.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::Forever => None,
+        }
+    }
+}
+
 impl KeepSettings {
     /// What is older than this may go: microseconds since the Unix epoch. `None`: nothing may.
     fn before(&self, what: Kept, now: i64) -> Option<i64> {
-        let configured = |keep: KeepFor| match keep {
-            KeepFor::For(time) => Some(micros(time)),
-            KeepFor::Forever => None,
-        };
+        let configured = |keep: KeepFor| keep.limit().map(micros);
         let kept = match what {
             Kept::Feed => configured(self.keep_feed),
             Kept::Activity => configured(self.keep_activity),

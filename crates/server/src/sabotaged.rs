@@ -3,8 +3,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use mandate_server::cli::Cli;
 use mandate_storage::sabotage;
 
 #[tokio::main]
@@ -14,5 +12,5 @@ async fn main() -> ExitCode {
     {
         return ExitCode::from(2);
     }
-    Cli::parse().run().await
+    mandate_server::cli::main().await
 }

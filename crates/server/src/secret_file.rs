@@ -2,8 +2,10 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
 
 /// More than any such file has, in bytes.
 const MAX_BYTES: u64 = 16 * 1024;
@@ -47,12 +49,20 @@ pub fn load(path: &Path) -> Result<Option<Vec<u8>>, SecretFileError> {
     // Asked of the open file: what is checked is what is read.
     let metadata = file.metadata().map_err(failed("reading it", path))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if mode & not_for(metadata.uid(), geteuid().as_raw()) != 0 {
         return Err(SecretFileError::Exposed { path: path.to_owned(), mode });
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(failed("reading it", path))?;
     Ok(Some(bytes))
+}
+
+/// The permission bits that a key may not have.
+///
+/// One's own key is for oneself alone. One of another owner can only be read by way of its group, as secrets are in
+/// Kubernetes: they are root's, and of the group of the pod (`fsGroup`).
+fn not_for(owner: u32, own: u32) -> u32 {
+    if owner == own { 0o077 } else { 0o037 }
 }
 
 /// Makes the file, and its folder if there is none, unless somebody else was faster: then it stays as it is.
@@ -106,6 +116,16 @@ mod tests {
         let data = path.parent().unwrap();
         assert_eq!(fs::metadata(data).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(data).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn one_of_another_owner_is_read_by_its_group_and_nobody_else() {
+        let refused = |mode: u32, owner| mode & not_for(owner, 65_532) != 0;
+        assert!(!refused(0o440, 0) && !refused(0o400, 65_532));
+        assert!(refused(0o440, 65_532), "one's own needs no group");
+        for mode in [0o444, 0o460, 0o441, 0o450] {
+            assert!(refused(mode, 0), "{mode:o}");
+        }
     }
 
     #[test]

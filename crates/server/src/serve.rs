@@ -23,11 +23,14 @@ use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use crate::account::Accounts;
-use crate::auth::{Issuers, KeyRefresh, RefreshTimes, SigningKey, Verifier};
+use crate::auth::{Beside, Issuers, KeyRefresh, RefreshTimes, SigningKey, TokenSettings, Verifier};
 use crate::authz::Authz;
 use crate::clock::now_micros;
+use crate::config::ConfigFile;
+use crate::connection::ConnectionSettings;
 use crate::database::DatabaseSettings;
-use crate::facts::Facts;
+use crate::ephemeral::{self, Ephemeral, EphemeralSettings, Leftovers};
+use crate::facts::{Facts, MEMORY};
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
 use crate::last_active::Recorder;
@@ -39,12 +42,12 @@ use crate::metrics::{CountLayer, Port, Watched};
 use crate::overload::{Bounds, OverloadLayer, OverloadSettings};
 use crate::passwords::Passwords;
 use crate::policies;
+use crate::rate::{RateSettings, Rates};
 use crate::retention::{KeepSettings, Retention};
+use crate::size::ByteSize;
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
-
-/// The largest message that is read, in bytes.
-pub const MAX_REQUEST_BYTES: usize = 4 << 20;
+use crate::web::{WebLayer, WebSettings};
 
 /// How many bytes of a stream may wait to be read, and of a connection.
 ///
@@ -60,6 +63,9 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// How long calls in flight have to finish once the server has been asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// The same on a server for tests.
+const EPHEMERAL_DRAIN: Duration = Duration::from_millis(100);
+
 /// For how many seconds questions are answered from memory while the database is away, unless told otherwise.
 pub const STALE_LIMIT: u64 = 30;
 
@@ -69,6 +75,9 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// What a server is started with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
+    /// A file of settings.
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Where to listen. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", env = "MANDATE_LISTEN")]
     pub listen: SocketAddr,
@@ -82,7 +91,8 @@ pub struct Settings {
     /// A folder of policy files to load beside the built-in ones.
     #[arg(long, value_name = "FOLDER", env = "MANDATE_POLICIES")]
     pub policies: Option<PathBuf>,
-    /// A TOML file of the issuers whose tokens are believed beside this server's own.
+    /// A TOML file of the issuers whose tokens are believed beside this server's own. Their tables, [[issuer]], may as
+    /// well stand in the file of settings.
     #[arg(long, value_name = "FILE", env = "MANDATE_ISSUERS")]
     pub issuers: Option<PathBuf>,
     /// A file to write the address to once calls are answered, whole or not at all.
@@ -101,18 +111,38 @@ pub struct Settings {
     /// For how many seconds whoever watches changes need not take messages that are there, before the stream is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = watch::PATIENCE, env = "MANDATE_WATCH_PATIENCE")]
     pub watch_patience: u64,
+    /// The most memory that facts take, with MiB or GiB, from 16MiB to 1024GiB. A quarter of it is for members (2 million in
+    /// the default's quarter); what does not fit is read from the database when it is asked for.
+    #[arg(long, value_name = "SIZE", default_value_t = MEMORY, env = "MANDATE_FACTS_MEMORY",
+          value_parser = ByteSize::between(ByteSize(16 << 20), ByteSize(1 << 40)))]
+    pub facts_memory: ByteSize,
     /// How much is taken on at a time.
     #[command(flatten)]
     pub overload: OverloadSettings,
     /// Where the database is, and how it is used.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// What connections may be.
+    #[command(flatten)]
+    pub connection: ConnectionSettings,
+    /// How often one caller may do what costs others something.
+    #[command(flatten)]
+    pub rates: RateSettings,
+    /// How far clocks may differ.
+    #[command(flatten)]
+    pub tokens: TokenSettings,
     /// How mail leaves.
     #[command(flatten)]
     pub mail: MailSettings,
     /// For how long things are kept.
     #[command(flatten)]
     pub keep: KeepSettings,
+    /// Who may call from a browser.
+    #[command(flatten)]
+    pub web: WebSettings,
+    /// Whether anything is kept at all.
+    #[command(flatten)]
+    pub ephemeral: EphemeralSettings,
 }
 
 /// A server that answers calls. Dropping it without [`Running::stop`] breaks them off.
@@ -130,6 +160,8 @@ pub struct Running {
     port: Option<Port>,
     retention: Retention,
     _keys: KeyRefresh,
+    /// INVARIANT: the last field, so that it goes when nothing writes mail any more.
+    leftovers: Option<Leftovers>,
 }
 
 impl Running {
@@ -139,18 +171,35 @@ impl Running {
     /// What is wrong with the settings, the policies, the issuers or the database, all of it that can be told.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
-        let issuers = settings.issuers.as_deref().map(Issuers::load).transpose()?.unwrap_or_default();
-        let key = SigningKey::load_or_create(&settings.data_dir)?;
-        let mail_key = mail_key::load_or_create(&settings.data_dir)?;
-        let post = Post::new(&settings.mail, &settings.data_dir, mail_key.clone())?;
-        let verifier = Arc::new(Verifier::new(issuers.with_embedded(&key), now_micros));
-        let store =
-            Store::open(&settings.database.url(&settings.data_dir)?, settings.database.options()).await?;
+        let issuers = settings.issuers()?;
+        let ephemeral = settings.ephemeral.begin(settings.ready_file.as_deref())?;
+        let data_dir = ephemeral.as_ref().map_or(settings.data_dir.as_path(), Ephemeral::folder);
+        let (key, mail_key, database) = match &ephemeral {
+            Some(_) => {
+                let (key, mail_key) = Ephemeral::keys()?;
+                (key, mail_key, ephemeral::DATABASE.to_owned())
+            }
+            None => {
+                let key = SigningKey::load_or_create(data_dir)?;
+                (key, mail_key::load_or_create(data_dir)?, settings.database.url(data_dir)?)
+            }
+        };
+        let key = Arc::new(key);
+        let post = Post::new(&settings.mail, data_dir, mail_key.clone())?;
+        let issuers = issuers.with_embedded(&key).with_own_leeway(settings.tokens.own());
+        let verifier = Arc::new(Verifier::new(issuers, now_micros));
+        // Takes a while, and nothing here waits for it before calls can come in.
+        let passwords = tokio::task::spawn_blocking(Passwords::new);
+        let store = Store::open(&database, settings.database.options()).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
-        let facts = Facts::open(store.clone(), policies, limit, bounds).await?;
+        let facts = Facts::open_within(store.clone(), policies, limit, bounds, settings.facts_memory).await?;
         let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
+        let seeded = match ephemeral {
+            Some(ephemeral) => Some(ephemeral.seed(&facts).await?),
+            None => None,
+        };
 
         if !settings.listen.ip().is_loopback() {
             tracing::warn!(
@@ -166,7 +215,7 @@ impl Running {
         let stopping = CancellationToken::new();
         let patience = Duration::from_secs(settings.watch_patience);
         let watching = Watching { patience, stopping: stopping.clone() };
-        let passwords = Arc::new(Passwords::new()?);
+        let passwords = Arc::new(passwords.await??);
         let port = match settings.metrics_listen {
             Some(listen) => {
                 let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords));
@@ -174,15 +223,21 @@ impl Running {
             }
             None => None,
         };
-        let (health, routes) = routes(&facts, &Arc::new(key), mail_key, passwords, watching).await?;
+        let (health, routes) = routes(settings, &facts, &key, mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts());
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
+        let web = WebLayer::new(&settings.web);
         let threads = settings.workers();
-        let workers = Workers::start(listener, threads, || {
+        let workers = Workers::start(listener, threads, settings.connection.lifetime(), || {
             tonic::transport::Server::builder()
                 .max_concurrent_streams(settings.overload.max_streams.get())
+                .http2_max_header_list_size(settings.connection.headers())
+                .http2_keepalive_interval(settings.connection.keep_alive())
+                .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
+                .accept_http1(web.is_on())
+                .layer(web.clone())
                 .layer(count)
                 .layer(OverloadLayer::new(bounds, &settings.overload, threads))
                 .layer(guard.clone())
@@ -191,10 +246,23 @@ impl Running {
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         let retention = Retention::start(store.clone(), settings.keep.clone());
+        let leftovers = seeded.map(|seeded| seeded.tell(address, &key)).transpose()?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
-        Ok(Self { address, store, health, stopping, workers, mailer, recorder, port, retention, _keys: keys })
+        Ok(Self {
+            address,
+            store,
+            health,
+            stopping,
+            workers,
+            mailer,
+            recorder,
+            port,
+            retention,
+            _keys: keys,
+            leftovers,
+        })
     }
 
     /// Waits until the server has ended by itself, which it does only by a defect.
@@ -217,7 +285,9 @@ impl Running {
             self.health.clear_service_status(name).await;
         }
         self.stopping.cancel();
-        let drained = tokio::time::timeout(DRAIN, self.workers.drain()).await;
+        // Whoever keeps an ephemeral server may be the one whose calls are open, and is waiting for its end.
+        let patience = if self.leftovers.is_some() { EPHEMERAL_DRAIN } else { DRAIN };
+        let drained = tokio::time::timeout(patience, self.workers.drain()).await;
         self.retention.stop().await;
         self.recorder.stop().await;
         self.mailer.stop().await;
@@ -231,6 +301,7 @@ impl Running {
         drop(self.workers);
         match drained {
             Ok(ended) => ended,
+            Err(_) if self.leftovers.is_some() => Ok(()),
             Err(_) => {
                 Err(anyhow!("calls were still running after {} seconds and were broken off", DRAIN.as_secs()))
             }
@@ -239,6 +310,19 @@ impl Running {
 }
 
 impl Settings {
+    /// The issuers of the file of their own, or of the file of settings.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Issuers> {
+        let leeway = self.tokens.of_issuers();
+        Ok(match (&self.issuers, &self.config.config) {
+            (Some(file), _) => Issuers::load_with(file, Beside::Nothing, leeway)?,
+            (None, Some(file)) => Issuers::load_with(file, Beside::Settings, leeway)?,
+            (None, None) => Issuers::default(),
+        })
+    }
+
     fn workers(&self) -> usize {
         self.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
     }
@@ -254,18 +338,23 @@ const SERVICES: [&str; 5] = [
 ];
 
 async fn routes(
+    settings: &Settings,
     facts: &Arc<Facts>,
     key: &Arc<SigningKey>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
     watching: Watching,
 ) -> anyhow::Result<(HealthReporter, Routes)> {
-    let identities = Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords));
-    let memberships = Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone());
+    let rates = Arc::new(Rates::new(settings.rates));
+    let identities =
+        Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords), Arc::clone(&rates));
+    let memberships =
+        Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone(), rates);
+    let largest = settings.connection.connection_max_message.in_memory();
     macro_rules! service {
         ($server:ident, $service:expr) => {
             $server::new($service)
-                .max_decoding_message_size(MAX_REQUEST_BYTES)
+                .max_decoding_message_size(largest)
                 .max_encoding_message_size(MAX_ANSWER_BYTES)
         };
     }

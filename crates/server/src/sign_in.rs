@@ -1,6 +1,7 @@
 //! Signing in and out: passwords become sessions, and sessions tokens. What may follow from a password that fits is
 //! planned by the domain like any other write.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::ACTING_FOR;
 use crate::passwords::{Fit, Password, Passwords};
+use crate::rate::Rates;
 use crate::writer::{Write, answered, write};
 
 /// Why nobody was signed in. Which of the reasons it is nobody is told who could not know anyway.
@@ -52,16 +54,28 @@ pub struct SignIns {
     key: Arc<SigningKey>,
     passwords: Arc<Passwords>,
     back_off: BackOff,
+    rates: Arc<Rates>,
 }
 
 impl SignIns {
     /// On these facts, with tokens signed by this key.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, key: Arc<SigningKey>, passwords: Arc<Passwords>) -> Self {
-        Self { facts, key, passwords, back_off: BackOff::default() }
+    pub fn new(
+        facts: Arc<Facts>,
+        key: Arc<SigningKey>,
+        passwords: Arc<Passwords>,
+        rates: Arc<Rates>,
+    ) -> Self {
+        Self { facts, key, passwords, back_off: BackOff::default(), rates }
     }
 
-    pub(crate) async fn sign_in(&self, message: v1::SignInRequest) -> Result<v1::SignInResponse, Error> {
+    /// `from` is the network address that the call came from.
+    pub(crate) async fn sign_in(
+        &self,
+        from: Option<IpAddr>,
+        message: v1::SignInRequest,
+    ) -> Result<v1::SignInResponse, Error> {
+        self.rates.sign_in(from, now_micros())?;
         let SignIn { email, password } = credential::sign_in(message)?;
         self.counted(&email, self.begin(&email, password)).await
     }

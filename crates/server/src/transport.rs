@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures::StreamExt as _;
-use futures::future::try_join_all;
+use futures::future::{ready, try_join_all};
+use futures::stream;
 use http::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::transport::server::Router;
 use tower::{Layer, Service};
+
+use crate::connection::{Lifetime, Watched};
 
 /// Connections that wait for a thread to take them; those beyond it wait in the kernel.
 const DEALT: usize = 64;
@@ -31,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The threads, and who deals connections to them. Dropping it ends them, and whatever they still do.
 pub(crate) struct Workers {
     dealer: JoinHandle<()>,
-    served: Vec<oneshot::Receiver<Result<(), tonic::transport::Error>>>,
+    served: Vec<oneshot::Receiver<()>>,
     stopping: CancellationToken,
     /// Dropped when the threads may end.
     _leave: Vec<oneshot::Sender<Infallible>>,
@@ -45,6 +47,7 @@ impl Workers {
     pub(crate) fn start<L>(
         listener: TcpListener,
         number: usize,
+        lifetime: Lifetime,
         router: impl Fn() -> Router<L>,
     ) -> anyhow::Result<Self>
     where
@@ -60,14 +63,12 @@ impl Workers {
             let (done, was_served) = oneshot::channel();
             let (go, mut may_leave) = oneshot::channel::<Infallible>();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let (router, stopped) = (router(), stopping.clone().cancelled_owned());
+            let (router, stopped) = (router(), stopping.clone());
             let work = async move {
-                let connections = ReceiverStream::new(dealt).map(TcpStream::from_std);
-                let serving = router.serve_with_incoming_shutdown(connections, stopped);
                 tokio::select! {
-                    ended = serving => {
+                    () = serve(dealt, router, lifetime, stopped) => {
                         // Nobody listens any more if the server was dropped.
-                        let _ = done.send(ended);
+                        let _ = done.send(());
                         let _ = may_leave.await;
                     }
                     _ = &mut may_leave => {}
@@ -103,10 +104,70 @@ impl Workers {
     /// A thread ended otherwise.
     pub(crate) async fn drain(&mut self) -> anyhow::Result<()> {
         self.stopping.cancel();
-        for ended in try_join_all(&mut self.served).await.context("a thread that answers calls has ended")? {
-            ended.context("connections were not ended well")?;
-        }
+        try_join_all(&mut self.served).await.context("a thread that answers calls has ended")?;
         Ok(())
+    }
+}
+
+/// Serves the connections that are dealt to one thread until it is told to stop and all of them have ended.
+async fn serve<L>(
+    mut dealt: mpsc::Receiver<std::net::TcpStream>,
+    router: Router<L>,
+    lifetime: Lifetime,
+    stopping: CancellationToken,
+) where
+    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
+    L::Service:
+        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+{
+    let (mut connections, mut number) = (JoinSet::new(), 0_u64);
+    loop {
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => break,
+            connection = dealt.recv() => {
+                let Some(connection) = connection else { break };
+                number = number.wrapping_add(1);
+                connections.spawn(serve_one(connection, router.clone(), lifetime, number, stopping.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Serves one connection until it is gone: by a server of its own, since tonic asks no single connection to end.
+async fn serve_one<L>(
+    connection: std::net::TcpStream,
+    router: Router<L>,
+    lifetime: Lifetime,
+    number: u64,
+    stopping: CancellationToken,
+) where
+    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
+    L::Service:
+        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+{
+    let handle = lifetime.handle(&connection);
+    // The system gives no events of it: as good as gone.
+    let Ok(connection) = TcpStream::from_std(connection) else { return };
+    let (connection, seen, gone) = Watched::new(connection);
+    let over = async move {
+        tokio::select! {
+            () = gone.cancelled() => {}
+            () = stopping.cancelled() => {}
+            () = lifetime.age(number) => {}
+            () = lifetime.idle(&seen) => {}
+        }
+    };
+    let one = stream::once(ready(io::Result::Ok(connection))).chain(stream::pending());
+    let serving = router.serve_with_incoming_shutdown(one, over);
+    tokio::select! {
+        // Why one connection ended is its own business.
+        _ = serving => {}
+        () = lifetime.cut(number, handle) => {}
     }
 }
 

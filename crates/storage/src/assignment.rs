@@ -60,6 +60,40 @@ pub(crate) fn read_of(
     Ok(assignments)
 }
 
+/// Accounts whose assignments are read together.
+const TOGETHER: usize = 500;
+
+/// Every assignment of one user in these accounts, ascending by account and resource, which `accounts` must be.
+pub(crate) async fn within(
+    tx: &mut Tx,
+    accounts: &[AccountId],
+    user: UserId,
+) -> Result<Vec<Assignment>, StoreError> {
+    let mut all = Vec::new();
+    for some in accounts.chunks(TOGETHER) {
+        // Not by a join with the memberships: a planner that expects many of them would read all assignments there are.
+        let sql = json_rows!(
+            tx.engine(),
+            "SELECT a.account, a.kind, a.id, a.body FROM",
+            "$1",
+            "JOIN assignments a ON a.account = CAST(value ->> 'account' AS TEXT) AND a.user_id = $2 ORDER BY 1, 2, 3"
+        );
+        let rows: Vec<_> = some.iter().map(|account| Within { account: *account }).collect();
+        let (rows, user) = (encode(&rows)?, user.to_string());
+        let found: Vec<Row> = on_tx!(tx, c => sqlx::query_as(sql).bind(rows).bind(&user).fetch_all(c).await)?;
+        for (account, kind, id, body) in found {
+            all.push(decode("assignments", || format!("{account}/{user}/{kind}/{id}"), &body)?);
+        }
+    }
+    Ok(all)
+}
+
+/// An account to look in.
+#[derive(Serialize)]
+struct Within {
+    account: AccountId,
+}
+
 /// Every assignment of one resource, ascending by member.
 pub(crate) async fn on(
     tx: &mut Tx,

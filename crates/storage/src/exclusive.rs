@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -35,8 +35,8 @@ pub(crate) const ALONE: i64 = 1;
 
 /// Says that this process uses the database.
 pub(crate) enum Guard {
-    /// Nothing does: the database is in memory.
-    None,
+    /// The database is in memory, for as long as there is a connection to it.
+    Memory { _connection: SqliteConnection },
     /// The file is locked as long as it is open.
     File(File),
     /// A task looks after the session that holds the number.
@@ -83,7 +83,7 @@ impl Guard {
     /// This server's number.
     pub(crate) fn number(&self) -> i64 {
         match self {
-            Self::None | Self::File(_) => ALONE,
+            Self::Memory { .. } | Self::File(_) => ALONE,
             Self::Session { number, .. } => *number,
         }
     }
@@ -91,7 +91,7 @@ impl Guard {
     /// Gives the database back, and waits until that is done.
     pub(crate) async fn release(self) {
         match self {
-            Self::None => {}
+            Self::Memory { .. } => {}
             // Closing the file unlocks it.
             Self::File(file) => drop(file),
             Self::Session { stop, task, .. } => {

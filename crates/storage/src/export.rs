@@ -38,10 +38,8 @@ impl Store {
         let credential = credential::load(&mut tx, id).await?;
         let sessions = session::of(&mut tx, id).await?;
         let memberships = membership::of(&mut tx, id).await?;
-        let mut assignments = Vec::new();
-        for membership in &memberships {
-            assignments.extend(assignment::of(&mut tx, membership.account, id).await?);
-        }
+        let accounts: Vec<_> = memberships.iter().map(|membership| membership.account).collect();
+        let assignments = assignment::within(&mut tx, &accounts, id).await?;
         tx.commit().await?;
         Ok(Some(UserExport { user, credential, sessions, memberships, assignments }))
     }

@@ -38,6 +38,7 @@ mod locks;
 mod look_up;
 mod member_list;
 mod membership;
+mod migrations;
 mod open;
 mod outbox;
 mod people;
@@ -55,6 +56,7 @@ mod search;
 mod session;
 mod statement;
 mod stats;
+mod transaction;
 mod tx;
 mod user;
 mod wake;
@@ -79,6 +81,7 @@ pub use look_up::{
     AccountRecords, Held, Holders, MemberRecords, Places, Reading, ResourceRecords, Walked, Way,
 };
 pub use member_list::{Member, MemberFilter};
+pub use migrations::Migrated;
 pub use open::{OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};
 pub use people::KnownContact;

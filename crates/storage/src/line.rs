@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::error::{StoreError, timed_out};
 use crate::hosts::{Found, Hosts};
 use crate::open::OpenOptions;
+use crate::transaction::Transaction;
 use crate::tx::PgTx;
 
 /// A call that has waited this long waits no longer once the database is known to be away, or to have been silent.
@@ -274,7 +275,7 @@ impl PgPools {
     /// Begins a transaction.
     pub(crate) async fn begin(&self, how: &'static str) -> Result<PgTx, sqlx::Error> {
         let history = self.line.history();
-        let transaction = self.line.within(self.pool.begin_with(how)).await?;
+        let transaction = self.line.within(Transaction::begin(&self.pool, how)).await?;
         Ok(PgTx { transaction, line: Arc::clone(&self.line), history })
     }
 }

@@ -1,12 +1,12 @@
 //! Opening a store.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
@@ -15,11 +15,9 @@ use crate::follow::Follower;
 use crate::hosts::{Found, Hosts};
 use crate::incarnation;
 use crate::line::{Line, PgPools};
+use crate::migrations::{self, Migrated};
 use crate::search;
 use crate::tx::{Pools, on_readers};
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The newest table format that this version reads.
 const FORMAT: i64 = 2;
@@ -71,7 +69,15 @@ struct Inner {
     guard: std::sync::Mutex<Option<Guard>>,
     number: i64,
     incarnation: String,
+    migrated: Migrated,
     mail: Arc<Notify>,
+}
+
+/// What opening a database comes to.
+struct Opened {
+    pools: Pools,
+    guard: Guard,
+    migrated: Migrated,
 }
 
 impl Store {
@@ -85,21 +91,35 @@ impl Store {
     /// [`StoreError::Config`] for a URL that cannot be used, [`StoreError::Locked`] when another process has
     /// the database, [`StoreError::TooNew`] when a newer version wrote it, and what reading it may bring.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
-        let (pools, guard) = match url.split_once(':') {
-            Some(("sqlite", ":memory:")) => (open_memory(options).await?, Guard::None),
+        let Opened { pools, guard, migrated } = match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => open_memory(options).await?,
             Some(("sqlite", path)) => open_file(path, options).await?,
             Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
-            _ => {
-                return Err(StoreError::Config(
-                    "the database URL must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE"
-                        .to_owned(),
-                ));
-            }
+            _ => return Err(no_url()),
         };
         let incarnation = read_meta(&pools).await?;
         let (number, guard) = (guard.number(), std::sync::Mutex::new(Some(guard)));
         let mail = Arc::default();
-        Ok(Self(Arc::new(Inner { pools, guard, number, incarnation, mail })))
+        Ok(Self(Arc::new(Inner { pools, guard, number, incarnation, migrated, mail })))
+    }
+
+    /// Whether a URL has a form that [`Store::open`] takes. Nothing is opened or asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`], which repeats no part of the URL, since any may be a password's.
+    pub fn check_url(url: &str, options: OpenOptions) -> Result<(), StoreError> {
+        match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => Ok(()),
+            Some(("sqlite", path)) => sqlite_path(path).map(drop),
+            Some(("postgres" | "postgresql", _)) => Hosts::parse(url, options.connect).map(drop),
+            _ => Err(no_url()),
+        }
+    }
+
+    /// What opening the database changed about the form of its tables.
+    #[must_use]
+    pub fn migrated(&self) -> &Migrated {
+        &self.0.migrated
     }
 
     /// What tells this database from any other, a copy of it aside: 32 hexadecimal digits made at its first
@@ -165,8 +185,16 @@ impl Store {
     }
 }
 
-fn sqlite_options() -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+fn no_url() -> StoreError {
+    StoreError::Config(
+        "the database URL must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE"
+            .to_owned(),
+    )
+}
+
+/// The same with what every connection to SQLite has.
+fn dressed(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         // What is erased is overwritten, not left in the file until its place is needed.
@@ -174,9 +202,12 @@ fn sqlite_options() -> SqliteConnectOptions {
         .statement_cache_capacity(200)
 }
 
-/// One connection for everything: a second one to a shared cache would fail where this one waits.
-async fn open_memory(options: OpenOptions) -> Result<Pools, StoreError> {
-    let connect = sqlite_options().in_memory(true);
+/// One connection for everything: a second one to a shared cache would fail where this one waits. Another one says
+/// nothing, and keeps the database while there is none: sqlx may close a connection that somebody has left in the middle.
+async fn open_memory(options: OpenOptions) -> Result<Opened, StoreError> {
+    // A database of its own, shared by the connections that are made of these options.
+    let connect = dressed(SqliteConnectOptions::from_str("sqlite::memory:")?);
+    let guard = Guard::Memory { _connection: connect.connect().await? };
     let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(1)
@@ -185,13 +216,13 @@ async fn open_memory(options: OpenOptions) -> Result<Pools, StoreError> {
         .acquire_timeout(options.acquire)
         .connect_with(connect)
         .await?;
-    migrator(&SQLITE).run(&pool).await?;
+    let migrated = migrations::sqlite(&pool).await?;
     let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
     search::complete(&pools).await?;
-    Ok(pools)
+    Ok(Opened { pools, guard, migrated })
 }
 
-async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     let path = sqlite_path(path)?;
     let guard = Guard::lock_file(&path)?;
     create_private(&path).map_err(|error| {
@@ -200,7 +231,7 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
             path.display()
         ))
     })?;
-    let connect = sqlite_options()
+    let connect = dressed(SqliteConnectOptions::new())
         .filename(&path)
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL mode anything less may lose the last commits when the power fails.
@@ -214,14 +245,14 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<(Pools, Guard), S
         .acquire_timeout(options.acquire)
         .connect_with(connect.clone())
         .await?;
-    migrator(&SQLITE).run(&writer).await?;
+    let migrated = migrations::sqlite(&writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.connections.max(1))
         .acquire_timeout(options.acquire)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
     let pools = Pools::Sqlite { writer, readers };
     search::complete(&pools).await?;
-    Ok((pools, guard))
+    Ok(Opened { pools, guard, migrated })
 }
 
 /// The file a URL names, the same however it is spelled, since the lock lies beside it.
@@ -237,14 +268,15 @@ fn sqlite_path(path: &str) -> Result<PathBuf, StoreError> {
     Ok(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
 }
 
-async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard), StoreError> {
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<Opened, StoreError> {
     let line = Arc::new(Line::new(Hosts::parse(url, options.connect)?, options));
     // In a session without the limits of calls: a migration takes as long as it takes.
     let Found { mut session, options: found, writable } = line.connect(|session| session).await?;
     line.warn(&mut session).await?;
     take_turn(&mut session).await?;
+    let mut migrated = Migrated::default();
     if writable {
-        migrator(&POSTGRES).run(&mut session).await?;
+        migrated = migrations::postgres(&mut session).await?;
         incarnation::settle(&mut session).await?;
     }
     let pools = Pools::Postgres(PgPools::open(Arc::clone(&line), &found).await?);
@@ -254,13 +286,7 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Pools, Guard)
     // The next server has its turn.
     session.close().await?;
     let guard = Guard::take_number(line).await?;
-    Ok((pools, guard))
-}
-
-/// The migrations of this version. A newer version's are not missed: whether this one can read their tables
-/// `meta` says.
-fn migrator(migrator: &Migrator) -> Migrator {
-    Migrator { migrations: migrator.migrations.clone(), ignore_missing: true, ..Migrator::DEFAULT }
+    Ok(Opened { pools, guard, migrated })
 }
 
 /// Refuses a database that is too new, and gives the incarnation of any other.

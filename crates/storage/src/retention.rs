@@ -100,7 +100,7 @@ impl Store {
 async fn my_turn(tx: &mut Tx) -> Result<bool, StoreError> {
     let Tx::Postgres(PgTx { transaction, line, .. }) = tx else { return Ok(true) };
     let query = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(ADVISORY_KEY);
-    Ok(line.within(query.fetch_one(&mut **transaction)).await?)
+    Ok(line.within(async { query.fetch_one(transaction.session()?).await }).await?)
 }
 
 /// One statement on either engine: it deletes at most $2 rows that are older than $1.
@@ -155,7 +155,7 @@ async fn feed(tx: &mut Tx, before: i64) -> Result<Forgotten, StoreError> {
             (places, None)
         }
         Tx::Postgres(PgTx { transaction, line, .. }) => {
-            line.within(feed_of_eras(transaction, before)).await?
+            line.within(async { feed_of_eras(transaction.session()?, before).await }).await?
         }
     };
     let last = places.iter().max().map(i64::to_string);

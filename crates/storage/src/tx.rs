@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqlitePool};
 
 use crate::error::StoreError;
 use crate::line::{Line, PgPools};
+use crate::transaction::Transaction;
 
 /// The connections of an open store.
 pub(crate) enum Pools {
@@ -32,14 +33,14 @@ pub(crate) enum Engine {
 /// A transaction on either engine. Dropping it rolls back.
 pub(crate) enum Tx {
     /// On SQLite.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
     /// On PostgreSQL.
     Postgres(PgTx),
 }
 
 /// A transaction on PostgreSQL, and the way that it is on.
 pub(crate) struct PgTx {
-    pub(crate) transaction: Transaction<'static, Postgres>,
+    pub(crate) transaction: Transaction,
     pub(crate) line: Arc<Line>,
     /// The history of the database that it was begun in.
     pub(crate) history: u64,
@@ -55,8 +56,11 @@ macro_rules! on_tx {
                 $body
             }
             $crate::tx::Tx::Postgres($crate::tx::PgTx { transaction, line, .. }) => {
-                let $connection = &mut **transaction;
-                line.within(async { $body }).await
+                let within = async {
+                    let $connection = transaction.session()?;
+                    $body
+                };
+                line.within(within).await
             }
         }
     };

@@ -100,7 +100,7 @@ impl Store {
         let (incarnation, rows) = match &mut tx {
             Tx::Sqlite(tx) => sqlite(tx, walk, limit).await?,
             Tx::Postgres(PgTx { transaction, line, .. }) => {
-                line.within(postgres(transaction, walk, limit)).await??
+                line.within(async { postgres(transaction.session()?, walk, limit).await }).await??
             }
         };
         tx.rollback().await?;

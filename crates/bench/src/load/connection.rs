@@ -96,6 +96,11 @@ impl<'a> Connection<'a> {
         self.in_flight
     }
 
+    /// Whether the server has said how many requests it takes at a time.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.most != usize::MAX
+    }
+
     /// Adds a request to what goes out with the next [`flush`](Self::flush); `false`: there is no room for it now.
     pub(crate) fn send(&mut self, number: usize, due: Instant) -> bool {
         let (requests, stream) = (self.requests, self.next_stream);

@@ -40,6 +40,22 @@ impl<'a> Fleet<'a> {
         Ok(Self { connections, next: first, turn: 0, room })
     }
 
+    /// Waits until the server has said on every connection how many requests it takes at a time. Whoever sends before may
+    /// send more than it does.
+    ///
+    /// # Errors
+    /// A connection's, or the server never says.
+    pub(crate) fn greet(&mut self) -> anyhow::Result<()> {
+        let limit = Instant::now() + DRAIN;
+        while !self.connections.iter().all(Connection::is_greeted) {
+            if Instant::now() > limit {
+                bail!("the server does not say how many requests it takes at a time");
+            }
+            self.turn(limit, |_| {})?;
+        }
+        Ok(())
+    }
+
     /// Sends the next request on any connection with room; `false`: none has any.
     pub(crate) fn send(&mut self, due: Instant) -> bool {
         for _ in 0..self.connections.len() {

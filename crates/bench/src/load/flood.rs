@@ -63,6 +63,7 @@ pub(crate) fn run(
     rate: Rate,
 ) -> anyhow::Result<Flood> {
     let mut fleet = Fleet::open(server.address, requests, shape, 0)?;
+    fleet.greet()?;
     let beginning = Instant::now();
     let (counted_from, end) = (beginning + rate.time / 5, beginning + rate.time / 5 + rate.time);
     let arrivals = Arrivals::starting(beginning, rate.per_second);

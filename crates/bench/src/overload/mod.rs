@@ -55,6 +55,9 @@ pub(crate) struct Options {
     /// How many milliseconds an answer may take to count.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 100)]
     pub(crate) deadline: u64,
+    /// Calls at a time that the server allows on a connection. Left out: as it is shipped.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_streams: Option<u32>,
 }
 
 /// Measures and prints.
@@ -68,7 +71,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
     let service = Service::new(Engine::Sqlite).await?;
     seed(&service).await?;
     let token = service.token("authz.check")?;
-    let (server, metrics) = while_on(cores.server, || service.start_replica(0))?;
+    let (server, metrics) = while_on(cores.server, || {
+        let most = options.max_streams.map(|most| format!("--max-streams={most}"));
+        service.start_replica_with(0, most.as_slice())
+    })?;
     let calls = One { token: &token, question: ask(0) };
     let headers = header_blocks(server.address, calls).await?;
     let requests = Requests::encode(headers, 1, (0..ACCOUNTS * MEMBERS).map(ask))?;

@@ -13,11 +13,11 @@ mod diagnostic;
 mod group_rule;
 mod matrix;
 pub mod model;
-mod reader;
+pub mod reader;
 mod resource_type;
 mod role;
 pub mod set;
-mod yaml;
+pub mod yaml;
 
 pub use builtin::builtin;
 pub use diagnostic::{Diagnostic, Severity};

@@ -6,25 +6,27 @@ use super::diagnostic::{Diagnostic, Severity, suggestion};
 use super::yaml::{Content, Key, Node, Position};
 
 /// Longest name of anything in a policy, in bytes.
-pub(super) const MAX_NAME: usize = 63;
+pub const MAX_NAME: usize = 63;
 /// Longest title or description, in bytes.
 const MAX_TEXT: usize = 500;
 
 /// Collects the diagnostics of one file.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     file: &'a str,
     places: HashMap<String, Position>,
     found: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a str) -> Self {
+    /// Of the file of this name, which is only used to name places.
+    #[must_use]
+    pub fn new(file: &'a str) -> Self {
         Self { file, places: HashMap::new(), found: Vec::new() }
     }
 
     /// Remembers where every path of the tree stands, so that a contradiction found later has a place.
-    pub(super) fn remember(&mut self, node: &Node) {
+    pub fn remember(&mut self, node: &Node) {
         self.places.insert(node.path.clone(), node.at);
         match &node.content {
             Content::Nothing | Content::Scalar(_) => {}
@@ -34,22 +36,25 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the file says anything at that path.
-    pub(super) fn says(&self, path: &str) -> bool {
+    pub fn says(&self, path: &str) -> bool {
         self.places.contains_key(path)
     }
 
     /// Everything found, in the order of the file.
-    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+    pub fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by(|a, b| (a.line, a.column, &a.path).cmp(&(b.line, b.column, &b.path)));
         self.found.dedup();
         self.found
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    /// Whether something was found that keeps the file from being used.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
         self.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    pub(super) fn report(
+    /// A mistake at a place.
+    pub fn report(
         &mut self,
         at: Position,
         path: &str,
@@ -62,28 +67,28 @@ impl<'a> Reader<'a> {
     }
 
     /// An error at a node.
-    pub(super) fn error(&mut self, node: &Node, message: impl Into<String>) {
+    pub fn error(&mut self, node: &Node, message: impl Into<String>) {
         self.report(node.at, &node.path, Severity::Error, message.into(), None);
     }
 
     /// An error at a node, with what to do about it.
-    pub(super) fn error_hint(&mut self, node: &Node, message: impl Into<String>, hint: Option<String>) {
+    pub fn error_hint(&mut self, node: &Node, message: impl Into<String>, hint: Option<String>) {
         self.report(node.at, &node.path, Severity::Error, message.into(), hint);
     }
 
     /// A warning at a node.
-    pub(super) fn warn(&mut self, node: &Node, message: impl Into<String>) {
+    pub fn warn(&mut self, node: &Node, message: impl Into<String>) {
         self.report(node.at, &node.path, Severity::Warning, message.into(), None);
     }
 
     /// An error at a path; one that the file does not spell out is placed at the nearest thing above it.
-    pub(super) fn error_at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
+    pub fn error_at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.report(self.position(path), path, Severity::Error, message.into(), hint);
     }
 
     /// A warning at a path.
-    pub(super) fn warn_at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
+    pub fn warn_at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.report(self.position(path), path, Severity::Warning, message.into(), hint);
     }
@@ -102,7 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries of a map; anything else is reported.
-    pub(super) fn entries<'n>(&mut self, node: &'n Node) -> &'n [(Key, Node)] {
+    pub fn entries<'n>(&mut self, node: &'n Node) -> &'n [(Key, Node)] {
         match &node.content {
             Content::Map(entries) => entries,
             other => {
@@ -112,8 +117,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The entries of a map whose keys are names that the policy makes up; misspelt ones are reported and left out.
-    pub(super) fn named<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(&'n str, &'n Node)> {
+    /// The entries of a map whose keys are names that the file makes up; misspelt ones are reported and left out.
+    pub fn named<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(&'n str, &'n Node)> {
         let mut named = Vec::new();
         for (key, value) in self.entries(node) {
             if self.spelling(key, &value.path, what) {
@@ -137,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields of a map with known keys; unknown ones are reported with the nearest known one.
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, known: &[&str]) -> Fields<'n> {
+    pub fn fields<'n>(&mut self, node: &'n Node, known: &[&str]) -> Fields<'n> {
         let entries = match &node.content {
             Content::Nothing => &[],
             _ => self.entries(node),
@@ -153,7 +158,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list; a single scalar is a list of one, nothing a list of none.
-    pub(super) fn items<'n>(&mut self, node: &'n Node) -> Vec<&'n Node> {
+    pub fn items<'n>(&mut self, node: &'n Node) -> Vec<&'n Node> {
         match &node.content {
             Content::Nothing => Vec::new(),
             Content::Scalar(_) => vec![node],
@@ -166,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A scalar, whatever it spells.
-    pub(super) fn word<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+    pub fn word<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
         match &node.content {
             Content::Scalar(text) => Some(text),
             other => {
@@ -177,7 +182,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text for people.
-    pub(super) fn text(&mut self, node: Option<&Node>) -> Option<String> {
+    pub fn text(&mut self, node: Option<&Node>) -> Option<String> {
         let node = node?;
         let text = self.word(node)?;
         if text.len() > MAX_TEXT {
@@ -187,7 +192,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Yes or no; `None` if nothing (or nothing sensible) was written.
-    pub(super) fn switch(&mut self, node: Option<&Node>) -> Option<bool> {
+    pub fn switch(&mut self, node: Option<&Node>) -> Option<bool> {
         let node = node?;
         match self.word(node)? {
             "true" | "on" | "yes" => Some(true),
@@ -200,7 +205,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number between two bounds.
-    pub(super) fn number(&mut self, node: Option<&Node>, least: i64, most: i64) -> Option<i64> {
+    pub fn number(&mut self, node: Option<&Node>, least: i64, most: i64) -> Option<i64> {
         let node = node?;
         let word = self.word(node)?;
         match word.parse::<i64>() {
@@ -217,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Which of some names a node gives; another one is reported with the nearest.
-    pub(super) fn one_of<'n>(
+    pub fn one_of<'n>(
         &mut self,
         node: &Node,
         what: &str,
@@ -234,13 +239,13 @@ impl<'a> Reader<'a> {
 
 /// The fields of one map.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'n> {
+pub struct Fields<'n> {
     entries: &'n [(Key, Node)],
 }
 
 impl<'n> Fields<'n> {
     /// The value under a key.
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|(own, _)| own.text == key).map(|(_, value)| value)
     }
 }
@@ -255,7 +260,7 @@ fn kind(content: &Content) -> &'static str {
 }
 
 /// Whether a word can name a module, action, role, type, attribute or restriction.
-pub(super) fn is_name(word: &str) -> bool {
+pub fn is_name(word: &str) -> bool {
     word.len() <= MAX_NAME
         && word.starts_with(|first: char| first.is_ascii_lowercase())
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')

@@ -1,24 +1,26 @@
-//! A policy file as a tree of nodes that know their place.
+//! A YAML file as a tree of nodes that know their place: policies, and what else people write for this service.
 //!
-//! Only what the language needs of YAML 1.2: maps with plain keys, lists, scalars, anchors. Which type a
+//! Only what these need of YAML 1.2: maps with plain keys, lists, scalars, anchors. Which type a
 //! scalar has is decided by the place that reads it, so that `on` or `no` is never surprisingly a boolean.
 
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-/// Most bytes of a policy file.
-pub(super) const MAX_BYTES: usize = 256 * 1024;
-/// Deepest nesting: the language itself needs nine levels.
+/// Most bytes of a file.
+pub const MAX_BYTES: usize = 256 * 1024;
+/// Deepest nesting: the language of policies needs nine levels.
 const MAX_DEPTH: usize = 24;
 /// Most nodes after aliases are replaced by what they stand for.
 const MAX_NODES: usize = 100_000;
 
 /// Where something stands: line and column, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
 }
 
 impl Position {
@@ -29,37 +31,46 @@ impl Position {
 
 /// A node of the document.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub struct Node {
     /// Where it stands; a collection under a key stands where its key does.
-    pub(super) at: Position,
+    pub at: Position,
     /// How it is reached from the top: `roles.admin.may[2]`.
-    pub(super) path: String,
-    pub(super) content: Content,
+    pub path: String,
+    /// What it holds.
+    pub content: Content,
 }
 
 /// What a node holds.
 #[derive(Debug, Clone)]
-pub(super) enum Content {
+pub enum Content {
     /// Nothing was written.
     Nothing,
+    /// One word, whatever it spells.
     Scalar(String),
+    /// Several, in order.
     List(Vec<Node>),
+    /// Several under keys, in the order of the file.
     Map(Vec<(Key, Node)>),
 }
 
 /// The key of an entry of a map.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) at: Position,
+pub struct Key {
+    /// How it is spelled.
+    pub text: String,
+    /// Where it stands.
+    pub at: Position,
 }
 
 /// Something that keeps the text from being read as a tree.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) at: Position,
-    pub(super) path: String,
-    pub(super) message: String,
+pub struct Fault {
+    /// Where it stands.
+    pub at: Position,
+    /// The path of the node, if it has one.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
 }
 
 impl Fault {
@@ -70,10 +81,10 @@ impl Fault {
 
 /// Reads the one document of a text. A fault of the YAML itself ends the reading; faults of single
 /// nodes (a key given twice, a tag) are collected and the tree goes without them.
-pub(super) fn read(source: &str) -> (Option<Node>, Vec<Fault>) {
+pub fn read(source: &str) -> (Option<Node>, Vec<Fault>) {
     let mut builder = Builder::default();
     if source.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes; a policy has at most {MAX_BYTES}", source.len());
+        let message = format!("the file has {} bytes; it may have {MAX_BYTES}", source.len());
         return (None, vec![Fault::new(Position { line: 1, column: 1 }, message)]);
     }
     if let Err(fault) = builder.build(source) {
@@ -116,7 +127,7 @@ impl Builder {
             if matches!(event, Event::DocumentStart(_)) {
                 documents += 1;
                 if documents > 1 {
-                    return Err(Fault::new(Position::of(span), "a file holds one policy, in one document"));
+                    return Err(Fault::new(Position::of(span), "a file holds one document"));
                 }
             }
             self.take(event, Position::of(span))?;
@@ -162,7 +173,7 @@ impl Builder {
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, at: Position) {
         if tag.is_some() {
-            self.faults.push(Fault::new(at, "tags have no meaning in a policy; leave it out"));
+            self.faults.push(Fault::new(at, "tags have no meaning here; leave it out"));
         }
     }
 
@@ -245,6 +256,6 @@ fn place(node: &mut Node, path: String, faults: &mut Vec<Fault>) {
 }
 
 /// The path of what stands under a key.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

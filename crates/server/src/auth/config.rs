@@ -1,4 +1,4 @@
-//! The file of `--issuers`: whose tokens are believed.
+//! The file of `--issuers`, or the part of the configuration file that is about them: whose tokens are believed.
 //!
 //! ```toml
 //! [[issuer]]
@@ -14,6 +14,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use toml::{Table, Value};
@@ -25,14 +26,20 @@ use super::issuer::{EMBEDDED_ISSUER, Issuer, Issuers};
 use super::keys::Keys;
 use super::nearest::did_you_mean;
 use super::unverified::MICROS;
+use crate::config::document::Document;
+use crate::config::problem::Place;
 
 const FILE_KEYS: [&str; 1] = ["issuer"];
 const ISSUER_KEYS: [&str; 6] = ["issuer", "audience", "keys", "algorithms", "callers", "leeway_seconds"];
 const ALGORITHMS: [&str; 9] =
     ["EdDSA", "ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 const DEFAULT_ALGORITHMS: [Algorithm; 2] = [Algorithm::EdDSA, Algorithm::ES256];
-const DEFAULT_LEEWAY_SECONDS: i64 = 30;
-const MAX_LEEWAY_SECONDS: i64 = 300;
+
+/// How far an issuer's clock may be from ours in seconds, unless told otherwise.
+pub(super) const DEFAULT_LEEWAY_SECONDS: u64 = 30;
+
+/// The most it may be told to be.
+pub(super) const MAX_LEEWAY_SECONDS: u64 = 300;
 const MAX_NAME_BYTES: usize = 255;
 
 /// One mistake in the issuers' file.
@@ -40,6 +47,8 @@ const MAX_NAME_BYTES: usize = 255;
 pub struct ConfigProblem {
     /// The path of the key, such as `issuer[0].keys.pem`; empty for the file as a whole.
     pub key: String,
+    /// Where it stands, or the table that lacks it.
+    pub place: Option<Place>,
     /// What is wrong with it and what to do.
     pub message: String,
 }
@@ -58,7 +67,11 @@ impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, problem) in self.problems.iter().enumerate() {
             let separator = if position > 0 { "\n" } else { "" };
-            write!(f, "{separator}{}: ", self.file.display())?;
+            write!(f, "{separator}{}:", self.file.display())?;
+            if let Some(Place { line, column }) = problem.place {
+                write!(f, "{line}:{column}:")?;
+            }
+            f.write_str(" ")?;
             if problem.key.is_empty() {
                 f.write_str(&problem.message)?;
             } else {
@@ -71,14 +84,31 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
+/// What a file holds beside issuers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing: it is the file of `--issuers`.
+    Nothing,
+    /// Settings: it is the file of `--config`, which need not have any issuer.
+    Settings,
+}
+
 impl Issuers {
     /// Reads the file of `--issuers` and the key files it names, which are relative to its folder.
     ///
     /// # Errors
     /// All mistakes at once.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
+        Self::load_with(file, Beside::Nothing, Duration::from_secs(DEFAULT_LEEWAY_SECONDS))
+    }
+
+    /// The same of a file that may hold other things, with another `leeway` for issuers that have none of their own.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn load_with(file: &Path, beside: Beside, leeway: Duration) -> Result<Self, ConfigErrors> {
         let mut problems = Problems::default();
-        let issuers = read(file, &mut problems);
+        let issuers = read(file, beside, leeway, &mut problems);
         if problems.0.is_empty() {
             return Ok(Self(issuers));
         }
@@ -86,7 +116,7 @@ impl Issuers {
     }
 }
 
-fn read(file: &Path, problems: &mut Problems) -> Vec<Issuer> {
+fn read(file: &Path, beside: Beside, leeway: Duration, problems: &mut Problems) -> Vec<Issuer> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) => {
@@ -102,15 +132,25 @@ fn read(file: &Path, problems: &mut Problems) -> Vec<Issuer> {
         }
     };
     let root = Fields::new(&table, "");
-    root.refuse_unknown(&FILE_KEYS, problems);
+    match beside {
+        Beside::Nothing => root.refuse_unknown(&FILE_KEYS, problems),
+        Beside::Settings if root.value("issuer").is_none() => return Vec::new(),
+        Beside::Settings => {}
+    }
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut issuers: Vec<Issuer> = Vec::new();
     for fields in issuer_tables(&root, problems) {
-        if let Some(issuer) = issuer(&fields, folder, problems) {
+        if let Some(issuer) = issuer(&fields, folder, leeway, problems) {
             if issuers.iter().any(|other| other.name == issuer.name) {
                 problems.add(fields.path("issuer"), "is listed twice; join the two tables");
             }
             issuers.push(issuer);
+        }
+    }
+    if !problems.0.is_empty() {
+        let (document, _) = Document::parse(&text);
+        for problem in &mut problems.0 {
+            problem.place = document.place(&problem.key);
         }
     }
     issuers
@@ -118,8 +158,7 @@ fn read(file: &Path, problems: &mut Problems) -> Vec<Issuer> {
 
 fn issuer_tables<'t>(root: &Fields<'t>, problems: &mut Problems) -> Vec<Fields<'t>> {
     let Some(Value::Array(values)) = root.value("issuer") else {
-        problems
-            .add("issuer", "there is no issuer; write a table [[issuer]] for each, or leave out --issuers");
+        problems.add("issuer", "there is no issuer; write a table [[issuer]] for each, or leave it out");
         return Vec::new();
     };
     let mut tables = Vec::new();
@@ -134,13 +173,13 @@ fn issuer_tables<'t>(root: &Fields<'t>, problems: &mut Problems) -> Vec<Fields<'
 }
 
 /// One issuer, or `None` when a mistake leaves no way to build it. Every key is looked at in either case.
-fn issuer(fields: &Fields<'_>, folder: &Path, problems: &mut Problems) -> Option<Issuer> {
+fn issuer(fields: &Fields<'_>, folder: &Path, leeway: Duration, problems: &mut Problems) -> Option<Issuer> {
     fields.refuse_unknown(&ISSUER_KEYS, problems);
     let name = name(fields, problems);
     let audiences = audiences(fields, problems);
     let algorithms = algorithms(fields, problems);
     let callers = callers(fields, problems);
-    let leeway_micros = leeway_micros(fields, problems);
+    let leeway_micros = leeway_micros(fields, leeway, problems);
     let source = key_source(fields, folder, problems);
     let algorithms = algorithms?;
     let (keys, remote) = match source? {
@@ -237,10 +276,11 @@ fn callers(fields: &Fields<'_>, problems: &mut Problems) -> Option<Vec<CallerKin
     (callers.len() == texts.len()).then_some(callers)
 }
 
-fn leeway_micros(fields: &Fields<'_>, problems: &mut Problems) -> Option<i64> {
+fn leeway_micros(fields: &Fields<'_>, leeway: Duration, problems: &mut Problems) -> Option<i64> {
+    let most = i64::try_from(MAX_LEEWAY_SECONDS).unwrap_or(i64::MAX);
     let seconds = match fields.value("leeway_seconds") {
-        None => DEFAULT_LEEWAY_SECONDS,
-        Some(Value::Integer(seconds)) if (0..=MAX_LEEWAY_SECONDS).contains(seconds) => *seconds,
+        None => return i64::try_from(leeway.as_micros()).ok(),
+        Some(Value::Integer(seconds)) if (0..=most).contains(seconds) => *seconds,
         Some(_) => {
             problems.add(
                 fields.path("leeway_seconds"),

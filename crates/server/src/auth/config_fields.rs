@@ -19,7 +19,7 @@ pub(super) struct Problems(pub(super) Vec<ConfigProblem>);
 
 impl Problems {
     pub(super) fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
-        self.0.push(ConfigProblem { key: key.into(), message: message.into() });
+        self.0.push(ConfigProblem { key: key.into(), place: None, message: message.into() });
     }
 }
 

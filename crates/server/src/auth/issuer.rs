@@ -1,6 +1,7 @@
 //! The parties whose tokens are believed, and how far.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use reqwest::Url;
@@ -74,6 +75,15 @@ impl Issuers {
     pub fn with_embedded(mut self, key: &SigningKey) -> Self {
         self.0.retain(|issuer| issuer.name() != EMBEDDED_ISSUER);
         self.0.push(Issuer::embedded(key));
+        self
+    }
+
+    /// The same, with tokens of the service's own good for a while before they begin and after they have expired.
+    #[must_use]
+    pub fn with_own_leeway(mut self, leeway: Duration) -> Self {
+        for issuer in self.0.iter_mut().filter(|issuer| issuer.name() == EMBEDDED_ISSUER) {
+            issuer.leeway_micros = i64::try_from(leeway.as_micros()).unwrap_or(i64::MAX);
+        }
         self
     }
 

@@ -100,6 +100,14 @@ impl SigningKey {
         Self::read(&path)?.ok_or(SigningKeyError::NotAKey { path })
     }
 
+    /// A key that nobody else has, and that ends with this value.
+    ///
+    /// # Errors
+    /// [`SigningKeyError::NoRandomness`].
+    pub fn in_memory() -> Result<Self, SigningKeyError> {
+        Self::from_pem(generated()?.as_bytes()).ok_or(SigningKeyError::NoRandomness)
+    }
+
     /// The key in `data_dir`, where a server has made one.
     ///
     /// # Errors

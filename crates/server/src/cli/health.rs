@@ -10,10 +10,13 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::print;
+use crate::config::ConfigFile;
 
 /// Whom to ask.
 #[derive(Debug, clap::Args)]
 pub(super) struct Health {
+    #[command(flatten)]
+    _config: ConfigFile,
     /// The server's address, as it was given to --listen: 0.0.0.0 stands for this machine.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", env = "MANDATE_LISTEN")]
     address: std::net::SocketAddr,

@@ -1,25 +1,35 @@
 //! The command line.
 
+mod completions;
+mod config;
 mod health;
 mod import;
+mod migrate;
 mod policy;
 mod serve;
 mod token;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::environment::Variables;
+use crate::config::layers::without_variables;
+use crate::config::{self as configuration, Loaded};
 use crate::demo::{self, Demo};
 use crate::serve::Settings;
 
 /// Accounts, memberships and permission checks for a SaaS platform, in one service.
 #[derive(Debug, Parser)]
 #[command(name = "mandate", version, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 it failed, 2 the command line is wrong.\n\
-    Log: to stderr; its level is set by MANDATE_LOG (error, warn, info, debug; default info).")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 it failed, or what was checked is wrong; 2 the command line, a variable \
+    MANDATE_… or the file of --config is wrong, and nothing was begun.\n\
+    Log: to stderr; its level is set by MANDATE_LOG (error, warn, info, debug; default info)."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -44,20 +54,88 @@ enum Command {
     /// Checks and shows policies.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Checks and shows the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Brings the tables of a database to the form that this version needs, and says which they had.
+    ///
+    /// A server does so by itself when it starts; this is for whoever wants it done before. The file of an SQLite
+    /// database must not be in use; servers on PostgreSQL may run.
+    Migrate(Box<migrate::Migrate>),
+    /// Prints a script that completes this command line in a shell.
+    ///
+    /// bash: source <(mandate completions bash); zsh: mandate completions zsh > "${fpath[1]}/_mandate";
+    /// fish: mandate completions fish > ~/.config/fish/completions/mandate.fish
+    Completions(completions::Completions),
     /// Plays five products' articles about accounts and roles on a server of its own, and keeps it running.
     Demo(Demo),
 }
 
+/// Does what the process's command line says, with what its environment and the file of `--config` say besides, and
+/// tells how it went.
+pub async fn main() -> ExitCode {
+    log();
+    match begin(std::env::args_os().collect(), &Variables::of_process()) {
+        Ok((cli, loaded, matches)) => cli.run(&loaded, &matches).await,
+        Err(Stop::Said(error)) => {
+            // Nothing is left to do for somebody who has closed their terminal.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+        Err(Stop::Configuration(loaded)) => {
+            for problem in &loaded.problems {
+                tell(&problem.to_string());
+            }
+            tell(
+                "mandate: nothing was begun: put right what is said above; `mandate config check` says whether all is well",
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Why a command is not begun.
+enum Stop {
+    /// clap says it.
+    Said(clap::Error),
+    /// File or variables are wrong.
+    Configuration(Box<Loaded>),
+}
+
+impl From<clap::Error> for Stop {
+    fn from(error: clap::Error) -> Self {
+        Self::Said(error)
+    }
+}
+
+fn begin(arguments: Vec<OsString>, variables: &Variables) -> Result<(Cli, Loaded, ArgMatches), Stop> {
+    let command = Cli::command();
+    let loaded = configuration::load(&command, arguments, variables)?;
+    let mut command = without_variables(command);
+    let matches = command.try_get_matches_from_mut(&loaded.arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    for warning in &loaded.warnings {
+        tell(&format!("mandate: warning: {warning}"));
+    }
+    let tells = matches!(&cli.command, Command::Config(command) if command.is_about_mistakes());
+    if loaded.problems.is_empty() || tells {
+        Ok((cli, loaded, matches))
+    } else {
+        Err(Stop::Configuration(Box::new(loaded)))
+    }
+}
+
 impl Cli {
-    /// Does what the command line says and tells how it went.
-    pub async fn run(self) -> ExitCode {
-        log();
+    async fn run(self, loaded: &Loaded, matches: &ArgMatches) -> ExitCode {
         let result = match self.command {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => import.run().await,
             Command::Health(health) => health.run().await,
             Command::Policy(command) => command.run(),
+            Command::Config(command) => command.run(loaded, matches),
+            Command::Migrate(migrate) => migrate.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
             Command::Demo(options) => demo::run(&options).await,
         };
         result.unwrap_or_else(|error| {

@@ -6,10 +6,13 @@ use std::time::Duration;
 use super::{print, tell};
 use crate::auth::{Scope, ScopeSet, SigningKey};
 use crate::clock::now_micros;
+use crate::config::ConfigFile;
 
 /// What to mint.
 #[derive(Debug, clap::Args)]
 pub(super) struct Token {
+    #[command(flatten)]
+    _config: ConfigFile,
     /// The data folder of the server that is to accept the token. The server makes the key when it first starts.
     #[arg(long, value_name = "FOLDER", default_value = "./mandate-data", env = "MANDATE_DATA_DIR")]
     data_dir: PathBuf,
@@ -46,8 +49,13 @@ mod tests {
     fn a_mistyped_folder_gets_no_key() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().join("mistyped");
-        let token =
-            Token { data_dir: data_dir.clone(), subject: "ops".into(), scope: String::new(), ttl: 60 };
+        let token = Token {
+            _config: ConfigFile::default(),
+            data_dir: data_dir.clone(),
+            subject: "ops".into(),
+            scope: String::new(),
+            ttl: 60,
+        };
         let error = token.run().unwrap_err().to_string();
         assert!(error.contains("start the server first"), "{error}");
         assert!(!data_dir.exists());

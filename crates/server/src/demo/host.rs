@@ -9,11 +9,17 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::auth::TokenSettings;
+use crate::config::ConfigFile;
+use crate::connection::ConnectionSettings;
 use crate::database::DatabaseSettings;
+use crate::ephemeral::EphemeralSettings;
 use crate::mailer::MailSettings;
 use crate::overload::OverloadSettings;
+use crate::rate::RateSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
+use crate::web::WebSettings;
 
 /// A running server; its folder goes with it.
 ///
@@ -33,6 +39,7 @@ impl Host {
         let folder =
             tempfile::Builder::new().prefix("mandate-demo-").tempdir().context("no temporary folder")?;
         let settings = Settings {
+            config: ConfigFile::default(),
             workers: None,
             listen: if taken(wanted) { SocketAddr::new(wanted.ip(), 0) } else { wanted },
             data_dir: folder.path().to_owned(),
@@ -44,9 +51,15 @@ impl Host {
             stale_limit: STALE_LIMIT,
             activity_interval: Duration::from_secs(1),
             watch_patience: crate::watch::PATIENCE,
+            facts_memory: crate::facts::MEMORY,
             overload: OverloadSettings::default(),
+            connection: ConnectionSettings::default(),
+            rates: RateSettings::default(),
+            tokens: TokenSettings::default(),
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
+            web: WebSettings::default(),
+            ephemeral: EphemeralSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })

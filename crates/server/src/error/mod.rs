@@ -22,7 +22,9 @@ use crate::access::AccessError;
 use crate::auth::AuthError;
 use crate::clock::NoRandomness;
 use crate::overload::OverloadError;
+use crate::rate::TooOften;
 use crate::sign_in::SignInError;
+use crate::size::ByteSize;
 use crate::watch::WatchError;
 
 /// The domain of every ErrorInfo.
@@ -70,11 +72,21 @@ pub enum Error {
     #[error(transparent)]
     Overload(#[from] OverloadError),
     /// The message is larger than the server takes.
-    #[error("the message is larger than the server takes ({} MiB); split it into several calls", crate::serve::MAX_REQUEST_BYTES >> 20)]
-    MessageTooLarge,
+    #[error("the message is larger than the server takes{}; split it into several calls", of(*.most))]
+    MessageTooLarge {
+        /// What it takes, if the transport says so.
+        most: Option<ByteSize>,
+    },
+    /// One caller calls too often.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// A defect of this service.
     #[error("{0}")]
     Defect(String),
+}
+
+fn of(most: Option<ByteSize>) -> String {
+    most.map(|most| format!(" ({most})")).unwrap_or_default()
 }
 
 impl Error {
@@ -120,7 +132,8 @@ impl From<Error> for tonic::Status {
             Error::ConsistencyToken => refusal::no_token(&error),
             Error::Stopping => access::stopping(&error),
             Error::Overload(error) => overload::refused(error),
-            Error::MessageTooLarge => access::too_large(&error),
+            Error::MessageTooLarge { .. } => access::too_large(&error),
+            Error::TooOften(error) => overload::too_often(error),
             Error::Defect(detail) => answer::internal(&detail),
         }
         .into()

@@ -7,6 +7,7 @@ use tonic::{Code, Status};
 
 use super::Answer;
 use crate::overload::{Limit, OverloadError, Progress};
+use crate::rate::TooOften;
 
 pub(super) fn refused(error: OverloadError) -> Answer {
     match error {
@@ -19,6 +20,12 @@ pub(super) fn refused(error: OverloadError) -> Answer {
             }
         }
     }
+}
+
+pub(super) fn too_often(error: TooOften) -> Answer {
+    Answer::new(Code::ResourceExhausted, ErrorReason::RateLimited, error.to_string())
+        .with("limit", error.rated)
+        .with_retry(error.wait)
 }
 
 /// The answer to whoever finds a bound full and is to come back after a pause.

@@ -11,6 +11,7 @@ use tonic_types::StatusExt as _;
 use super::*;
 use crate::auth::{CallerKind, Malformation, Scope};
 use crate::overload::{Limit, Progress};
+use crate::rate::Rated;
 
 fn auth_errors() -> Vec<Error> {
     let expected = "mandate".to_owned();
@@ -81,7 +82,8 @@ async fn others() -> Vec<Error> {
         Error::Store(StoreError::Contention { attempts: 3, source: None }),
         Error::Store(StoreError::Locked("another server".into())),
         Error::Defect("an oversight".into()),
-        Error::MessageTooLarge,
+        Error::MessageTooLarge { most: Some(ByteSize(4 << 20)) },
+        TooOften { rated: Rated::SignIn, wait: std::time::Duration::from_secs(1) }.into(),
         Error::RequestIdReused,
         Error::ConsistencyToken,
         Error::Stopping,

@@ -24,9 +24,11 @@ use super::key::{AssignmentAt, AssignmentKey, ResourceAt, ResourceKey};
 use super::noted::Noticed;
 use super::pack::{Context, NOTICED};
 use crate::metrics::{Counts, Kind, Lookup};
+use crate::size::ByteSize;
 
-/// Most bytes that all facts together may take: a gibibyte, of which two million members may have a quarter.
-const CAPACITY: u64 = 1 << 30;
+/// Most bytes that all facts together may take, unless told otherwise: a gibibyte, of which two million members may have a
+/// quarter.
+pub const MEMORY: ByteSize = ByteSize(1 << 30);
 
 /// What an entry takes on average, in bytes; only used to size tables.
 const AVERAGE: u64 = 256;
@@ -106,9 +108,9 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    /// Nothing in memory yet, under these policies; what is looked for is counted here.
-    pub(super) fn new(policies: Policies, counts: &'static Counts) -> Self {
-        let part = |part: u64| CAPACITY / part;
+    /// Nothing in memory yet, under these policies, and never more than `memory`; what is looked for is counted here.
+    pub(super) fn new(policies: Policies, memory: ByteSize, counts: &'static Counts) -> Self {
+        let part = |part: u64| memory.0 / part;
         Self {
             context: Context { policies: ArcSwap::from_pointee(policies), grants: GrantSets::default() },
             accounts: Kept::sized(part(8), Kind::Account, counts),

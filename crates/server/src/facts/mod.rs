@@ -56,10 +56,11 @@ use tokio::sync::RwLock;
 use crate::metrics::Counts;
 use crate::overload::{Bounds, Place};
 use crate::policies;
+use crate::size::ByteSize;
 
 pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
-pub use self::cache::Size;
+pub use self::cache::{MEMORY, Size};
 pub use self::contact::{AskContact, NOBODY};
 pub use self::entry::{AccountEntry, MemberEntry, ResourceEntry, SessionEntry};
 pub use self::live::{Batch, Live};
@@ -124,10 +125,24 @@ impl Facts {
         limit: Duration,
         bounds: &'static Bounds,
     ) -> Result<Arc<Self>, StoreError> {
+        Self::open_within(store, policies, limit, bounds, MEMORY).await
+    }
+
+    /// The same with another bound on the memory that facts take.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_within(
+        store: Store,
+        policies: Policies,
+        limit: Duration,
+        bounds: &'static Bounds,
+        memory: ByteSize,
+    ) -> Result<Arc<Self>, StoreError> {
         let Some(mut follower) = store.follow() else {
             let position = Position::Seq(store.position().await?);
             let moment = Moment::new(shortened(store.incarnation()), position);
-            let facts = Arc::new(Self::new(store, policies, moment, None, bounds));
+            let facts = Arc::new(Self::new(store, policies, moment, None, bounds, memory));
             tokio::spawn(live::read(Arc::downgrade(&facts)));
             return Ok(facts);
         };
@@ -138,7 +153,8 @@ impl Facts {
             News::Anew { policies } => policies::in_force(&policies),
             News::Changes(_) => policies,
         };
-        let facts = Arc::new(Self::new(store, policies, moment, Some(Arc::clone(&following)), bounds));
+        let facts =
+            Arc::new(Self::new(store, policies, moment, Some(Arc::clone(&following)), bounds, memory));
         let weak = || Arc::downgrade(&facts);
         tokio::spawn(follow::run(weak(), Arc::clone(&following), follower));
         tokio::spawn(wake::call(weak(), Arc::clone(&following)));
@@ -152,12 +168,13 @@ impl Facts {
         moment: Moment,
         following: Option<Arc<Following>>,
         bounds: &'static Bounds,
+        memory: ByteSize,
     ) -> Self {
         let live = Arc::new(Live::new(moment.kept.clone()));
         let counts = Counts::new();
         Self {
             store,
-            caches: Caches::new(policies, counts),
+            caches: Caches::new(policies, memory, counts),
             changed: Changed::default(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),

@@ -57,7 +57,7 @@ pub struct OverloadSettings {
     #[arg(long, value_name = "NUMBER", default_value = "1000", env = "MANDATE_MAX_IN_FLIGHT_DATABASE")]
     pub max_in_flight_database: NonZero<u32>,
     /// The most calls at a time on one connection; clients keep to it by themselves (HTTP/2).
-    #[arg(long, value_name = "NUMBER", default_value = "256", env = "MANDATE_MAX_STREAMS")]
+    #[arg(long, value_name = "NUMBER", default_value = "100", env = "MANDATE_MAX_STREAMS")]
     pub max_streams: NonZero<u32>,
 }
 
@@ -67,7 +67,7 @@ impl Default for OverloadSettings {
         Self {
             max_in_flight: number(16_384),
             max_in_flight_database: number(1_000),
-            max_streams: number(256),
+            max_streams: number(100),
         }
     }
 }

@@ -37,6 +37,35 @@ pub(super) enum Piece<'a> {
     Part(Bytes),
 }
 
+/// Messages with their prefixes, one behind another.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Run<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Run<'a> {
+    /// A message that lies by itself.
+    pub(super) fn one(message: &'a [u8]) -> Self {
+        Self { rest: message }
+    }
+
+    /// Whether there is none any more.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
+impl<'a> Iterator for Run<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let Size::Short(length) = size(self.rest) else { return None };
+        let (message, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(message)
+    }
+}
+
 /// What the prefix of a message says of it.
 enum Size {
     /// The prefix is not whole.
@@ -73,6 +102,22 @@ impl Messages {
     pub(super) fn torn(&mut self) -> Bytes {
         self.forget_given();
         std::mem::take(&mut self.begun).into()
+    }
+
+    /// The whole messages that come next, are short and not compressed, and lie one behind another: at most so many.
+    /// Without any, something else comes next, or nothing.
+    pub(super) fn run(&mut self, most: usize) -> Run<'_> {
+        self.forget_given();
+        let start = self.at;
+        if self.parted == 0 && self.begun.is_empty() {
+            for _ in 0..most {
+                match size(self.arrived.get(self.at..).unwrap_or_default()) {
+                    Size::Short(length) if length <= self.left() => self.at += length,
+                    _ => break,
+                }
+            }
+        }
+        Run { rest: self.arrived.get(start..self.at).unwrap_or_default() }
     }
 
     /// The next piece; `None`: more has to arrive first.
@@ -157,12 +202,15 @@ mod tests {
         bytes
     }
 
-    /// The short messages, and all other bytes, of a stream that arrives in frames of this size.
-    fn cut(stream: &[u8], frame: usize) -> (Vec<Vec<u8>>, Vec<u8>, Bytes) {
+    /// The short messages, and all other bytes, of a stream that arrives in frames of this size, and is looked at in runs
+    /// of so many.
+    fn cut(stream: &[u8], frame: usize, run: usize) -> (Vec<Vec<u8>>, Vec<u8>, Bytes) {
         let (mut messages, mut short, mut other) = (Messages::default(), Vec::new(), Vec::new());
         for frame in stream.chunks(frame) {
             messages.arrive(Bytes::copy_from_slice(frame));
-            while let Some(piece) = messages.next() {
+            loop {
+                short.extend(messages.run(run).map(<[u8]>::to_vec));
+                let Some(piece) = messages.next() else { break };
                 match piece {
                     Piece::Message(bytes) => short.push(bytes.to_vec()),
                     Piece::Part(bytes) => {
@@ -188,7 +236,13 @@ mod tests {
         stream.extend_from_slice(&short.concat());
         let twice = [short.clone(), short.clone()].concat();
         for frame in (1..1_200).chain([16_384, stream.len()]) {
-            assert_eq!(cut(&stream, frame), (twice.clone(), other.concat(), Bytes::new()), "{frame}");
+            for run in [0, 1, 8] {
+                assert_eq!(
+                    cut(&stream, frame, run),
+                    (twice.clone(), other.concat(), Bytes::new()),
+                    "{frame}"
+                );
+            }
         }
     }
 
@@ -196,7 +250,7 @@ mod tests {
     fn the_beginning_of_a_message_is_not_lost() {
         let stream = [message(0, 10), message(0, 10)].concat();
         for end in 1..15 {
-            let (short, other, torn) = cut(&stream[..15 + end], 4);
+            let (short, other, torn) = cut(&stream[..15 + end], 4, 8);
             assert_eq!((short.len(), other.len(), &torn[..]), (1, 0, &stream[15..15 + end]));
         }
     }

@@ -19,8 +19,9 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use super::messages::{Messages, Piece};
-use super::{PREFIX, Quick, question};
+use super::messages::{Messages, Piece, Run};
+use super::question::{self, Question};
+use super::{PREFIX, Quick, TOGETHER, decide_on};
 use crate::guard::Standing;
 
 /// Fields of `CheckStreamRequest` and `CheckStreamResponse`: number and wire type (0 a number, 2 a length and bytes).
@@ -64,29 +65,74 @@ impl Quick {
         }))
     }
 
-    /// Appends the `CheckStreamResponse` to this message, with its prefix. `None`: it is no plain question, or not to be
-    /// answered from memory; nothing is appended then.
-    fn answer_of_stream(&self, message: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        let (number, check) = asked(message.get(PREFIX..)?)?;
-        let question = question::read(check)?;
-        let start = out.len();
-        out.extend_from_slice(&[0; PREFIX]);
-        if number != 0 {
-            out.push(CORRELATION_ID);
-            encode_varint(number, out);
-        }
-        out.extend_from_slice(&[RESPONSE, 0]);
-        let response = out.len();
-        let Some(reason) = self.decide(question, out) else {
+    /// Appends a `CheckStreamResponse` to each of these messages, at most [`TOGETHER`], that is a plain question and is
+    /// answered from memory. Returns the others, one behind another.
+    fn answer_run(&self, mut run: Run<'_>, out: &mut Vec<u8>) -> Vec<u8> {
+        let messages: [&[u8]; TOGETHER] = std::array::from_fn(|_| run.next().unwrap_or_default());
+        let questions = messages.map(plain);
+        let (start, mut reasons) = (out.len(), [None; TOGETHER]);
+        let read = self.at_once(|reader| {
             out.truncate(start);
-            return None;
-        };
-        put_length(out, response)?;
-        let length = u32::try_from(out.len().checked_sub(start + PREFIX)?).ok()?;
-        out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes());
-        self.facts.counts().decision(reason);
-        Some(())
+            // Looked for together, so that the processor waits for all of them at once.
+            let facts = questions
+                .each_ref()
+                .map(|plain| plain.as_ref().and_then(|(_, asked)| reader.get(asked.account, asked.user)));
+            for ((reason, plain), facts) in reasons.iter_mut().zip(&questions).zip(&facts) {
+                *reason = plain.as_ref().zip(facts.as_ref()).and_then(|((number, question), facts)| {
+                    put_answer(*number, out, |out| decide_on(reader, facts, *question, out))
+                });
+            }
+            Some(())
+        });
+        if read.is_none() {
+            out.truncate(start);
+            reasons = [None; TOGETHER];
+        }
+        self.facts.counts().decisions(reasons.iter().copied().flatten());
+        let left = messages.iter().zip(&reasons).filter(|(_, reason)| reason.is_none());
+        joined(left.map(|(message, _)| *message))
     }
+}
+
+/// Messages, one behind another. Nothing is allocated where there is none.
+fn joined<'m>(messages: impl Iterator<Item = &'m [u8]>) -> Vec<u8> {
+    let mut all = Vec::new();
+    messages.for_each(|message| all.extend_from_slice(message));
+    all
+}
+
+/// The plain question of a message with its prefix, and its number.
+fn plain(message: &[u8]) -> Option<(u64, Question<'_>)> {
+    let (number, check) = asked(message.get(PREFIX..)?)?;
+    Some((number, question::read(check)?))
+}
+
+/// Appends a `CheckStreamResponse` with its prefix, in which this `CheckResponse` is written. `None`: it would be too long,
+/// and nothing is appended.
+fn put_answer<T>(number: u64, out: &mut Vec<u8>, check: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
+    let start = out.len();
+    out.extend_from_slice(&[0; PREFIX]);
+    if number != 0 {
+        out.push(CORRELATION_ID);
+        encode_varint(number, out);
+    }
+    out.extend_from_slice(&[RESPONSE, 0]);
+    let response = out.len();
+    let told = check(out);
+    match put_length(out, response).and_then(|()| put_prefix(out, start)) {
+        Some(()) => Some(told),
+        None => {
+            out.truncate(start);
+            None
+        }
+    }
+}
+
+/// Writes the length of the message behind the prefix that begins here into that prefix.
+fn put_prefix(out: &mut [u8], start: usize) -> Option<()> {
+    let length = u32::try_from(out.len().checked_sub(start + PREFIX)?).ok()?;
+    out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes());
+    Some(())
 }
 
 /// Number and `CheckRequest` of a `CheckStreamRequest` in which they come in this order, as everybody writes them.
@@ -163,19 +209,19 @@ impl Asked {
     /// Tells the ordinary way that nothing more comes, or why.
     fn end(&mut self, last: Option<Left>) -> Option<()> {
         if let Some(last) = last {
-            self.leave(last);
+            leave(&mut self.left, last);
         }
         self.questions = None;
         self.left.close();
         self.left.abort_send();
         None
     }
+}
 
-    /// Leaves something for which there is room.
-    fn leave(&mut self, piece: Left) {
-        // Whoever does not listen any more has said why on the other side.
-        let _ = self.left.send_item(piece);
-    }
+/// Leaves something to the ordinary way, which has room for it.
+fn leave(left: &mut PollSender<Left>, piece: Left) {
+    // Whoever does not listen any more has said why on the other side.
+    let _ = left.send_item(piece);
 }
 
 /// Whose turn it is on the thread.
@@ -209,20 +255,26 @@ impl Both {
                 // Answers are shorter than questions.
                 out.reserve_exact(messages.left().clamp(128, FULL));
             }
-            let Some(piece) = messages.next() else { continue };
-            looked += 1;
-            let piece = match piece {
-                Piece::Part(piece) => piece,
-                Piece::Message(message) => {
-                    let may_ask = *may_ask.get_or_insert_with(|| self.standing.again().is_ok());
-                    if may_ask && self.quick.answer_of_stream(message, &mut out).is_some() {
+            let mut run = messages.run(TOGETHER.min(TURN - looked));
+            if run.is_empty() {
+                run = match messages.next() {
+                    Some(Piece::Message(message)) => Run::one(message),
+                    Some(Piece::Part(part)) => {
+                        looked += 1;
+                        leave(left, Ok(part));
                         continue;
                     }
-                    Bytes::copy_from_slice(message)
-                }
+                    None => continue,
+                };
+            }
+            looked += run.clone().count();
+            let others = match *may_ask.get_or_insert_with(|| self.standing.again().is_ok()) {
+                true => self.quick.answer_run(run, &mut out),
+                false => joined(run),
             };
-            // Whoever does not listen any more has said why on the other side.
-            let _ = left.send_item(Ok(piece));
+            if !others.is_empty() {
+                leave(left, Ok(others.into()));
+            }
         }
         self.turn = Turn::Ends;
         out

@@ -9,6 +9,7 @@
     reason = "the tests' own helpers fail by panicking, as tests do; clippy sees only functions marked #[test]"
 )]
 
+mod abandoned;
 mod activity_and_feed;
 mod contacts_and_groups;
 mod crash;
