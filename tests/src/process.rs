@@ -77,6 +77,11 @@ impl Process {
         self.child.wait().expect("the end of our own child");
     }
 
+    /// Tells it that its terminal is gone, or a file it writes was moved away (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).expect("a signal to our own child");
+    }
+
     fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the state of our own child")
     }

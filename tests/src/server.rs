@@ -190,6 +190,11 @@ impl Server {
         self.running.take().expect("a server that runs").process.stop().await
     }
 
+    /// Tells it that a file it writes was moved away (SIGHUP). Panics while it is stopped.
+    pub fn hang_up(&self) {
+        self.running().process.hang_up();
+    }
+
     /// Ends it as a power cut would (SIGKILL). Panics when it is stopped already.
     pub fn kill9(&mut self) {
         self.running.take().expect("a server that runs").process.kill9();

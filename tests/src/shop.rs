@@ -2,7 +2,8 @@
 
 use tempfile::TempDir;
 
-const SHOP: &str = "
+/// Its text.
+pub const SHOP: &str = "
 policy: shop
 title: Shop
 modules:

@@ -27,6 +27,7 @@ mod invitations;
 mod look_ups;
 mod party;
 mod people;
+mod policies;
 mod question;
 mod watch;
 
@@ -49,6 +50,7 @@ pub use self::imports::{as_call, outcomes, row};
 pub use self::invitations::inviting;
 pub use self::look_ups::{to_what, where_may, who_may};
 pub use self::party::Party;
+pub use self::policies::{applying, rolling_back};
 pub use self::question::{Question, Verdict};
 pub use self::watch::{Watch, watching, watching_all};
 use crate::{Bearer, Engine, Fixture, Server};

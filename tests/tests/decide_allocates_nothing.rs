@@ -5,6 +5,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::task::{Context, Waker};
 
 #[path = "../../crates/domain/tests/decide_support/cases.rs"]
 mod cases;
@@ -23,9 +26,14 @@ use mandate_domain::decide::{Reason, decide};
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::policy;
 use mandate_server::facts::{Ask, Facts};
+use mandate_server::metrics::{CountLayer, Counts};
 use mandate_server::overload::{Bounds, OverloadSettings};
+use mandate_server::telemetry::{Telemetry, TelemetrySettings};
 use mandate_server::writer::{Write, write};
 use mandate_storage::{OpenOptions, Store};
+use tonic::body::Body;
+use tonic::codegen::http::{Request, Response};
+use tower::{Layer as _, Service as _};
 
 /// The system's allocator, counting what each thread asks of it.
 struct Counting;
@@ -117,6 +125,41 @@ async fn shop(account: AccountId, owner: UserId) -> Arc<Facts> {
         write(&facts, &by, command).await.expect("a write");
     }
     facts
+}
+
+/// Neither counting a Check nor finding out that it is not traced does, whether its caller says so or chance does.
+#[tokio::test]
+async fn a_check_that_is_not_traced_allocates_nothing_more() {
+    let endpoint = "http://127.0.0.1:9".parse().expect("a URL");
+    let settings = TelemetrySettings {
+        otlp_endpoint: Some(endpoint),
+        trace_sample_ratio: 1e-12,
+        ..TelemetrySettings::default()
+    };
+    let telemetry = Telemetry::start(&settings, "sqlite").expect("a tracer");
+    let answer = |_: Request<Body>| std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())));
+    let mut counted = CountLayer::new(Counts::new(), telemetry.calls()).layer(tower::service_fn(answer));
+    let asked = |parent: &str| {
+        let request = Request::builder().uri("/mandate.v1.AuthzService/Check");
+        request.header("traceparent", parent).body(Body::empty()).expect("a request")
+    };
+    let untold = Request::builder().uri("/mandate.v1.AuthzService/Check").body(Body::empty());
+    let requests = [
+        // The first of a thread gets what it needs to count.
+        asked(""),
+        asked("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"),
+        untold.expect("a request"),
+    ];
+    let mut counts = Vec::with_capacity(requests.len());
+    for request in requests {
+        counts.push(allocations(|| {
+            let mut call = std::pin::pin!(counted.call(request));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(std::hint::black_box(call.as_mut().poll(&mut context)).is_ready());
+        }));
+    }
+    assert_eq!(counts[1..], [0, 0], "{counts:?}");
+    telemetry.stop().await;
 }
 
 #[tokio::test]

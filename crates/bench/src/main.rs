@@ -28,6 +28,7 @@ mod scale;
 mod section;
 mod seed;
 mod service;
+mod sink;
 mod stats;
 mod svg;
 mod writes;

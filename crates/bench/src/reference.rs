@@ -194,6 +194,41 @@ impl AuthzService for Nothing {
         Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
     }
 
+    async fn apply_policy(
+        &self,
+        _: Request<mandate_proto::v1::ApplyPolicyRequest>,
+    ) -> Result<Response<mandate_proto::v1::ApplyPolicyResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    async fn rollback_policy(
+        &self,
+        _: Request<mandate_proto::v1::RollbackPolicyRequest>,
+    ) -> Result<Response<mandate_proto::v1::RollbackPolicyResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    async fn get_policy(
+        &self,
+        _: Request<mandate_proto::v1::GetPolicyRequest>,
+    ) -> Result<Response<mandate_proto::v1::GetPolicyResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    async fn list_policies(
+        &self,
+        _: Request<mandate_proto::v1::ListPoliciesRequest>,
+    ) -> Result<Response<mandate_proto::v1::ListPoliciesResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
+    async fn list_policy_versions(
+        &self,
+        _: Request<mandate_proto::v1::ListPolicyVersionsRequest>,
+    ) -> Result<Response<mandate_proto::v1::ListPolicyVersionsResponse>, Status> {
+        Err(Status::unimplemented("the reference server answers Check and BatchCheck"))
+    }
+
     type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
 
     async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

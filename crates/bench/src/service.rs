@@ -78,6 +78,21 @@ impl Service {
         Server::start("mandate", command, self.folder.path(), core)
     }
 
+    /// The same with a port for metrics, and a collector to which it exports at the default sampling.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start_observed(
+        &self,
+        core: Option<usize>,
+        collector: SocketAddr,
+    ) -> anyhow::Result<Server> {
+        let mut command = self.command("serve");
+        command.args(Self::flags(self.database.url()));
+        command.args(["--metrics-listen", "127.0.0.1:0", "--otlp-endpoint", &format!("http://{collector}")]);
+        Server::start("mandate", command, self.folder.path(), core)
+    }
+
     fn flags(database: &str) -> [&str; 4] {
         ["--listen", "127.0.0.1:0", "--database", database]
     }

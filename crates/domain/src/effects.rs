@@ -1,6 +1,7 @@
 //! The effects of a write on people: which permissions each would gain and lose. Told by `validate_only`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::change::Change;
 use crate::effective::Effective;
@@ -16,6 +17,15 @@ pub enum Subject {
     User(UserId),
     /// A contact.
     Contact(ContactId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => user.fmt(f),
+            Self::Contact(contact) => contact.fmt(f),
+        }
+    }
 }
 
 /// One subject's permissions in one account, or on one resource of it.
@@ -51,20 +61,35 @@ impl Effect {
         if before == after {
             return None;
         }
-        let names = |set: PermissionSet, without: &PermissionSet| {
-            let mut names: Vec<String> =
-                policy.permission_names(&set.difference(without)).map(str::to_owned).collect();
-            names.sort();
-            names
-        };
-        Some(Self {
-            place,
-            gained: names(after.held, &before.held),
-            lost: names(before.held, &after.held),
-            gained_limited: names(after.limited, &before.limited),
-            lost_limited: names(before.limited, &after.limited),
-        })
+        Self::across(place, (policy, before), (policy, after))
     }
+
+    /// The same where another policy counts afterwards, whose permissions have other numbers.
+    #[must_use]
+    pub fn across(
+        place: Place,
+        (old, before): (&Policy, &Effective),
+        (new, after): (&Policy, &Effective),
+    ) -> Option<Self> {
+        let (held, will) = (names(old, &before.held), names(new, &after.held));
+        let (limited, will_limited) = (names(old, &before.limited), names(new, &after.limited));
+        let without = |names: &BTreeSet<&str>, others: &BTreeSet<&str>| {
+            names.difference(others).map(|name| (*name).to_owned()).collect::<Vec<String>>()
+        };
+        let effect = Self {
+            place,
+            gained: without(&will, &held),
+            lost: without(&held, &will),
+            gained_limited: without(&will_limited, &limited),
+            lost_limited: without(&limited, &will_limited),
+        };
+        let all = [&effect.gained, &effect.lost, &effect.gained_limited, &effect.lost_limited];
+        all.iter().any(|names| !names.is_empty()).then_some(effect)
+    }
+}
+
+fn names<'p>(policy: &'p Policy, set: &'p PermissionSet) -> BTreeSet<&'p str> {
+    policy.permission_names(set).collect()
 }
 
 /// Where a write may have effects, as far as its changes say by themselves.

@@ -88,6 +88,12 @@ rules! {
     LOOKUP_ACCOUNTS = "/mandate.v1.AuthzService/LookupAccounts", &[Scope::AuthzRead], Oneself;
     WATCH = "/mandate.v1.AuthzService/Watch", &[Scope::AuthzWatch], Needs(Op::ActivityList);
 
+    APPLY_POLICY = "/mandate.v1.AuthzService/ApplyPolicy", &[], Nobody;
+    ROLLBACK_POLICY = "/mandate.v1.AuthzService/RollbackPolicy", &[], Nobody;
+    GET_POLICY = "/mandate.v1.AuthzService/GetPolicy", &[], Nobody;
+    LIST_POLICIES = "/mandate.v1.AuthzService/ListPolicies", &[], Nobody;
+    LIST_POLICY_VERSIONS = "/mandate.v1.AuthzService/ListPolicyVersions", &[], Nobody;
+
     CREATE_ACCOUNT = "/mandate.v1.AccountService/CreateAccount", &[Scope::AccountsCreate], Known;
     GET_ACCOUNT = "/mandate.v1.AccountService/GetAccount", &[Scope::AccountsRead], Needs(Op::AccountGet);
     LIST_ACCOUNTS = "/mandate.v1.AccountService/ListAccounts", &[Scope::AccountsRead], Known;

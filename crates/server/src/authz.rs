@@ -23,9 +23,10 @@ use crate::convert::duration;
 use crate::error::Error;
 use crate::facts::{Ask, AskContact, Facts, Known, NOBODY, Who};
 use crate::reads::{About, may_read};
+use crate::telemetry::{Decided, LookedUp, Observed};
 use crate::watch::{Messages, Watching, watch};
 
-/// The service.
+/// The service. What concerns policies is in `policy.rs`.
 #[derive(Clone)]
 pub struct Authz {
     facts: Arc<Facts>,
@@ -49,6 +50,14 @@ impl Authz {
     /// # Errors
     /// They may not ask this one, or it cannot be answered now.
     pub(crate) async fn decide(&self, party: Party, check: Check) -> Result<v1::CheckResponse, Error> {
+        let decided = match Observed::begin(&check) {
+            None => self.decided(party, check).await,
+            Some(observed) => observed.through(party, self.decided(party, check)).await,
+        };
+        Ok(decided?.response)
+    }
+
+    async fn decided(&self, party: Party, check: Check) -> Result<Decided, Error> {
         let Check { account, subject, permission, resource, consistency } = check;
         if let Some(consistency) = &consistency {
             self.facts.reach(consistency).await?;
@@ -62,14 +71,16 @@ impl Authz {
         let (ask, known) = self.known(account, who, resource.as_ref()).await?;
         if is_invisible(party, &known) {
             self.facts.counts().decision(Reason::NotAMember);
-            return Ok(v1::CheckResponse { stale_for, ..convert::to_denial(Reason::NotAMember, &known) });
+            let denial = convert::to_denial(Reason::NotAMember, &known);
+            return Ok(Decided { response: v1::CheckResponse { stale_for, ..denial }, who, known });
         }
         if let Who::User(user) = who {
             self.facts.note(account, user, known.member.as_ref());
         }
         let decision = decide(&known.question(ask, known.permission(&permission)));
         self.facts.counts().decision(decision.reason);
-        Ok(v1::CheckResponse { stale_for, ..convert::to_answer(decision, &known, ask, &permission) })
+        let answer = convert::to_answer(decision, &known, ask, &permission);
+        Ok(Decided { response: v1::CheckResponse { stale_for, ..answer }, who, known })
     }
 
     async fn who(&self, subject: Subject) -> Result<Who, Error> {
@@ -254,7 +265,10 @@ impl AuthzService for Authz {
         request: Request<v1::LookupPermissionsRequest>,
     ) -> Result<Response<v1::LookupPermissionsResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.lookup(call.party, request.into_inner()).await?))
+        let message = request.into_inner();
+        let looked_up = LookedUp::begin(&message);
+        let answer = self.lookup(call.party, message).await?;
+        Ok(Response::new(LookedUp::end(looked_up, call.party, answer)))
     }
 
     async fn lookup_members(
@@ -262,7 +276,10 @@ impl AuthzService for Authz {
         request: Request<v1::LookupMembersRequest>,
     ) -> Result<Response<v1::LookupMembersResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.members(call.party, request.into_inner()).await?))
+        let message = request.into_inner();
+        let looked_up = LookedUp::begin(&message);
+        let answer = self.members(call.party, message).await?;
+        Ok(Response::new(LookedUp::end(looked_up, call.party, answer)))
     }
 
     async fn lookup_resources(
@@ -270,7 +287,10 @@ impl AuthzService for Authz {
         request: Request<v1::LookupResourcesRequest>,
     ) -> Result<Response<v1::LookupResourcesResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.resources(call.party, request.into_inner()).await?))
+        let message = request.into_inner();
+        let looked_up = LookedUp::begin(&message);
+        let answer = self.resources(call.party, message).await?;
+        Ok(Response::new(LookedUp::end(looked_up, call.party, answer)))
     }
 
     async fn lookup_accounts(
@@ -278,7 +298,45 @@ impl AuthzService for Authz {
         request: Request<v1::LookupAccountsRequest>,
     ) -> Result<Response<v1::LookupAccountsResponse>, Status> {
         let call = Call::of(request.extensions(), &self.facts).await?;
-        Ok(Response::new(self.accounts(call.party, request.into_inner()).await?))
+        let message = request.into_inner();
+        let looked_up = LookedUp::begin(&message);
+        let answer = self.accounts(call.party, message).await?;
+        Ok(Response::new(LookedUp::end(looked_up, call.party, answer)))
+    }
+
+    async fn apply_policy(
+        &self,
+        request: Request<v1::ApplyPolicyRequest>,
+    ) -> Result<Response<v1::ApplyPolicyResponse>, Status> {
+        Ok(self.apply(request).await?)
+    }
+
+    async fn rollback_policy(
+        &self,
+        request: Request<v1::RollbackPolicyRequest>,
+    ) -> Result<Response<v1::RollbackPolicyResponse>, Status> {
+        Ok(self.rollback(request).await?)
+    }
+
+    async fn get_policy(
+        &self,
+        request: Request<v1::GetPolicyRequest>,
+    ) -> Result<Response<v1::GetPolicyResponse>, Status> {
+        Ok(Response::new(self.policy(request.into_inner()).await?))
+    }
+
+    async fn list_policies(
+        &self,
+        request: Request<v1::ListPoliciesRequest>,
+    ) -> Result<Response<v1::ListPoliciesResponse>, Status> {
+        Ok(Response::new(self.policies(request.into_inner()).await?))
+    }
+
+    async fn list_policy_versions(
+        &self,
+        request: Request<v1::ListPolicyVersionsRequest>,
+    ) -> Result<Response<v1::ListPolicyVersionsResponse>, Status> {
+        Ok(Response::new(self.versions(request.into_inner()).await?))
     }
 
     type WatchStream = Messages;

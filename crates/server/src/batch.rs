@@ -10,6 +10,8 @@ use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::{Facts, Told};
 use crate::overload::Turn;
+use crate::telemetry::carried;
+use crate::writer::under_policies;
 
 /// What became of one command of a batch.
 pub struct Row {
@@ -36,7 +38,8 @@ pub async fn write_batch(
 ) -> Result<Vec<Row>, Error> {
     let turn = facts.bounds().turn().await?;
     let (facts, actor) = (Arc::clone(facts), actor.clone());
-    match tokio::spawn(async move { carry_out(&facts, &actor, &items, patience, turn).await }).await {
+    let work = carried(async move { carry_out(&facts, &actor, &items, patience, turn).await });
+    match tokio::spawn(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Defect(format!("a batch of writes broke off: {error}"))),
     }
@@ -49,8 +52,10 @@ async fn carry_out(
     patience: Duration,
     turn: Turn,
 ) -> Result<Vec<Row>, Error> {
-    let store = facts.store();
-    let mut prepared = store.prepare_batch(&facts.policies(), actor, items, now_micros(), patience).await?;
+    let prepared = under_policies(facts, |policies| async move {
+        facts.store().prepare_batch(&policies, actor, items, now_micros(), patience).await
+    });
+    let mut prepared = prepared.await?;
     let changes = std::mem::take(&mut prepared.changes);
     let (position, transaction) = (prepared.position, prepared.transaction);
     let rows = facts.commit(Told { changes: &changes, position }, turn.until(prepared.commit())).await?;

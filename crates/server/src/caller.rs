@@ -12,6 +12,7 @@ use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::Admitted;
+use crate::telemetry::Recorded;
 use crate::writer::Write;
 
 /// The party in whose right a call is made.
@@ -72,6 +73,9 @@ impl Call {
         };
         if let (Some(session), Party::Person(user)) = (admitted.caller.session, party) {
             goes_on(facts, session.id, user).await?;
+        }
+        if let Some(recorded) = Recorded::current() {
+            recorded.made_by(party);
         }
         let write = Write::by(actor(&admitted, party));
         Ok(Self { admitted, party, write })

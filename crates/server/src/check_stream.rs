@@ -22,6 +22,7 @@ use crate::caller::{Call, Party};
 use crate::convert::authz::{self as convert, Check};
 use crate::error::Error;
 use crate::guard::{Standing, explain};
+use crate::telemetry::carried;
 
 /// Most questions of a stream that are under way at a time.
 const UNDER_WAY: usize = 64;
@@ -46,7 +47,7 @@ pub(crate) async fn check_stream(
     let asking = Asking { authz: authz.clone(), standing, stopping, look };
     asking.party().await?;
     let (answers, receiver) = mpsc::channel(UNDER_WAY);
-    tokio::spawn(asking.run(request.into_inner(), answers));
+    tokio::spawn(carried(asking.run(request.into_inner(), answers)));
     Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
 }
 

@@ -89,6 +89,15 @@ impl DatabaseSettings {
         }
     }
 
+    /// Which database it is, as OpenTelemetry names it.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match &self.database {
+            Some(DatabaseUrl(url)) if url.starts_with("postgres") => "postgresql",
+            _ => "sqlite",
+        }
+    }
+
     /// How to open the database.
     #[must_use]
     pub fn options(&self) -> OpenOptions {

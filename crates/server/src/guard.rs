@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::quick::{Quick, Rpc};
 use crate::size::ByteSize;
+use crate::telemetry::Recorded;
 use crate::writer::remembering;
 
 /// Metadata by which a service or an operator names the person it acts for: a user's id (`usr_…`).
@@ -121,7 +122,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if let (Some(quick), Some(rpc)) = (&self.quick, Rpc::at(request.uri().path())) {
+        if let (Some(quick), Some(rpc)) = (&self.quick, Rpc::at(request.uri().path()))
+            && request.extensions().get::<Recorded>().is_none()
+        {
             return match admit_by(&self.verifier, Some(rpc.rule()), request.headers()) {
                 Ok(admitted) => {
                     // The one that was found ready; its copy has to be asked again (tower, `Service`).
@@ -138,11 +141,18 @@ where
         if access::rule(request.uri().path()).is_some_and(access::Rule::is_public) {
             return guarded(self.inner.call(request));
         }
+        let recorded = request.extensions().get::<Recorded>();
+        if let Some((recorded, Ok(caller))) = recorded.zip(Some(self.verifier.caller(request.headers()))) {
+            // Whoever is refused is somebody, too.
+            recorded.called_by(caller);
+        }
+        let logs = recorded.is_some_and(Recorded::logs);
         let admitted = match admit(&self.verifier, request.uri().path(), request.headers()) {
             Ok(admitted) => admitted,
             Err(error) => return refused(error),
         };
-        let short = admitted.is_in_its_own_name() && request.uri().path() == access::CHECK_STREAM.path;
+        let short =
+            !logs && admitted.is_in_its_own_name() && request.uri().path() == access::CHECK_STREAM.path;
         request.extensions_mut().insert(admitted);
         if access::STREAMS.iter().any(|rule| rule.path == request.uri().path()) {
             let standing = Standing {

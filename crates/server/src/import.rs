@@ -27,6 +27,7 @@ use crate::convert;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::guard::{Standing, explain};
+use crate::telemetry::carried;
 
 /// Most rows of one transaction.
 const MOST_ROWS: usize = 256;
@@ -53,7 +54,7 @@ pub async fn import(
     let import = Import { facts: Arc::clone(facts), standing, stopping };
     import.actor().await?;
     let (results, receiver) = mpsc::channel(MOST_ROWS);
-    tokio::spawn(import.run(Rows { stream: request.into_inner(), end: None }, results));
+    tokio::spawn(carried(import.run(Rows { stream: request.into_inner(), end: None }, results)));
     Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
 }
 
@@ -193,6 +194,7 @@ fn ends_all(error: &Error) -> bool {
         | Error::Stopping
         | Error::MessageTooLarge { .. }
         | Error::TooOften(_)
+        | Error::Policy(_)
         | Error::Defect(_) => false,
     }
 }

@@ -1,7 +1,7 @@
 //! The Mandate service as a library, so that tests reach its parts.
 //!
 //! A call passes [`guard`] (who calls, and the list in [`access`]), becomes a [`caller::Call`], and reaches the
-//! service of its noun: [`account`] with [`ownership`], [`resource`] and [`group`], [`membership`] with [`contact`], [`authz`], [`identity`].
+//! service of its noun: [`account`] with [`ownership`], [`resource`] and [`group`], [`membership`] with [`contact`], [`authz`] with `policy`, [`identity`].
 //! These are thin: they turn the message into domain types in [`convert`], and then
 //!
 //! - a question is decided on [`facts`] in memory,
@@ -55,6 +55,7 @@ pub mod ownership;
 pub mod passwords;
 mod people;
 pub mod policies;
+mod policy;
 mod quick;
 pub mod rate;
 pub mod reads;
@@ -64,6 +65,7 @@ pub mod secret_file;
 pub mod serve;
 pub mod sign_in;
 pub mod size;
+pub mod telemetry;
 mod transport;
 pub mod users;
 pub mod watch;

@@ -12,6 +12,7 @@ use crate::access::{AccessError, PersonRule};
 use crate::caller::Party;
 use crate::error::Error;
 use crate::facts::{Ask, Facts, Known};
+use crate::telemetry::Recorded;
 
 /// What a read is about, for rules that depend on it.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,9 @@ pub async fn may_read(
     account: AccountId,
     about: About<'_>,
 ) -> Result<(), Error> {
+    if let Some(recorded) = Recorded::current() {
+        recorded.is_about(account);
+    }
     let Some(person) = party.person() else { return Ok(()) };
     let resource = match about {
         About::Resource(resource) => Some(resource),

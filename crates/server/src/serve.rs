@@ -45,6 +45,7 @@ use crate::policies;
 use crate::rate::{RateSettings, Rates};
 use crate::retention::{KeepSettings, Retention};
 use crate::size::ByteSize;
+use crate::telemetry::{Calls, CarriedLayer, TelemetrySettings};
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
 use crate::web::{WebLayer, WebSettings};
@@ -137,6 +138,9 @@ pub struct Settings {
     /// For how long things are kept.
     #[command(flatten)]
     pub keep: KeepSettings,
+    /// What is told of calls one by one.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
     /// Who may call from a browser.
     #[command(flatten)]
     pub web: WebSettings,
@@ -165,11 +169,19 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a server; when this returns, it answers.
+    /// Starts a server whose calls are not recorded; when this returns, it answers.
+    ///
+    /// # Errors
+    /// As [`start_recorded`](Self::start_recorded).
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        Self::start_recorded(settings, Calls::unrecorded()).await
+    }
+
+    /// Starts a server whose calls are recorded here; when this returns, it answers.
     ///
     /// # Errors
     /// What is wrong with the settings, the policies, the issuers or the database, all of it that can be told.
-    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    pub async fn start_recorded(settings: &Settings, calls: &'static Calls) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers()?;
         let ephemeral = settings.ephemeral.begin(settings.ready_file.as_deref())?;
@@ -218,13 +230,13 @@ impl Running {
         let passwords = Arc::new(passwords.await??);
         let port = match settings.metrics_listen {
             Some(listen) => {
-                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords));
+                let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords), calls);
                 Some(Port::open(listen, watched, stopping.clone()).await?)
             }
             None => None,
         };
         let (health, routes) = routes(settings, &facts, &key, mail_key, passwords, watching).await?;
-        let count = CountLayer::new(facts.counts());
+        let count = CountLayer::new(facts.counts(), calls);
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let web = WebLayer::new(&settings.web);
         let threads = settings.workers();
@@ -241,6 +253,7 @@ impl Running {
                 .layer(count)
                 .layer(OverloadLayer::new(bounds, &settings.overload, threads))
                 .layer(guard.clone())
+                .layer(CarriedLayer::new(calls))
                 .add_routes(routes.clone())
         })?;
         let mailer = Mailer::start(store.clone(), post).await?;

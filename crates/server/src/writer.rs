@@ -8,6 +8,7 @@ use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
 use mandate_domain::decide::belongs;
 use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::plan::Policies;
 use mandate_domain::refusal::Refusal;
 use mandate_domain::terms::Terms;
 use mandate_proto::write::{WriteRequest, WriteResponse};
@@ -17,8 +18,9 @@ use tonic::Response;
 use crate::clock::now_micros;
 use crate::convert;
 use crate::error::Error;
-use crate::facts::{Ask, Facts, Moment, Told};
+use crate::facts::{Ask, Facts, Moment, RENEWALS, Told};
 use crate::overload::Turn;
+use crate::telemetry::{Recorded, carried};
 
 tokio::task_local! {
     /// Whether the call that is being answered has written what it was asked to.
@@ -29,6 +31,11 @@ tokio::task_local! {
 /// not be told as if nothing had happened.
 pub(crate) async fn remembering<T>(call: impl Future<Output = T>) -> T {
     WRITTEN.scope(Cell::new(false), call).await
+}
+
+/// Remembers that it has. Outside of a call there is nobody to tell.
+pub(crate) fn mark_written() {
+    let _ = WRITTEN.try_with(|written| written.set(true));
 }
 
 /// Whether the call that is being answered has written what it was asked to.
@@ -121,6 +128,28 @@ impl Write {
         Response::new(message)
     }
 
+    /// Who asks for it.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// On what terms.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// It was only asked about, and this is what it would do.
+    pub(crate) fn previewed(&self, effects: Effects) {
+        self.outcome.set(Outcome::Previewed(effects)).ok();
+    }
+
+    /// It was carried out before.
+    pub(crate) fn replayed(&self) {
+        self.outcome.set(Outcome::Replayed).ok();
+    }
+
     /// Where it stands in the database's history, or would have stood.
     pub fn stands(&self, moment: &Moment) {
         self.token.store(Some(Arc::new(moment.token.to_string())));
@@ -152,16 +181,18 @@ pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Resul
         Command::CreateAccount { id, .. } => Some(*id),
         command => command.account(),
     };
+    if let Some((recorded, account)) = Recorded::current().zip(account) {
+        recorded.is_about(account);
+    }
     // Whoever hangs up while waiting has written nothing.
     let turn = facts.bounds().turn().await?;
     let task = tokio::spawn({
         let (facts, write) = (Arc::clone(facts), write.clone());
-        async move { carry_out(&facts, &write, &command, turn).await }
+        carried(async move { carry_out(&facts, &write, &command, turn).await })
     });
     let result = task.await.map_err(|error| Error::Defect(format!("a write broke off: {error}")))?;
     if result.is_ok() && !matches!(write.outcome.get(), Some(Outcome::Previewed(_))) {
-        // Outside of a call there is nobody to tell.
-        let _ = WRITTEN.try_with(|written| written.set(true));
+        mark_written();
     }
     if let Some((account, user)) = account.zip(write.actor.user()) {
         facts.note_change(account, user);
@@ -190,7 +221,10 @@ pub async fn answered(
 
 async fn carry_out(facts: &Facts, write: &Write, command: &Command, turn: Turn) -> Result<Committed, Error> {
     let order = Order { actor: &write.actor, command, terms: &write.terms, mode: write.mode() };
-    let mut prepared = match facts.store().carry_out(&facts.policies(), order, now_micros()).await? {
+    let written = under_policies(facts, |policies| async move {
+        facts.store().carry_out(&policies, order, now_micros()).await
+    });
+    let mut prepared = match written.await? {
         Written::Prepared(prepared) => prepared,
         Written::Replayed(committed) => return replayed(facts, write, command.account(), committed).await,
         Written::Previewed(previewed) => {
@@ -208,6 +242,27 @@ async fn carry_out(facts: &Facts, write: &Write, command: &Command, turn: Turn) 
     committed.plan.changes = changes;
     write.stands(&facts.stands(committed.transaction, Some(committed.position)));
     Ok(committed)
+}
+
+/// Judges something by the policies in force: again, if others come into force before it is done.
+///
+/// # Errors
+/// Those of the store and of the rules.
+pub(crate) async fn under_policies<T, E, F>(
+    facts: &Facts,
+    judge: impl Fn(Arc<Policies>) -> F,
+) -> Result<T, Error>
+where
+    Error: From<E>,
+    F: Future<Output = Result<T, E>>,
+{
+    for _ in 0..RENEWALS {
+        match judge(facts.policies()).await.map_err(Error::from) {
+            Err(Error::Store(StoreError::PoliciesChanged)) => facts.renew().await?,
+            result => return result,
+        }
+    }
+    Err(StoreError::PoliciesChanged.into())
 }
 
 /// Tells what was done before, unless its caller lost their place in the account otherwise than by doing it.

@@ -34,7 +34,7 @@ pub struct Activity {
     pub through: Option<String>,
     /// The operation (`member.remove`).
     pub operation: String,
-    /// Whom or what it concerned: a user's id, a group's, or a resource as `type/id`.
+    /// Whom or what it concerned: a user's id, a group's, a resource as `type/id`, or a policy as `name/version`.
     pub subject: Option<String>,
     /// The changes as a list of `{"kind": …, "fact": …}`. People appear by id only, so that the log can stay
     /// when a person's data is erased.
@@ -62,21 +62,32 @@ pub(crate) fn append(writes: &mut Writes, actor: &Actor, plan: &Plan, now: i64) 
         "$8",
         "ORDER BY CAST(value ->> 'n' AS BIGINT)"
     );
-    let (kind, name, through) = match actor {
-        Actor::Operator { name } => ("operator", name.clone(), None),
-        Actor::Person { user, through } => ("person", user.to_string(), through.clone()),
-        Actor::Service { name } => ("service", name.clone(), None),
-        Actor::Link { invitation } => ("link", invitation.to_string(), None),
-    };
+    let (kind, name, through) = told(actor);
     let mut rows = Vec::with_capacity(entries.len());
     for (n, (account, changes)) in entries.iter().enumerate() {
         let account = account.map(|id| id.to_string());
         rows.push(EntryRow { n, account, changes: encode(changes)? });
     }
-    let write = Write::to("activity", sql).number(now).text(kind).text(name).bind(through);
+    let write = Write::to("activity", sql).number(now).text(kind).text(name).bind(through.map(str::to_owned));
     let write = write.text(plan.operation).bind(plan.subject.clone()).bind(plan.override_reason.clone());
     writes.push(write.text(encode(&rows)?).of_its_own());
     Ok(())
+}
+
+/// The kind of an actor, their name, and the service through which they acted.
+fn told(actor: &Actor) -> (&'static str, String, Option<&str>) {
+    match actor {
+        Actor::Operator { name } => ("operator", name.clone(), None),
+        Actor::Person { user, through } => ("person", user.to_string(), through.as_deref()),
+        Actor::Service { name } => ("service", name.clone(), None),
+        Actor::Link { invitation } => ("link", invitation.to_string(), None),
+    }
+}
+
+/// An actor in one word: `operator mandate#ann`.
+pub(crate) fn name(actor: &Actor) -> String {
+    let (kind, name, _) = told(actor);
+    format!("{kind} {name}")
 }
 
 /// One row of `activity` beside what all rows of a plan share.

@@ -76,6 +76,8 @@ pub struct ContactRecords {
     pub resource: Option<Resource>,
     /// Where in the database's history the snapshot stands.
     pub position: Position,
+    /// How many versions of policies there are in it: by which ones it is to be judged.
+    pub policies: i64,
 }
 
 /// Each row says what it is, and the fact. All in one statement, and so in one snapshot.
@@ -85,6 +87,7 @@ macro_rules! question {
             "SELECT 'account' AS what, body FROM accounts WHERE id = $1 \
              UNION ALL SELECT 'contact', body FROM contacts WHERE account = $1 AND id = $2 \
              UNION ALL SELECT 'resource', body FROM resources WHERE account = $1 AND kind = $3 AND id = $4 \
+             UNION ALL SELECT 'policies', CAST(COUNT(*) AS TEXT) FROM policies \
              UNION ALL SELECT 'position', ",
             $position
         )
@@ -119,6 +122,7 @@ impl Store {
                     found.contact = Some(decode("contacts", || format!("{account}/{contact}"), &body)?);
                 }
                 "position" => found.position = Position::told(&body)?,
+                "policies" => found.policies = body.parse().unwrap_or_default(),
                 _ => {
                     let key = || format!("{account}/{kind}/{id}");
                     found.resource = Some(decode("resources", key, &body)?);

@@ -50,6 +50,9 @@ pub enum StoreError {
         #[source]
         source: Option<Box<sqlx::Error>>,
     },
+    /// Other policies came into force while it was judged by those before. Nothing was written.
+    #[error("another version of a policy came into force meanwhile; nothing was written, try again")]
+    PoliciesChanged,
     /// So many wait for the database already that one more would only wait, too. Nothing was written.
     #[error("too many calls wait for the database; nothing was written, try again later")]
     Overloaded,

@@ -83,11 +83,17 @@ pub(crate) fn append(
     Ok(())
 }
 
-/// Says that other policies are in force from now on.
-pub(crate) async fn append_policies(tx: &mut Tx, now: i64) -> Result<(), StoreError> {
-    let sql = "INSERT INTO feed (at, account, kind, body) VALUES ($1, NULL, $2, '{}')";
-    on_tx!(tx, c => sqlx::query(sql).bind(now).bind(POLICIES).execute(c).await.map(drop))?;
-    Ok(())
+/// Says at these places that other policies are in force from now on.
+pub(crate) fn append_policies(writes: &mut Writes, places: &[i64], now: i64) {
+    for place in places {
+        let sql = match writes.engine() {
+            Engine::Sqlite => "INSERT INTO feed (seq, at, kind, body) VALUES ($1, $2, $3, '{}')",
+            Engine::Postgres => {
+                "INSERT INTO feed (seq, at, kind, body) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, '{}')"
+            }
+        };
+        writes.push(Write::to("feed", sql).number(*place).number(now).text(POLICIES).of_its_own());
+    }
 }
 
 /// The change that a row says.

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use mandate_domain::plan::Policies;
+
 use crate::error::StoreError;
 use crate::feed::after;
 use crate::position::Transaction;
@@ -20,6 +22,8 @@ const USUAL: i64 = 2;
 pub(crate) struct Places {
     engine: Engine,
     drawn: Drawn,
+    /// How many versions of policies had been written when the last were drawn.
+    policies: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -34,7 +38,7 @@ enum Drawn {
 impl Places {
     /// None yet.
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, drawn: Drawn::Nothing }
+        Self { engine, drawn: Drawn::Nothing, policies: None }
     }
 
     /// More was locked: places that were drawn before may be behind those of others who held it.
@@ -51,11 +55,14 @@ impl Places {
     pub(crate) fn draw(&self, query: &mut Statement, number: i64) {
         match self.engine {
             // Of all rows, since retention leaves the newest.
-            Engine::Sqlite => query.then("CAST(COALESCE(MAX(seq), 0) AS TEXT), '' FROM feed"),
+            Engine::Sqlite => query.then(
+                "CAST(COALESCE(MAX(seq), 0) AS TEXT), CAST((SELECT COUNT(*) FROM policies) AS TEXT) FROM feed",
+            ),
             Engine::Postgres => query
                 .then(
                     "nextval('feed_seq_seq')::text, \
-                     pg_current_xact_id()::text || ' ' || pg_snapshot_xmin(pg_current_snapshot())::text \
+                     concat_ws(' ', (SELECT COUNT(*) FROM policies), pg_current_xact_id(), \
+                     pg_snapshot_xmin(pg_current_snapshot())) \
                      FROM generate_series(1, CAST(",
                 )
                 .number(number)
@@ -70,10 +77,10 @@ impl Places {
 
     /// Keeps what was drawn.
     pub(crate) fn put(&mut self, rows: Vec<(String, String)>) -> Result<(), StoreError> {
-        for (place, transaction) in rows {
-            let place: i64 = place
-                .parse()
-                .map_err(|_| sqlx::Error::Decode(format!("{place:?} is no place in the feed").into()))?;
+        for (place, beside) in rows {
+            let place = number(&place)?;
+            let (policies, transaction) = beside.split_once(' ').unwrap_or((&beside, ""));
+            self.policies = Some(number(policies)?);
             match (self.engine, &mut self.drawn) {
                 (Engine::Sqlite, drawn) => *drawn = Drawn::After(place),
                 (Engine::Postgres, Drawn::These(places, _)) => places.push_back(place),
@@ -109,6 +116,17 @@ impl Places {
         self.put(query.rows_in(tx).await?)
     }
 
+    /// Refuses what is judged by other policies than those in force, once places were drawn.
+    ///
+    /// # Errors
+    /// [`StoreError::PoliciesChanged`].
+    pub(crate) fn are_under(&self, policies: &Policies) -> Result<(), StoreError> {
+        match self.policies {
+            Some(revision) if policies.differ_from(revision) => Err(StoreError::PoliciesChanged),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// PostgreSQL: the transaction, once places were drawn.
     pub(crate) fn transaction(&self) -> Option<Transaction> {
         match &self.drawn {
@@ -125,4 +143,9 @@ impl Places {
             Drawn::These(places, _) => Some(places.len()),
         }
     }
+}
+
+/// A number that the database told as a text.
+fn number(text: &str) -> Result<i64, StoreError> {
+    text.parse().map_err(|_| sqlx::Error::Decode(format!("{text:?} is no number").into()).into())
 }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::error::StoreError;
-use crate::feed;
+use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
 
@@ -31,6 +31,8 @@ pub struct StoredPolicy {
     pub source: String,
     /// When it was written: microseconds since the Unix epoch.
     pub at: i64,
+    /// Who applied it, as the activity log names them; `None`: a server brought it as a file.
+    pub applied_by: Option<String>,
 }
 
 /// What a name of a policy names.
@@ -59,14 +61,23 @@ pub struct NameInUse {
     pub holders: u64,
 }
 
-const NEWEST: &str = "SELECT p.name, p.version, p.digest, p.source, p.at FROM policies p \
-     JOIN (SELECT name, MAX(version) AS version FROM policies GROUP BY name) newest \
-     ON newest.name = p.name AND newest.version = p.version ORDER BY p.name";
+macro_rules! columns {
+    () => {
+        "SELECT p.name, p.version, p.digest, p.source, p.at, p.applied_by FROM policies p "
+    };
+}
 
-type Row = (String, i64, String, String, i64);
+const NEWEST: &str = concat!(
+    columns!(),
+    "JOIN (SELECT name, MAX(version) AS version FROM policies GROUP BY name) newest \
+     ON newest.name = p.name AND newest.version = p.version ORDER BY p.name"
+);
 
-fn stored((name, version, digest, source, at): Row) -> StoredPolicy {
-    StoredPolicy { name, version, digest, source, at }
+/// The columns of one row.
+pub(crate) type Row = (String, i64, String, String, i64, Option<String>);
+
+pub(crate) fn stored((name, version, digest, source, at, applied_by): Row) -> StoredPolicy {
+    StoredPolicy { name, version, digest, source, at, applied_by }
 }
 
 /// The newest version of each policy, on a session of one's own.
@@ -75,47 +86,14 @@ pub(crate) async fn newest(session: &mut PgConnection) -> Result<Vec<StoredPolic
     Ok(rows.into_iter().map(stored).collect())
 }
 
-impl Store {
-    /// Writes a new version of each policy whose digest differs from its newest version's, and names those.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be written; then no version was.
-    pub async fn sync_policies(
-        &self,
-        policies: &[PolicySource<'_>],
-        now: i64,
-    ) -> Result<Vec<StoredPolicy>, StoreError> {
-        let mut tx = self.pools()?.begin_write().await?;
-        if let Tx::Postgres(_) = &tx {
-            // Two servers that start at once take turns; SQLite's writers do so anyhow.
-            let sql = "LOCK TABLE policies IN SHARE ROW EXCLUSIVE MODE";
-            on_tx!(&mut tx, c => sqlx::query(sql).execute(c).await.map(drop))?;
-        }
-        let rows: Vec<Row> = on_tx!(&mut tx, c => sqlx::query_as(NEWEST).fetch_all(c).await)?;
-        let newest: Vec<StoredPolicy> = rows.into_iter().map(stored).collect();
-        let mut written = Vec::new();
-        for policy in policies {
-            let before = newest.iter().find(|stored| stored.name == policy.name);
-            if before.is_some_and(|before| before.digest == policy.digest) {
-                continue;
-            }
-            let next = StoredPolicy {
-                name: policy.name.to_owned(),
-                version: before.map_or(0, |before| before.version) + 1,
-                digest: policy.digest.to_owned(),
-                source: policy.source.to_owned(),
-                at: now,
-            };
-            insert(&mut tx, &next).await?;
-            written.push(next);
-        }
-        if !written.is_empty() {
-            feed::append_policies(&mut tx, now).await?;
-        }
-        tx.commit().await.map_err(StoreError::of_commit)?;
-        Ok(written)
-    }
+/// The newest version of one policy.
+pub(crate) async fn newest_of(tx: &mut Tx, name: &str) -> Result<Option<StoredPolicy>, StoreError> {
+    let sql = concat!(columns!(), "WHERE p.name = $1 ORDER BY p.version DESC LIMIT 1");
+    let row: Option<Row> = on_tx!(tx, c => sqlx::query_as(sql).bind(name).fetch_optional(c).await)?;
+    Ok(row.map(stored))
+}
 
+impl Store {
     /// The newest version of each policy, ascending by name.
     ///
     /// # Errors
@@ -123,6 +101,68 @@ impl Store {
     pub async fn load_policies(&self) -> Result<Vec<StoredPolicy>, StoreError> {
         let rows: Vec<Row> = on_readers!(self.pools()?, c => sqlx::query_as(NEWEST).fetch_all(c).await)?;
         Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// A version of a policy, or its newest one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn policy_version(
+        &self,
+        name: &str,
+        version: Option<i64>,
+    ) -> Result<Option<StoredPolicy>, StoreError> {
+        let sql = concat!(
+            columns!(),
+            "WHERE p.name = $1 AND p.version = COALESCE($2, (SELECT MAX(version) FROM policies WHERE name = $1))"
+        );
+        let row: Option<Row> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(name).bind(version).fetch_optional(c).await
+        })?;
+        Ok(row.map(stored))
+    }
+
+    /// The latest version of a policy with a text of this digest.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn version_of_digest(&self, name: &str, digest: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT MAX(version) FROM policies WHERE name = $1 AND digest = $2";
+        Ok(on_readers!(self.pools()?, c => {
+            sqlx::query_scalar(sql).bind(name).bind(digest).fetch_one(c).await
+        })?)
+    }
+
+    /// A page of the newest versions of all policies, ascending by name, without their texts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn list_policies(&self, after: &str, limit: u32) -> Result<Page<StoredPolicy>, StoreError> {
+        let sql = "SELECT p.name, p.version, p.digest, '', p.at, p.applied_by FROM policies p \
+                   JOIN (SELECT name, MAX(version) AS version FROM policies WHERE name > $1 GROUP BY name) newest \
+                   ON newest.name = p.name AND newest.version = p.version ORDER BY p.name LIMIT $2";
+        let rows: Vec<Row> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(after).bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |row| Ok(stored(row)))
+    }
+
+    /// A page of the versions of one policy, newest first, without their texts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn list_policy_versions(
+        &self,
+        name: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<StoredPolicy>, StoreError> {
+        let sql = "SELECT name, version, digest, '', at, applied_by FROM policies \
+                   WHERE name = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
+        let rows: Vec<Row> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(name).bind(before.unwrap_or(i64::MAX)).bind(rows_for(limit)).fetch_all(c).await
+        })?;
+        Page::of(rows, limit, |row| Ok(stored(row)))
     }
 
     /// The first of the names that is held anywhere under the policy, deleted accounts included, since those
@@ -146,19 +186,39 @@ impl Store {
     }
 
     async fn count_holders(&self, policy: &str, kind: NameKind<'_>, name: &str) -> Result<u64, StoreError> {
-        let (sql, within) = match kind {
-            NameKind::Role => (BY_MEMBERS, Some("role")),
-            NameKind::Grant => (BY_MEMBERS, Some("grant")),
-            NameKind::Restriction => (BY_MEMBERS, Some("restriction")),
-            NameKind::ResourceRole(kind) => (BY_RESOURCES, Some(kind)),
-            NameKind::AssignedPermission => (BY_ASSIGNMENTS, None),
-            NameKind::GroupRole => (BY_GROUPS, None),
-        };
+        let (sql, within) = counting(kind);
         let count: i64 = on_readers!(self.pools()?, c => {
             let query = sqlx::query_scalar(sql).bind(policy).bind(name);
             within.into_iter().fold(query, |query, within| query.bind(within)).fetch_one(c).await
         })?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+}
+
+/// How often a name is held, as the transaction sees it.
+pub(crate) async fn holders(
+    tx: &mut Tx,
+    policy: &str,
+    kind: NameKind<'_>,
+    name: &str,
+) -> Result<u64, StoreError> {
+    let (sql, within) = counting(kind);
+    let count: i64 = on_tx!(tx, c => {
+        let query = sqlx::query_scalar(sql).bind(policy).bind(name);
+        within.into_iter().fold(query, |query, within| query.bind(within)).fetch_one(c).await
+    })?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// The statement that counts the holders of such a name, and what it is told beside policy and name.
+fn counting(kind: NameKind<'_>) -> (&'static str, Option<&str>) {
+    match kind {
+        NameKind::Role => (BY_MEMBERS, Some("role")),
+        NameKind::Grant => (BY_MEMBERS, Some("grant")),
+        NameKind::Restriction => (BY_MEMBERS, Some("restriction")),
+        NameKind::ResourceRole(kind) => (BY_RESOURCES, Some(kind)),
+        NameKind::AssignedPermission => (BY_ASSIGNMENTS, None),
+        NameKind::GroupRole => (BY_GROUPS, None),
     }
 }
 
@@ -171,12 +231,3 @@ const BY_ASSIGNMENTS: &str = "SELECT COUNT(*) FROM accounts a \
      JOIN assignment_names n ON n.account = a.id AND n.what = 'permission' AND n.name = $2 WHERE a.policy = $1";
 const BY_GROUPS: &str = "SELECT COUNT(*) FROM groups g \
      JOIN group_users u ON u.group_id = g.id AND u.role = $2 WHERE g.policy = $1";
-
-async fn insert(tx: &mut Tx, policy: &StoredPolicy) -> Result<(), StoreError> {
-    let sql = "INSERT INTO policies (name, version, digest, source, at) VALUES ($1, $2, $3, $4, $5)";
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&policy.name).bind(policy.version).bind(&policy.digest).bind(&policy.source)
-            .bind(policy.at).execute(c).await.map(drop)
-    })?;
-    Ok(())
-}

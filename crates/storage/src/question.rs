@@ -27,9 +27,12 @@ pub struct QuestionRecords {
     pub assignments: Vec<Assignment>,
     /// Where in the database's history the snapshot stands.
     pub position: Position,
+    /// How many versions of policies there are in it: by which ones it is to be judged.
+    pub policies: i64,
 }
 
-/// Each row says what it is, how far from the resource an assignment lies, and the fact.
+/// Each row says what it is, how far from the resource an assignment lies, and the fact. The place where the snapshot stands
+/// comes with the number of versions of policies.
 macro_rules! question {
     ($position:literal) => {
         concat!(
@@ -42,7 +45,7 @@ macro_rules! question {
              UNION ALL SELECT 'assignment', a.depth, s.body FROM resource_ancestors a JOIN assignments s \
                ON s.account = a.account AND s.kind = a.ancestor_kind AND s.id = a.ancestor_id AND s.user_id = $2 \
                WHERE a.account = $1 AND a.kind = $3 AND a.id = $4 \
-             UNION ALL SELECT 'position', CAST(0 AS BIGINT), ",
+             UNION ALL SELECT 'position', (SELECT COUNT(*) FROM policies), ",
             $position
         )
     };
@@ -56,13 +59,13 @@ macro_rules! question_of_account {
             "SELECT (SELECT body FROM accounts WHERE id = $1), (SELECT body FROM users WHERE id = $2), \
              (SELECT body FROM memberships WHERE account = $1 AND user_id = $2), (SELECT ",
             $position,
-            ")"
+            "), (SELECT COUNT(*) FROM policies)"
         )
     };
 }
 
 /// The row of it.
-type OfAccount = (Option<String>, Option<String>, Option<String>, String);
+type OfAccount = (Option<String>, Option<String>, Option<String>, String, i64);
 
 /// The statement for an engine: each says in its own way where the snapshot stands.
 macro_rules! positioned {
@@ -135,7 +138,7 @@ pub(crate) async fn question_in(
 }
 
 fn of_account_alone(
-    (of_account, of_user, of_membership, position): OfAccount,
+    (of_account, of_user, of_membership, position, policies): OfAccount,
     account: &str,
     user: &str,
 ) -> Result<QuestionRecords, StoreError> {
@@ -147,6 +150,7 @@ fn of_account_alone(
         resource: None,
         assignments: Vec::new(),
         position: Position::told(&position)?,
+        policies,
     })
 }
 
@@ -163,6 +167,7 @@ fn collect(
         resource: None,
         assignments: Vec::new(),
         position: Position::default(),
+        policies: 0,
     };
     let mut assignments: Vec<(i64, Assignment)> = Vec::new();
     for (what, number, body) in rows {
@@ -179,7 +184,10 @@ fn collect(
                 let key = || format!("{account}/{user}/{resource} or what it lives in ({number} up)");
                 assignments.push((number, decode("assignments", key, &body)?));
             }
-            _ => found.position = Position::told(&body)?,
+            _ => {
+                found.position = Position::told(&body)?;
+                found.policies = number;
+            }
         }
     }
     assignments.sort_by_key(|(distance, _)| *distance);

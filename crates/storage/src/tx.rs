@@ -46,6 +46,10 @@ pub(crate) struct PgTx {
     pub(crate) history: u64,
 }
 
+/// The beginning of a transaction on PostgreSQL that goes beside others of its kind, but not beside one that writes a
+/// version of a policy.
+const JUDGED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE policies IN ROW SHARE MODE";
+
 /// Runs the same expression on the transaction's connection, whichever engine it is of. On PostgreSQL it is not waited
 /// for without bounds.
 macro_rules! on_tx {
@@ -102,6 +106,18 @@ impl Pools {
             // READ COMMITTED: what is read after a lock was waited for is what the lock's holder left.
             Self::Postgres(pools) => Tx::Postgres(pools.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
         })
+    }
+
+    /// Begins one that writes what the policies allow.
+    ///
+    /// INVARIANT: no version of a policy comes into force before it ends, so that those in force when it begins are those in
+    /// force at its commit (`policy_change.rs`). The lock comes before all others: a writer that waited for it with rows
+    /// locked, behind a version that waits for a writer of these rows, would wait for ever.
+    pub(crate) async fn begin_judged(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.begin_write().await,
+            Self::Postgres(pools) => Ok(Tx::Postgres(pools.begin(JUDGED).await?)),
+        }
     }
 
     /// Begins a transaction whose reads all see the same instant.

@@ -190,7 +190,7 @@ impl Store {
         };
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let result = match self.attempt(&mut needs, &mut make, retry).await {
+            let result = match self.attempt(&mut needs, &mut make, policies, retry).await {
                 Ok(Attempt::Planned(planned)) => {
                     let (tx, plan, records, places) = *planned;
                     let draft = Draft { actor, plan, records: &records, places, now, retry };
@@ -221,13 +221,14 @@ impl Store {
         &self,
         needs: &mut Needs,
         make: &mut F,
+        policies: &Policies,
         retry: Option<Retry<'_>>,
     ) -> Result<Attempt, WriteError>
     where
         F: FnMut(&Records) -> Result<Plan, Stop> + Send,
     {
         let pools = self.pools()?;
-        let mut tx = pools.begin_write().await?;
+        let mut tx = pools.begin_judged().await?;
         if let Some(committed) = answered(&mut tx, retry).await? {
             return Ok(Attempt::Replayed(committed));
         }
@@ -235,6 +236,7 @@ impl Store {
         let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
         for _ in 0..READS {
             let besides = read(&mut tx, &unread, needs, &mut records, &mut places).await?;
+            places.are_under(policies)?;
             if !needs.covers(&besides) {
                 unread = besides.keys.difference(&needs.keys).cloned().collect();
                 needs.extend(besides);

@@ -1,9 +1,10 @@
 //! Cases of `AuthzService`.
 
 use mandate_proto::v1::{
-    BatchCheckRequest, BatchCheckResponse, CheckRequest, CheckStreamRequest, CheckStreamResponse,
-    LookupAccountsRequest, LookupMembersRequest, LookupPermissionsRequest, LookupResourcesRequest, Subject,
-    WatchRequest, batch_check_result, check_stream_response, subject,
+    ApplyPolicyRequest, BatchCheckRequest, BatchCheckResponse, CheckRequest, CheckStreamRequest,
+    CheckStreamResponse, GetPolicyRequest, ListPoliciesRequest, ListPolicyVersionsRequest,
+    LookupAccountsRequest, LookupMembersRequest, LookupPermissionsRequest, LookupResourcesRequest,
+    RollbackPolicyRequest, Subject, WatchRequest, batch_check_result, check_stream_response, subject,
 };
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -11,6 +12,7 @@ use tonic::{Code, Status};
 use super::call::Outcome;
 use super::case::{Case, Needs};
 use super::stage::Scene;
+use crate::shop;
 
 const CHECK: &[&str] = &["authz.check"];
 const READ: &[&str] = &["authz.read"];
@@ -92,6 +94,22 @@ pub(super) const CASES: &[Case] = &[
     .variant("oneself"),
     Case::new("/mandate.v1.AuthzService/Watch", Needs::Operation("activity.list"), WATCH, |scene| {
         WatchRequest { account: scene.account.clone(), ..Default::default() }.encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/ApplyPolicy", Needs::Nobody, &[], |_| {
+        ApplyPolicyRequest { source: shop::SHOP.to_owned(), ..Default::default() }.encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/RollbackPolicy", Needs::Nobody, &[], |_| {
+        RollbackPolicyRequest { policy: "organization".into(), version: 1, ..Default::default() }
+            .encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/GetPolicy", Needs::Nobody, &[], |_| {
+        GetPolicyRequest { policy: "organization".into(), version: 0 }.encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/ListPolicies", Needs::Nobody, &[], |_| {
+        ListPoliciesRequest { page_size: 1, ..Default::default() }.encode_to_vec()
+    }),
+    Case::new("/mandate.v1.AuthzService/ListPolicyVersions", Needs::Nobody, &[], |_| {
+        ListPolicyVersionsRequest { policy: "organization".into(), ..Default::default() }.encode_to_vec()
     }),
 ];
 

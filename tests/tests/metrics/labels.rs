@@ -34,7 +34,8 @@ fn values(label: &str) -> BTreeSet<String> {
     let reasons = || (1..100).filter_map(|number| DecisionReason::try_from(number).ok());
     let values: Vec<&str> = match label {
         "code" => (0..17).map(|code| code_name(tonic::Code::from(code))).collect(),
-        "outcome" => vec!["allowed", "denied"],
+        "outcome" => vec!["allowed", "denied", "exported", "failed", "dropped"],
+        "signal" => vec!["spans", "decisions"],
         "reason" => {
             reasons().filter_map(|reason| reason.as_str_name().strip_prefix("DECISION_REASON_")).collect()
         }

@@ -3,6 +3,7 @@
 mod away;
 mod following;
 mod limits;
+mod policies;
 mod upgrades;
 
 use std::time::Duration;

@@ -29,9 +29,10 @@ use crate::load::{HeaderBlocks, Requests, Shape, closed};
 use crate::machine::{Cores, pin};
 use crate::process::Server;
 use crate::reference::{self, Kind};
-use crate::report::tell;
+use crate::report::{line, tell};
 use crate::section::Section;
 use crate::service::Service;
+use crate::sink::Sink;
 use crate::{peers, peers::Peer};
 
 use self::paced::Paced;
@@ -68,6 +69,9 @@ pub(crate) struct Options {
     /// Over how many memberships the questions are spread: a multiple of 50.
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
     memberships: u64,
+    /// Lets the server serve metrics and export traces at the default sampling, to a collector that throws them away.
+    #[arg(long)]
+    telemetry: bool,
 }
 
 /// Measures and prints.
@@ -85,7 +89,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
     let folder = tempfile::tempdir()?;
     let empty = start_reference(Kind::CurrentThread, folder.path(), cores.server)?;
     let empty_multi = start_reference(Kind::MultiThread, folder.path(), cores.server)?;
-    let mandate = service.start(Some(cores.server))?;
+    let sink = options.telemetry.then(Sink::start).transpose()?;
+    let mandate = match &sink {
+        None => service.start(Some(cores.server))?,
+        Some(sink) => service.start_observed(Some(cores.server), sink.address)?,
+    };
     let loads = Loads::encode(&mandate, &token, world).await?;
     let others = peers::start(world, folder.path(), cores.server).await;
     pin(cores.generator)?;
@@ -131,6 +139,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Section> {
         latencies,
     };
     figures.print();
+    if let Some(sink) = sink {
+        line("telemetry_spans", f64::from(sink.spans()));
+    }
     let section = figures.section();
     drop(figures);
     drop((series, peers));

@@ -38,10 +38,12 @@ use crate::terms::{Limits, Terms};
 
 /// The policies in force, by name.
 #[derive(Debug, Clone, Default)]
-pub struct Policies(
+pub struct Policies {
     /// By name, ascending.
-    Vec<Arc<Policy>>,
-);
+    policies: Vec<Arc<Policy>>,
+    /// How many versions of policies there had been when these came into force; `None`: it is not known.
+    revision: Option<i64>,
+}
 
 impl Policies {
     /// The policy of that name.
@@ -53,18 +55,46 @@ impl Policies {
     /// At which position the policy of that name is found, as long as these are in force.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.0.binary_search_by(|policy| policy.name.as_str().cmp(name)).ok()
+        self.policies.binary_search_by(|policy| policy.name.as_str().cmp(name)).ok()
     }
 
     /// The policy at that position.
     #[must_use]
     pub fn at(&self, position: usize) -> Option<&Arc<Policy>> {
-        self.0.get(position)
+        self.policies.get(position)
     }
 
     /// The names, ascending.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|policy| policy.name.as_str())
+        self.policies.iter().map(|policy| policy.name.as_str())
+    }
+
+    /// The same, known to be in force after so many versions of policies had been written.
+    #[must_use]
+    pub fn of_revision(self, revision: i64) -> Self {
+        Self { revision: Some(revision), ..self }
+    }
+
+    /// How many versions of policies there had been when these came into force; `None`: it is not known.
+    #[must_use]
+    pub fn revision(&self) -> Option<i64> {
+        self.revision
+    }
+
+    /// Whether others are in force where so many versions of policies have been written.
+    #[must_use]
+    pub fn differ_from(&self, revision: i64) -> bool {
+        self.revision.is_some_and(|own| own != revision)
+    }
+
+    /// Those in force once this one, or this version of one, has been written besides.
+    #[must_use]
+    pub fn with(&self, policy: Policy) -> Self {
+        let others = self.policies.iter().filter(|other| other.name != policy.name).cloned();
+        let mut policies: Vec<Arc<Policy>> = others.collect();
+        policies.push(Arc::new(policy));
+        policies.sort_by(|one, other| one.name.cmp(&other.name));
+        Self { policies, revision: self.revision.map(|revision| revision + 1) }
     }
 }
 
@@ -72,7 +102,7 @@ impl FromIterator<Policy> for Policies {
     fn from_iter<I: IntoIterator<Item = Policy>>(policies: I) -> Self {
         let by_name = |policy: Policy| (policy.name.clone(), Arc::new(policy));
         let policies: BTreeMap<_, _> = policies.into_iter().map(by_name).collect();
-        Self(policies.into_values().collect())
+        Self { policies: policies.into_values().collect(), revision: None }
     }
 }
 

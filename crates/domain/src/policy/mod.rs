@@ -17,11 +17,13 @@ pub mod reader;
 mod resource_type;
 mod role;
 pub mod set;
+pub mod trial;
 pub mod yaml;
 
 pub use builtin::builtin;
 pub use diagnostic::{Diagnostic, Severity};
 pub use matrix::{AccessLevel, AccessRow, Cell, Matrix, MatrixRow, Section, access_level, matrix};
+pub use matrix::{Difference, HolderChange, RuleChange, difference};
 pub use model::Policy;
 
 /// What came of reading a policy file.

@@ -244,6 +244,14 @@ pub struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    /// Those of a node, whatever they are; none, if it is no map.
+    pub(super) fn of(node: &'n Node) -> Self {
+        match &node.content {
+            Content::Map(entries) => Self { entries },
+            Content::Nothing | Content::Scalar(_) | Content::List(_) => Self { entries: &[] },
+        }
+    }
+
     /// The value under a key.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|(own, _)| own.text == key).map(|(_, value)| value)

@@ -6,21 +6,22 @@ mod health;
 mod import;
 mod migrate;
 mod policy;
+mod remote;
 mod serve;
 mod token;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::config::environment::Variables;
 use crate::config::layers::without_variables;
 use crate::config::{self as configuration, Loaded};
 use crate::demo::{self, Demo};
 use crate::serve::Settings;
+use crate::telemetry::{self, LogFormat};
 
 /// Accounts, memberships and permission checks for a SaaS platform, in one service.
 #[derive(Debug, Parser)]
@@ -51,7 +52,7 @@ enum Command {
     Import(import::Import),
     /// Asks a running server whether it answers; fails if it does not.
     Health(health::Health),
-    /// Checks and shows policies.
+    /// Checks, shows and compares policies, and puts them in force on a running server.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Checks and shows the configuration.
@@ -74,7 +75,6 @@ enum Command {
 /// Does what the process's command line says, with what its environment and the file of `--config` say besides, and
 /// tells how it went.
 pub async fn main() -> ExitCode {
-    log();
     match begin(std::env::args_os().collect(), &Variables::of_process()) {
         Ok((cli, loaded, matches)) => cli.run(&loaded, &matches).await,
         Err(Stop::Said(error)) => {
@@ -127,12 +127,15 @@ fn begin(arguments: Vec<OsString>, variables: &Variables) -> Result<(Cli, Loaded
 
 impl Cli {
     async fn run(self, loaded: &Loaded, matches: &ArgMatches) -> ExitCode {
+        if !matches!(self.command, Command::Serve(_)) {
+            telemetry::log_plainly(LogFormat::Pretty, None);
+        }
         let result = match self.command {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => import.run().await,
             Command::Health(health) => health.run().await,
-            Command::Policy(command) => command.run(),
+            Command::Policy(command) => command.run().await,
             Command::Config(command) => command.run(loaded, matches),
             Command::Migrate(migrate) => migrate.run().await.map(|()| ExitCode::SUCCESS),
             Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
@@ -143,16 +146,6 @@ impl Cli {
             ExitCode::FAILURE
         })
     }
-}
-
-/// To stderr, so that stdout holds results alone.
-fn log() {
-    let level = EnvFilter::try_from_env("MANDATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(level)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
 }
 
 /// Says something to the person at the terminal.

@@ -26,6 +26,7 @@ pub mod membership;
 pub mod ownership;
 pub mod page;
 pub mod people;
+pub mod policy;
 pub mod resource;
 pub mod terms;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::overload::OverloadSettings;
 use crate::rate::RateSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
+use crate::telemetry::TelemetrySettings;
 use crate::web::WebSettings;
 
 /// A running server; its folder goes with it.
@@ -58,6 +59,7 @@ impl Host {
             tokens: TokenSettings::default(),
             mail: MailSettings::default(),
             keep: KeepSettings::default(),
+            telemetry: TelemetrySettings::default(),
             web: WebSettings::default(),
             ephemeral: EphemeralSettings::default(),
         };

@@ -22,6 +22,7 @@ use crate::access::AccessError;
 use crate::auth::AuthError;
 use crate::clock::NoRandomness;
 use crate::overload::OverloadError;
+use crate::policies::PolicyRefusal;
 use crate::rate::TooOften;
 use crate::sign_in::SignInError;
 use crate::size::ByteSize;
@@ -48,6 +49,9 @@ pub enum Error {
     /// A rule refused it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A version of a policy is not put in force.
+    #[error(transparent)]
+    Policy(#[from] PolicyRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -127,6 +131,7 @@ impl From<Error> for tonic::Status {
             Error::SignIn(error) => access::not_signed_in(&error),
             Error::Watch(error) => store::not_watched(error),
             Error::Refused(refusal) => refusal::refused(&refusal),
+            Error::Policy(refused) => refusal::no_policy(&refused),
             Error::Store(error) => store::failed(&error),
             Error::RequestIdReused => refusal::reused(&error),
             Error::ConsistencyToken => refusal::no_token(&error),

@@ -7,6 +7,7 @@ use tonic::Code;
 
 use super::Answer;
 use super::answer::{MAX_TEXT, cut};
+use crate::policies::PolicyRefusal;
 
 pub(super) fn refused(refusal: &Refusal) -> Answer {
     let message = refusal.to_string();
@@ -64,6 +65,23 @@ pub(super) fn refused(refusal: &Refusal) -> Answer {
         Refusal::EtagMismatch => Answer::new(Code::Aborted, ErrorReason::EtagMismatch, message),
         Refusal::OverrideDenied => Answer::new(Code::PermissionDenied, ErrorReason::OverrideDenied, message),
         Refusal::WrongState(_) => Answer::new(Code::FailedPrecondition, ErrorReason::WrongState, message),
+    }
+}
+
+/// Answers a version of a policy that is not put in force.
+pub(super) fn no_policy(refusal: &PolicyRefusal) -> Answer {
+    let message = refusal.to_string();
+    match refusal {
+        PolicyRefusal::NamesInUse(sentences) => {
+            let answer = Answer::new(
+                Code::FailedPrecondition,
+                ErrorReason::PolicyNameInUse,
+                cut(&message, MAX_TEXT / 3),
+            );
+            // A few tell what is the matter; headers have no room for hundreds.
+            let told = sentences.iter().take(10);
+            told.fold(answer, |answer, sentence| answer.with_precondition("POLICY", "source", sentence))
+        }
     }
 }
 

@@ -33,7 +33,9 @@ pub(super) fn failed(error: &StoreError) -> Answer {
                 .with("outcome", "unknown")
         }
         StoreError::Overloaded => overload::full(Limit::Misses, Limit::Misses.pause()),
-        StoreError::Contention { .. } => Answer::new(Code::Aborted, ErrorReason::Contention, message),
+        StoreError::Contention { .. } | StoreError::PoliciesChanged => {
+            Answer::new(Code::Aborted, ErrorReason::Contention, message)
+        }
         StoreError::Corrupt { .. }
         | StoreError::Locked(_)
         | StoreError::Config(_)

@@ -11,6 +11,7 @@ use tonic_types::StatusExt as _;
 use super::*;
 use crate::auth::{CallerKind, Malformation, Scope};
 use crate::overload::{Limit, Progress};
+use crate::policies::PolicyRefusal;
 use crate::rate::Rated;
 
 fn auth_errors() -> Vec<Error> {
@@ -75,6 +76,7 @@ async fn others() -> Vec<Error> {
         AccessError::PasswordChangeRequired.into(),
         AccessError::CallerSuspended.into(),
         AccessError::SessionEnded.into(),
+        PolicyRefusal::NamesInUse(vec!["leaves out the role owner, which is held 1 time(s)".into()]).into(),
         SignInError::Failed.into(),
         SignInError::BackOff { wait: std::time::Duration::from_secs(1) }.into(),
         SignInError::RefreshTokenInvalid.into(),

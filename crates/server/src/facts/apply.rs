@@ -224,6 +224,13 @@ impl Gate<'_> {
         self.outcome = Outcome::Settled;
     }
 
+    /// Other policies came into force, and this puts them in memory.
+    pub(super) fn exchanged(mut self, install: impl FnOnce(u64)) {
+        self.facts.while_odd(install);
+        self.facts.live.committed.notify_one();
+        self.outcome = Outcome::Settled;
+    }
+
     /// Certainly nothing was committed.
     pub(super) fn undone(mut self) {
         self.outcome = Outcome::Settled;

@@ -49,7 +49,8 @@ pub struct Known {
 impl Known {
     /// Compiles what was read from the database.
     pub(super) fn new(policies: &Policies, ask: Ask<'_>, records: &QuestionRecords) -> Self {
-        let QuestionRecords { account, user, membership, resource, assignments, position: _ } = records;
+        let QuestionRecords { account, user, membership, resource, assignments, position: _, policies: _ } =
+            records;
         let account = account.as_ref().map(|account| Arc::new(AccountEntry::new(policies, account)));
         let policy = account.as_ref().and_then(|entry| entry.policy.clone());
         let compile = |member| policy.as_ref().map(|policy| Arc::new(MemberEntry::new(policy, member)));

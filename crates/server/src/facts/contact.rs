@@ -5,14 +5,16 @@ use std::sync::atomic::Ordering;
 
 use mandate_domain::facts::UserFact;
 use mandate_domain::id::{AccountId, ContactId, UserId};
+use mandate_domain::plan::Policies;
 use mandate_domain::resource::ResourceRef;
-use mandate_storage::StoreError;
+use mandate_storage::{ContactRecords, StoreError};
+use tracing::Instrument as _;
 
 use super::cache::Caches;
 use super::entry::{AccountEntry, MemberEntry, ResourceEntry};
 use super::fill::{Entry, Fill};
 use super::key::ResourceAt;
-use super::{Ask, Facts, Known};
+use super::{Ask, Facts, Known, RENEWALS, missed};
 
 /// Stands for a subject who is no user; no id given out here is zero.
 pub const NOBODY: UserId = UserId::from_bits(0);
@@ -48,18 +50,33 @@ impl Facts {
             return Ok(known);
         }
         let _place = self.miss()?;
-        let since = self.epoch.load(Ordering::Acquire);
         let AskContact { account, contact, resource } = ask;
-        let records = self.store.read_contact_question(account, contact, resource).await?;
-        let entry = records.account.map(|account| Arc::new(AccountEntry::new(&self.policies(), &account)));
-        let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
-        let compile = |(contact, policy): (_, Arc<_>)| Arc::new(MemberEntry::of_contact(&policy, &contact));
-        let fact = records.contact.zip(policy).map(compile);
-        let resource = records.resource.map(|resource| Arc::new(ResourceEntry::from(&resource)));
-        let known = known(entry, fact, resource);
-        self.keep_later(Fill { since, entries: entries(ask, &known) }).await;
-        Ok(known.at(Arc::new(self.moment().with(records.position))))
+        for _ in 0..RENEWALS {
+            let since = self.epoch.load(Ordering::Acquire);
+            let policies = self.policies();
+            let records = self.store.read_contact_question(account, contact, resource);
+            let records = records.instrument(missed("contact")).await?;
+            if policies.differ_from(records.policies) {
+                self.renew().await?;
+                continue;
+            }
+            let position = records.position.clone();
+            let known = compiled(&policies, records);
+            self.keep_later(Fill { since, entries: entries(ask, &known) }).await;
+            return Ok(known.at(Arc::new(self.moment().with(position))));
+        }
+        Err(StoreError::PoliciesChanged)
     }
+}
+
+/// Compiles what was read from the database.
+fn compiled(policies: &Policies, records: ContactRecords) -> Known {
+    let ContactRecords { account, contact, resource, position: _, policies: _ } = records;
+    let entry = account.map(|account| Arc::new(AccountEntry::new(policies, &account)));
+    let policy = entry.as_ref().and_then(|entry| entry.policy.clone());
+    let compile = |(contact, policy): (_, Arc<_>)| Arc::new(MemberEntry::of_contact(&policy, &contact));
+    let fact = contact.zip(policy).map(compile);
+    known(entry, fact, resource.map(|resource| Arc::new(ResourceEntry::from(&resource))))
 }
 
 /// A contact as the subject of a question.

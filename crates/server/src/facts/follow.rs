@@ -212,10 +212,9 @@ impl Facts {
                 self.live.publish(until, changes);
             }
             News::Anew { policies } => {
-                let policies = Arc::new(policies::in_force(&policies));
+                let policies = policies::in_force(&policies);
                 self.while_odd(|epoch| {
-                    self.caches.context.policies.store(policies);
-                    self.drop_all(epoch);
+                    self.install(policies, epoch);
                     self.moment.store(Arc::new(moment));
                 });
                 self.live.publish_gap(until);

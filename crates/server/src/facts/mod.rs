@@ -22,6 +22,7 @@ mod changed;
 mod consistency;
 mod contact;
 mod entry;
+mod exchange;
 mod fill;
 mod follow;
 mod grants;
@@ -52,11 +53,13 @@ use mandate_domain::user::Identity;
 use mandate_storage::sabotage::{Fault, dawdle, is_planted};
 use mandate_storage::{News, Position, Store, StoreError};
 use tokio::sync::RwLock;
+use tracing::{Instrument as _, Span};
 
 use crate::metrics::Counts;
 use crate::overload::{Bounds, Place};
 use crate::policies;
 use crate::size::ByteSize;
+use crate::telemetry::FACTS;
 
 pub use self::apply::Told;
 pub use self::ask::{Ask, Known};
@@ -81,6 +84,9 @@ use self::noted::Noted;
 /// How often a question that was overtaken by a change reads the entries again before it asks the database.
 const REREADS: usize = 3;
 
+/// How often something is judged again because other policies came into force than those in memory.
+pub(crate) const RENEWALS: usize = 3;
+
 /// The facts in memory and the store behind them.
 pub struct Facts {
     store: Store,
@@ -101,6 +107,11 @@ pub struct Facts {
     live: Arc<Live>,
     counts: &'static Counts,
     bounds: &'static Bounds,
+}
+
+/// The span in which facts are read that are not in memory.
+fn missed(what: &'static str) -> Span {
+    tracing::info_span!(target: FACTS, "read facts", mandate.facts = what)
 }
 
 /// What the entries had to say to a question.
@@ -217,7 +228,7 @@ impl Facts {
     pub async fn of(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
         match self.hit(ask) {
             Some(known) => Ok(known),
-            None => self.read(ask).await,
+            None => self.read(ask).instrument(missed("question")).await,
         }
     }
 
@@ -234,13 +245,21 @@ impl Facts {
 
     async fn read(&self, ask: Ask<'_>) -> Result<Known, StoreError> {
         let _place = self.miss()?;
-        let since = self.epoch.load(Ordering::Acquire);
         let Ask { account, user, resource } = ask;
-        let records = self.store.read_question(account, user, resource).await?;
-        let known = Known::new(&self.policies(), ask, &records);
-        dawdle(Fault::StaleFill, Duration::from_millis(40)).await;
-        self.keep_later(Fill { since, entries: known.entries(ask) }).await;
-        Ok(known.at(Arc::new(self.moment().with(records.position))))
+        for _ in 0..RENEWALS {
+            let since = self.epoch.load(Ordering::Acquire);
+            let policies = self.policies();
+            let records = self.store.read_question(account, user, resource).await?;
+            if policies.differ_from(records.policies) {
+                self.renew().await?;
+                continue;
+            }
+            let known = Known::new(&policies, ask, &records);
+            dawdle(Fault::StaleFill, Duration::from_millis(40)).await;
+            self.keep_later(Fill { since, entries: known.entries(ask) }).await;
+            return Ok(known.at(Arc::new(self.moment().with(records.position))));
+        }
+        Err(StoreError::PoliciesChanged)
     }
 
     /// The user of that id, if there is one.
@@ -253,7 +272,8 @@ impl Facts {
         }
         let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
-        let user = self.store.user(id).await?.map(|user| Arc::new(UserFact::from(&user)));
+        let user =
+            self.store.user(id).instrument(missed("user")).await?.map(|user| Arc::new(UserFact::from(&user)));
         self.keep_later(Fill { since, entries: vec![Entry::User(id, user.clone())] }).await;
         Ok(user)
     }
@@ -268,7 +288,7 @@ impl Facts {
         }
         let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
-        let user = self.store.user_by_identity(identity).await?;
+        let user = self.store.user_by_identity(identity).instrument(missed("login")).await?;
         let id = user.as_ref().map(|user| user.id);
         // The feed does not say whose a login becomes, so that nobody's is not kept where it is followed.
         if id.is_none() && self.following.is_some() {
@@ -293,7 +313,12 @@ impl Facts {
         }
         let _place = self.miss()?;
         let since = self.epoch.load(Ordering::Acquire);
-        let session = self.store.session(id).await?.map(|session| SessionEntry::from(&session));
+        let session = self
+            .store
+            .session(id)
+            .instrument(missed("session"))
+            .await?
+            .map(|session| SessionEntry::from(&session));
         self.keep_later(Fill { since, entries: vec![Entry::Session(id, session)] }).await;
         Ok(session)
     }

@@ -179,6 +179,7 @@ mod tests {
     use crate::facts::Facts;
     use crate::overload::Bounds;
     use crate::passwords::Passwords;
+    use crate::telemetry::Calls;
 
     #[tokio::test]
     async fn who_stops_or_cannot_read_the_database_is_not_ready() {
@@ -191,7 +192,7 @@ mod tests {
         )
         .await
         .unwrap();
-        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()));
+        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()), Calls::unrecorded());
         let stopping = CancellationToken::new();
         let status = async |path| answer(&Method::GET, path, &watched, &stopping).await.status().as_u16();
         assert_eq!((status("/readyz").await, status("/healthz").await), (200, 200));
@@ -213,7 +214,7 @@ mod tests {
         )
         .await
         .unwrap();
-        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()));
+        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()), Calls::unrecorded());
         let stopping = CancellationToken::new();
         stopping.cancel();
         assert_eq!(answer(&Method::GET, "/readyz", &watched, &stopping).await.status().as_u16(), 503);

@@ -2,6 +2,7 @@
 //! invent, there are no more series than that.
 
 use crate::access;
+use crate::telemetry::Kind;
 
 /// What is served beside `mandate.v1`.
 const OPEN: [(&str, &str); 4] = [
@@ -18,6 +19,7 @@ pub(super) struct Method(usize);
 impl Method {
     /// `AuthzService.Check`: the first of the list, because most calls are Checks.
     pub(super) const CHECK: Self = Self(0);
+    const BATCH_CHECK: Self = Self(1);
 
     /// The RPC of a path; all that nobody serves are one.
     pub(super) fn of(path: &str) -> Self {
@@ -42,6 +44,17 @@ impl Method {
         (0..Self::count()).map(Self)
     }
 
+    /// How it is recorded.
+    pub(super) fn kind(self) -> Kind {
+        match access::RULES.get(self.0) {
+            _ if self == Self::CHECK || self == Self::BATCH_CHECK => Kind::Short,
+            Some(rule) if access::STREAMS.contains(&rule) => Kind::Stream,
+            // The open ones that are not health checks last, too.
+            None if self.names() != ("grpc.health.v1.Health", "Check") => Kind::Stream,
+            _ => Kind::Ordinary,
+        }
+    }
+
     /// Its place in tables of them all.
     pub(super) fn index(self) -> usize {
         self.0
@@ -63,6 +76,7 @@ mod tests {
     fn each_rpc_is_found_under_its_path() {
         assert_eq!(Method::of(access::CHECK.path), Method::CHECK);
         assert_eq!(Method::CHECK.names(), ("mandate.v1.AuthzService", "Check"));
+        assert_eq!(Method::BATCH_CHECK.names(), ("mandate.v1.AuthzService", "BatchCheck"));
         for method in Method::all() {
             let (service, name) = method.names();
             assert_eq!(Method::of(&format!("/{service}/{name}")), method);

@@ -14,6 +14,7 @@ use crate::clock::now_micros;
 use crate::convert::authz::to_reason;
 use crate::facts::Facts;
 use crate::passwords::Passwords;
+use crate::telemetry::{Calls, Outcome, Signal};
 
 /// The commit that this was built from, if whoever built it said so.
 const COMMIT: Option<&str> = option_env!("MANDATE_COMMIT");
@@ -22,15 +23,16 @@ const COMMIT: Option<&str> = option_env!("MANDATE_COMMIT");
 pub struct Watched {
     facts: Arc<Facts>,
     passwords: Arc<Passwords>,
+    calls: &'static Calls,
     outbox: Outbox,
 }
 
 impl Watched {
-    /// Everything about a server with these facts, which hashes passwords here.
+    /// Everything about a server with these facts, which hashes passwords and records calls here.
     #[must_use]
-    pub fn new(facts: Arc<Facts>, passwords: Arc<Passwords>) -> Self {
+    pub fn new(facts: Arc<Facts>, passwords: Arc<Passwords>, calls: &'static Calls) -> Self {
         let outbox = Outbox::start(facts.store().clone());
-        Self { facts, passwords, outbox }
+        Self { facts, passwords, calls, outbox }
     }
 
     /// The facts that questions are decided on.
@@ -62,6 +64,7 @@ impl Watched {
         database(&mut families, &self.facts);
         overload(&mut families, &self.facts);
         self.work(&mut families);
+        telemetry(&mut families, self.calls);
         families.text()
     }
 
@@ -243,6 +246,20 @@ fn overload(families: &mut Families, facts: &Facts) {
             [("full", one.refused), ("deadline", one.deadlines)]
                 .map(|(why, count)| ([("limit", one.limit.name()), ("why", why)], count))
         }),
+    );
+}
+
+fn telemetry(families: &mut Families, calls: &Calls) {
+    let all = Signal::ALL.iter().flat_map(|signal| {
+        Outcome::ALL.map(|outcome| {
+            ([("signal", signal.name()), ("outcome", outcome.name())], calls.exported(*signal, outcome))
+        })
+    });
+    families.counter(
+        "mandate_telemetry_total",
+        "Spans, and records of the decision log (decisions), by outcome: exported; failed (the collector did not take it, \
+         or the file could not be written); dropped (no room in the queue). Always 0 where they are not on.",
+        all,
     );
 }
 

@@ -1,4 +1,5 @@
-//! The layer around all others: each RPC is counted once, with the code that its caller got.
+//! The layer around all others: each RPC is counted once, with the code that its caller got, and recorded if it is one of
+//! those of which something is.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,18 +15,20 @@ use tower::{Layer, Service};
 
 use super::counts::Counts;
 use super::method::Method;
+use crate::telemetry::{Calls, Recorded};
 
 /// Counts the RPCs of a service.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct CountLayer {
     counts: &'static Counts,
+    calls: &'static Calls,
 }
 
 impl CountLayer {
-    /// Counts here.
+    /// Counts and records here.
     #[must_use]
-    pub fn new(counts: &'static Counts) -> Self {
-        Self { counts }
+    pub fn new(counts: &'static Counts, calls: &'static Calls) -> Self {
+        Self { counts, calls }
     }
 }
 
@@ -33,14 +36,15 @@ impl<S> Layer<S> for CountLayer {
     type Service = Counted<S>;
 
     fn layer(&self, inner: S) -> Counted<S> {
-        Counted { counts: self.counts, inner }
+        Counted { counts: self.counts, calls: self.calls, inner }
     }
 }
 
 /// A service whose RPCs are counted.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Counted<S> {
     counts: &'static Counts,
+    calls: &'static Calls,
     inner: S,
 }
 
@@ -57,30 +61,44 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let underway = Underway::new(self.counts, Method::of(request.uri().path()));
-        Answer { underway: Some(underway), call: self.inner.call(request) }
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let method = Method::of(request.uri().path());
+        let recorded = self.calls.begin(method.kind(), method.names(), &mut request);
+        let call = within(recorded.as_ref(), || self.inner.call(request));
+        Answer { underway: Some(Underway::new(self.counts, method, recorded)), call }
     }
 }
 
 /// An RPC that has begun. It is counted when this value ends, whatever ended it.
-#[derive(Debug)]
 struct Underway {
     counts: &'static Counts,
     method: Method,
+    /// `None`: nothing but its number is.
+    recorded: Option<Recorded>,
     begun: Instant,
     code: Code,
 }
 
 impl Underway {
-    fn new(counts: &'static Counts, method: Method) -> Self {
+    fn new(counts: &'static Counts, method: Method, recorded: Option<Recorded>) -> Self {
         // Unless its end is seen: a caller who goes away takes the call along.
-        Self { counts, method, begun: Instant::now(), code: Code::Cancelled }
+        Self { counts, method, recorded, begun: Instant::now(), code: Code::Cancelled }
     }
 
-    /// It ended with this code.
-    fn end(mut self, code: Code) {
+    /// It ended with this code, which was told in these headers or trailers.
+    fn end(mut self, code: Code, told: Option<&HeaderMap>) {
         self.code = code;
+        if let Some(recorded) = self.recorded.take() {
+            recorded.end(code, told);
+        }
+    }
+}
+
+/// Does a part of a call.
+fn within<T>(recorded: Option<&Recorded>, work: impl FnOnce() -> T) -> T {
+    match recorded {
+        None => work(),
+        Some(recorded) => recorded.within(work),
     }
 }
 
@@ -92,11 +110,13 @@ fn code(headers: &HeaderMap) -> Code {
 impl Drop for Underway {
     fn drop(&mut self) {
         self.counts.rpc(self.method, self.code, self.begun.elapsed());
+        if let Some(recorded) = &self.recorded {
+            recorded.end(self.code, None);
+        }
     }
 }
 
 /// The answer to an RPC.
-#[derive(Debug)]
 pub struct Answer<F> {
     underway: Option<Underway>,
     call: F,
@@ -106,16 +126,21 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>> + Unpin> Future for 
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ok(response) = ready!(Pin::new(&mut self.call).poll(context));
+        let Self { underway, call } = &mut *self;
+        let recorded = underway.as_ref().and_then(|underway| underway.recorded.as_ref());
+        let Ok(mut response) = ready!(within(recorded, || Pin::new(call).poll(context)));
+        if let Some(recorded) = recorded {
+            recorded.name(&mut response);
+        }
         let Some(underway) = self.underway.take() else { return Poll::Ready(Ok(response)) };
         if response.headers().contains_key(Status::GRPC_STATUS) || !response.status().is_success() {
-            underway.end(code(response.headers()));
+            underway.end(code(response.headers()), Some(response.headers()));
             return Poll::Ready(Ok(response));
         }
         // The status comes behind the messages. One message is a Check's, and it is never too large to be sent, so
         // that looking at it as it leaves would tell nothing more.
         if underway.method == Method::CHECK {
-            underway.end(Code::Ok);
+            underway.end(Code::Ok, None);
             return Poll::Ready(Ok(response));
         }
         Poll::Ready(Ok(response.map(|body| Body::new(Messages { underway: Some(underway), body }))))
@@ -136,16 +161,18 @@ impl http_body::Body for Messages {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Self { underway, body } = &mut *self;
+        let recorded = underway.as_ref().and_then(|underway| underway.recorded.as_ref());
+        let frame = ready!(within(recorded, || Pin::new(body).poll_frame(context)));
         let ended = match &frame {
-            Some(Ok(frame)) => frame.trailers_ref().map(code),
-            Some(Err(status)) => Some(status.code()),
-            None => Some(Code::Unknown),
+            Some(Ok(frame)) => frame.trailers_ref().map(|trailers| (code(trailers), Some(trailers))),
+            Some(Err(status)) => Some((status.code(), None)),
+            None => Some((Code::Unknown, None)),
         };
-        if let Some(code) = ended
+        if let Some((code, told)) = ended
             && let Some(underway) = self.underway.take()
         {
-            underway.end(code);
+            underway.end(code, told);
         }
         Poll::Ready(frame)
     }
@@ -182,7 +209,7 @@ mod tests {
             std::future::ready(Ok(Response::new(body.lock().unwrap().take().unwrap())))
         });
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        CountLayer::new(counts).layer(inner).call(request).await.unwrap()
+        CountLayer::new(counts, Calls::unrecorded()).layer(inner).call(request).await.unwrap()
     }
 
     fn with_trailers(code: Code) -> Body {
@@ -212,7 +239,8 @@ mod tests {
                 std::future::ready(Ok(Status::permission_denied("no").into_http::<Body>()))
             });
             let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-            let _answer = CountLayer::new(counts).layer(inner).call(request).await.unwrap();
+            let _answer =
+                CountLayer::new(counts, Calls::unrecorded()).layer(inner).call(request).await.unwrap();
             assert_eq!(codes(counts, path), [(Code::PermissionDenied, 1)], "{path}");
         }
     }
@@ -227,7 +255,7 @@ mod tests {
         assert_eq!(codes(counts, ADD_MEMBER), [(Code::Cancelled, 1)]);
         let never = service_fn(|_: Request<Body>| std::future::pending());
         let request = Request::builder().uri(ADD_MEMBER).body(Body::empty()).unwrap();
-        drop(CountLayer::new(counts).layer(never).call(request));
+        drop(CountLayer::new(counts, Calls::unrecorded()).layer(never).call(request));
         assert_eq!(codes(counts, ADD_MEMBER), [(Code::Cancelled, 2)]);
     }
 }

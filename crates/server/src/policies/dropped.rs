@@ -2,42 +2,45 @@
 //! them, or lift a restriction.
 
 use mandate_domain::policy::model::{Policy, Role};
-use mandate_domain::policy::{self, Checked};
-use mandate_storage::{NameInUse, NameKind, Store, StoreError, StoredPolicy};
+use mandate_storage::NameKind;
 
-use super::PolicyFile;
-
-/// One sentence for each name in use that the new version does not know.
-pub(super) async fn in_use(
-    store: &Store,
-    before: &StoredPolicy,
-    after: &PolicyFile,
-) -> Result<Vec<String>, StoreError> {
-    let Checked { policy: Some(old), .. } = policy::check(&before.name, &before.source) else {
-        // What cannot be read any more was denied anyhow.
-        return Ok(Vec::new());
-    };
-    let mut sentences = Vec::new();
-    for (what, kind, names) in left_out(&old, &after.policy) {
-        // Each name by itself, so that all of them are told at once.
-        for name in names {
-            let held = store.name_in_use(&old.name, kind, std::slice::from_ref(&name)).await?;
-            if let Some(NameInUse { name, holders }) = held {
-                sentences.push(format!(
-                    "{}: leaves out the {what} {name}, which is held {holders} time(s); keep it, or take it from its \
-                     holders first",
-                    after.file
-                ));
-            }
-        }
-    }
-    Ok(sentences)
+/// What the new version does not have: what sort of thing each is to people, and its name.
+pub(super) struct LeftOut<'a> {
+    whats: Vec<String>,
+    /// What each is to the store, and its name.
+    pub(super) names: Vec<(NameKind<'a>, String)>,
 }
 
-type LeftOut<'a> = (String, NameKind<'a>, Vec<String>);
+impl<'a> LeftOut<'a> {
+    /// Of an old version, if there is one and it can be read: what cannot be read any more was denied anyhow.
+    pub(super) fn between(old: Option<&'a Policy>, new: &Policy) -> Self {
+        let mut left = Self { whats: Vec::new(), names: Vec::new() };
+        for (what, kind, names) in old.map(|old| left_out(old, new)).unwrap_or_default() {
+            for name in names {
+                left.whats.push(what.clone());
+                left.names.push((kind, name));
+            }
+        }
+        left
+    }
+
+    /// Says of those of the list that are held how often they are.
+    pub(super) fn sentences(&self, held: &[(usize, u64)]) -> Vec<String> {
+        let told = held.iter().filter_map(|(index, holders)| {
+            let (what, (_, name)) = (self.whats.get(*index)?, self.names.get(*index)?);
+            Some(format!(
+                "leaves out the {what} {name}, which is held {holders} time(s); keep it, or take it from its holders \
+                 first"
+            ))
+        });
+        told.collect()
+    }
+}
+
+type Names<'a> = (String, NameKind<'a>, Vec<String>);
 
 /// Names of the old version that the new one does not have.
-pub(super) fn left_out<'a>(old: &'a Policy, new: &Policy) -> Vec<LeftOut<'a>> {
+fn left_out<'a>(old: &'a Policy, new: &Policy) -> Vec<Names<'a>> {
     let permissions: Vec<String> = old
         .permissions
         .iter()

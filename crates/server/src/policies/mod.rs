@@ -1,6 +1,9 @@
-//! Where policies come from: the program, a folder, and what earlier starts left in the database.
+//! Where policies come from: the program, a folder, platform operators, and what all of these left in the database.
 
+mod apply;
 mod dropped;
+mod effects;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -10,10 +13,12 @@ use std::path::{Path, PathBuf};
 
 use mandate_domain::plan::Policies;
 use mandate_domain::policy::{self, Checked, Diagnostic, Policy, Severity};
-use mandate_storage::{PolicySource, Store, StoreError, StoredPolicy};
+use mandate_storage::{StoreError, StoredPolicy};
 use sha2::{Digest as _, Sha256};
 
-use crate::clock::now_micros;
+pub use self::apply::{Outcome, PolicyRefusal, Proposal, apply, source_of};
+pub use self::effects::{EffectsPage, effects};
+pub use self::start::sync;
 
 /// A policy file that can be used.
 #[derive(Debug)]
@@ -38,6 +43,9 @@ pub enum PolicyError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something else kept a version from being written.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// The policies that come with the program.
@@ -49,7 +57,7 @@ pub fn builtin() -> Result<Vec<PolicyFile>, PolicyError> {
     all(policy::builtin().iter().map(read))
 }
 
-/// The policies of a folder: its files `*.yaml` and `*.yml`, by name.
+/// The policies of a folder: its files `*.yaml` and `*.yml` but for `*.tests.yaml`, by name.
 ///
 /// # Errors
 /// [`PolicyError::Files`] with every mistake of every file.
@@ -60,7 +68,8 @@ pub fn folder(folder: &Path) -> Result<Vec<PolicyFile>, PolicyError> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
         let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+        let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        if is_yaml && !holds_assertions(&path) {
             paths.push(path);
         }
     }
@@ -69,6 +78,12 @@ pub fn folder(folder: &Path) -> Result<Vec<PolicyFile>, PolicyError> {
         let source = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
         read(&path.display().to_string(), &source)
     }))
+}
+
+/// Whether a file holds assertions about the policy that it stands beside: `NAME.tests.yaml`.
+#[must_use]
+pub fn holds_assertions(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == "tests"))
 }
 
 /// One file; its warnings go to the log.
@@ -124,44 +139,12 @@ pub fn gather(from: Option<&Path>) -> Result<Vec<PolicyFile>, PolicyError> {
     if clashes.is_empty() { Ok(files) } else { Err(PolicyError::Files(clashes.trim_end().to_owned())) }
 }
 
-/// Writes new versions to the database and reads back what is in force, so that every server on it decides alike.
-/// A policy whose file is gone stays in force for the accounts it governs.
-///
-/// # Errors
-/// [`PolicyError::InUse`] when a new version leaves out what is held; those of the store.
-pub async fn sync(store: &Store, files: &[PolicyFile]) -> Result<Policies, PolicyError> {
-    let digests: Vec<String> = files.iter().map(|file| digest(&file.source)).collect();
-    let sources: Vec<PolicySource<'_>> = files
-        .iter()
-        .zip(&digests)
-        .map(|(PolicyFile { source, policy, .. }, digest)| PolicySource {
-            name: &policy.name,
-            source,
-            digest,
-        })
-        .collect();
-    let stored = store.load_policies().await?;
-    let mut dropped = Vec::new();
-    for (file, source) in files.iter().zip(&sources) {
-        let before =
-            stored.iter().find(|before| before.name == source.name && before.digest != source.digest);
-        if let Some(before) = before {
-            dropped.extend(dropped::in_use(store, before, file).await?);
-        }
-    }
-    if !dropped.is_empty() {
-        return Err(PolicyError::InUse(dropped.join("\n")));
-    }
-    for StoredPolicy { name, version, .. } in store.sync_policies(&sources, now_micros()).await? {
-        tracing::info!(policy = name, version, "a new version of a policy is in force");
-    }
-    Ok(in_force(&store.load_policies().await?))
-}
-
 /// The policies in force, ready to decide by.
 #[must_use]
 pub fn in_force(stored: &[StoredPolicy]) -> Policies {
-    stored.iter().filter_map(compiled).collect()
+    // Versions count from 1, without gaps.
+    let revision = stored.iter().map(|stored| stored.version).sum();
+    stored.iter().filter_map(compiled).collect::<Policies>().of_revision(revision)
 }
 
 /// A stored policy. One that this version cannot read is left out: its accounts deny everything until it can.
@@ -179,7 +162,8 @@ fn compiled(stored: &StoredPolicy) -> Option<Policy> {
     policy
 }
 
-fn digest(source: &str) -> String {
+/// The SHA-256 digest of a text, in hexadecimal digits: by it versions are told apart.
+pub(crate) fn digest(source: &str) -> String {
     let mut text = String::with_capacity(64);
     for byte in Sha256::digest(source) {
         // Writing to a string cannot fail.

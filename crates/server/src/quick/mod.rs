@@ -111,8 +111,7 @@ impl Quick {
             Rpc::Check => self.decide_one(message, &mut answer)?,
             Rpc::BatchCheck => self.decide_all(message, &mut answer)?,
         }
-        let length = u32::try_from(answer.len().checked_sub(PREFIX)?).ok()?;
-        answer.get_mut(1..PREFIX)?.copy_from_slice(&length.to_be_bytes());
+        put_prefix(&mut answer, 0)?;
         Some(answer)
     }
 
@@ -181,6 +180,13 @@ fn decide_on(reader: &Reader<'_>, facts: &Short, question: Question<'_>, answer:
         Grounds { policy, subject: facts.user(), permission, token: reader.token() },
     );
     decision.reason
+}
+
+/// Writes the length of the message behind the prefix that begins here into that prefix.
+fn put_prefix(out: &mut [u8], start: usize) -> Option<()> {
+    let length = u32::try_from(out.len().checked_sub(start + PREFIX)?).ok()?;
+    out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes());
+    Some(())
 }
 
 fn respond(answer: Vec<u8>) -> Response<Body> {

@@ -21,7 +21,7 @@ use tower::Service;
 
 use super::messages::{Messages, Piece, Run};
 use super::question::{self, Question};
-use super::{PREFIX, Quick, TOGETHER, decide_on};
+use super::{PREFIX, Quick, TOGETHER, decide_on, put_prefix};
 use crate::guard::Standing;
 
 /// Fields of `CheckStreamRequest` and `CheckStreamResponse`: number and wire type (0 a number, 2 a length and bytes).
@@ -126,13 +126,6 @@ fn put_answer<T>(number: u64, out: &mut Vec<u8>, check: impl FnOnce(&mut Vec<u8>
             None
         }
     }
-}
-
-/// Writes the length of the message behind the prefix that begins here into that prefix.
-fn put_prefix(out: &mut [u8], start: usize) -> Option<()> {
-    let length = u32::try_from(out.len().checked_sub(start + PREFIX)?).ok()?;
-    out.get_mut(start + 1..start + PREFIX)?.copy_from_slice(&length.to_be_bytes());
-    Some(())
 }
 
 /// Number and `CheckRequest` of a `CheckStreamRequest` in which they come in this order, as everybody writes them.

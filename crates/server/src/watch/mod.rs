@@ -28,6 +28,7 @@ use crate::convert::watch as convert;
 use crate::error::Error;
 use crate::facts::{Batch, Facts, shortened};
 use crate::guard::Standing;
+use crate::telemetry::carried;
 
 /// Rows that are read from the feed at once.
 const PAGE: u32 = 500;
@@ -113,7 +114,7 @@ pub async fn watch(
     let (sender, messages) = stream::channel(watching.patience, watching.stopping);
     let watcher =
         Watcher { caller, place, number, behind, interval, looked: Instant::now(), sent: None, sender };
-    tokio::spawn(watcher.run(batches));
+    tokio::spawn(carried(watcher.run(batches)));
     Ok(Response::new(messages))
 }
 

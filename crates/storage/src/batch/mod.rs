@@ -133,11 +133,11 @@ impl Store {
         patience: Duration,
     ) -> Result<Option<PreparedBatch>, WriteError> {
         let pools = self.pools()?;
-        let mut tx = pools.begin_write().await?;
+        let mut tx = pools.begin_judged().await?;
         // INVARIANT: all locks of all commands are taken here, in their order, before any of them is judged.
         let held = if pools.writes_alone() { Held::All } else { Held::These(needs) };
         held.take(&mut tx).await?;
-        let mut batch = Batch::begin(&mut tx, needs, items.len()).await?;
+        let mut batch = Batch::begin(&mut tx, setting.policies, needs, items.len()).await?;
         let (mut rows, mut changes, mut bell) = (Vec::with_capacity(items.len()), Vec::new(), None);
         let (mut position, mut transaction) = (None, None);
         let mut lacking = Needs::default();

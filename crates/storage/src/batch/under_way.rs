@@ -1,6 +1,6 @@
 //! A batch that is under way: what it has read ahead, and what it has yet to write.
 
-use mandate_domain::plan::plan;
+use mandate_domain::plan::{Policies, plan};
 use mandate_domain::records::{Key, Records, Stop};
 use mandate_domain::terms::Terms;
 
@@ -28,11 +28,20 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Reads what the commands are certain to need, all of them at once.
-    pub(super) async fn begin(tx: &mut Tx, needs: &Needs, items: usize) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::PoliciesChanged`] if others are in force than these; those of the database.
+    pub(super) async fn begin(
+        tx: &mut Tx,
+        policies: &Policies,
+        needs: &Needs,
+        items: usize,
+    ) -> Result<Self, StoreError> {
         let keys: Vec<&Key> = needs.keys.iter().collect();
         let mut places = Places::new(tx.engine());
         // A newcomer is a user and a membership.
         places.draw_more(tx, 2 * items.max(1)).await?;
+        places.are_under(policies)?;
         let known = Known::of(keys::load(tx, &keys, &|_| Lock::None).await?);
         Ok(Self { known, writes: Writes::new(tx.engine()), places })
     }

@@ -10,8 +10,6 @@ use serde::Serialize;
 use super::{Range, Reading};
 use crate::error::StoreError;
 use crate::json::{decode, decode_column, encode};
-use crate::position::Position;
-use crate::question::question_in;
 use crate::statement::Statement;
 use crate::tx::{json_rows, on_tx};
 
@@ -77,16 +75,6 @@ struct Asked {
 }
 
 impl Reading {
-    /// The user, if there is one of that id, and where the moment stands.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot be read or the row is corrupt.
-    pub async fn user(&mut self, id: UserId) -> Result<(Option<User>, Position), StoreError> {
-        // No account has this id.
-        let records = question_in(&mut self.0, AccountId::from_bits(0), id, None).await?;
-        Ok((records.user, records.position))
-    }
-
     /// The first accounts behind this one in which the user may hold something, ascending: at most so many.
     ///
     /// # Errors

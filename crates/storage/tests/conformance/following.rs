@@ -2,10 +2,11 @@
 
 use mandate_domain::change::Change;
 use mandate_domain::id::{AccountId, UserId};
-use mandate_storage::{Follower, News, PolicySource, Polled, Position, StoreError};
+use mandate_storage::{Follower, NewVersion, News, PolicySource, Polled, Position, StoreError};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::database::{Database, Engine, block_on};
+use crate::policies::apply;
 use crate::world::{NOW, World, account, user};
 
 /// A database with a world and somebody who follows it from now on.
@@ -149,12 +150,13 @@ following! {
 
     /// Other policies reach whoever decides by them.
     async fn other_policies_are_told(mut followed: Followed) {
-        let new = PolicySource { name: "shop", source: "…", digest: "1" };
-        followed.world.store.sync_policies(&[new], NOW).await.expect("writes");
+        let policy = PolicySource { name: "shop", source: "…", digest: "1" };
+        let new = NewVersion { policy, judged: 0, leaves_out: &[], actor: None };
+        assert_eq!(apply(&followed.world.store, new, NOW).await, Some(1));
         let News::Anew { policies } = followed.poll().await.news else { panic!("no policies") };
         let found: Vec<_> = policies.iter().map(|policy| (policy.name.as_str(), policy.version)).collect();
         assert_eq!(found, [("shop", 1)]);
-        followed.world.store.sync_policies(&[new], NOW).await.expect("writes nothing");
+        assert_eq!(apply(&followed.world.store, NewVersion { judged: 1, ..new }, NOW).await, Some(1));
         assert_eq!(followed.changes().await, []);
         assert!(followed.world.store.list_feed(0, 10).await.expect("reads").items.is_empty());
     }

@@ -1,9 +1,12 @@
 //! A policy as a table of roles and permissions, to be laid beside the document that it encodes.
 
 mod delegation;
+mod difference;
 mod phrases;
 mod sentences;
 mod text;
+
+pub use self::difference::{Difference, HolderChange, RuleChange, difference};
 
 use super::model::{Permission, Policy, Role};
 use super::set::{Mask, PermissionId, PermissionSet};

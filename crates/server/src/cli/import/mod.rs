@@ -4,13 +4,11 @@ mod file;
 mod lines;
 mod tally;
 
-use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,11 +16,11 @@ use mandate_proto::v1::membership_service_client::MembershipServiceClient;
 use mandate_proto::v1::{ExistingMember, ImportMembersRequest, ImportMembersResponse};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Streaming};
+use tonic::Streaming;
 
 use self::file::{File, Line, Malformed, Outlets, Terms};
 use self::tally::{Report, Tally};
+use super::remote::{Remote, authorized, connect};
 use super::{print, tell};
 
 /// Rows that are read ahead of being sent.
@@ -36,15 +34,8 @@ pub(super) struct Import {
     /// grants a module's name stands for all that can be granted of it.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The server.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", env = "MANDATE_ENDPOINT")]
-    endpoint: String,
-    /// The token of a platform operator (`mandate token --subject me --scope platform.operator`).
-    #[arg(long, value_name = "TOKEN", env = "MANDATE_TOKEN", hide_env_values = true)]
-    token: Option<Token>,
-    /// A file that holds the token, which keeps it out of the list of processes. It goes before any other.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    remote: Remote,
     /// Says what would become of each row, and writes nothing. Each row is judged by itself.
     #[arg(long)]
     dry_run: bool,
@@ -60,25 +51,9 @@ pub(super) struct Import {
     delimiter: char,
 }
 
-/// A bearer token, never shown.
-#[derive(Clone)]
-struct Token(String);
-
-impl From<String> for Token {
-    fn from(token: String) -> Self {
-        Self(token)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
 impl Import {
     pub(super) async fn run(&self) -> anyhow::Result<ExitCode> {
-        let token = self.token()?;
+        let token = self.remote.credentials.token()?;
         let (input, size) = open(&self.file)?;
         let delimiter = u8::try_from(self.delimiter).context("--delimiter must be an ASCII character")?;
         let name = self.file.display();
@@ -86,7 +61,7 @@ impl Import {
         let mut tally = Tally::new(Report::open(self.report.as_deref())?);
         let (bar, bytes) = (progress(size), Arc::new(AtomicU64::new(0)));
 
-        let mut client = connect(&self.endpoint).await?;
+        let mut client = MembershipServiceClient::new(connect(&self.remote.endpoint).await?);
         let (mut reading, rows) = Reading::start(file, self.terms(), &bytes);
         let answers = client.import_members(authorized(&token, ReceiverStream::new(rows))?).await;
         let answers =
@@ -106,19 +81,6 @@ impl Import {
         let existing = if self.replace { ExistingMember::Replace } else { ExistingMember::Refuse };
         Terms { existing, validate_only: self.dry_run }
     }
-
-    fn token(&self) -> anyhow::Result<String> {
-        let token = match (&self.token_file, &self.token) {
-            (Some(file), _) => std::fs::read_to_string(file)
-                .with_context(|| format!("{}: the token cannot be read", file.display()))?,
-            (None, Some(Token(token))) => token.clone(),
-            (None, None) => bail!(
-                "a token is needed: --token-file FILE, or MANDATE_TOKEN in the environment; mint one with \
-                 mandate token --subject me --scope platform.operator"
-            ),
-        };
-        Ok(token.trim().to_owned())
-    }
 }
 
 type Input = Box<dyn Read + Send>;
@@ -132,23 +94,6 @@ fn open(path: &Path) -> anyhow::Result<(Input, Option<u64>)> {
     let file = std::fs::File::open(path).with_context(cannot)?;
     let size = file.metadata().with_context(cannot)?.len();
     Ok((Box::new(file), Some(size)))
-}
-
-async fn connect(endpoint: &str) -> anyhow::Result<MembershipServiceClient<Channel>> {
-    let wrong = || format!("{endpoint} is no address of a server; write --endpoint http://HOST:PORT");
-    let endpoint = Endpoint::from_shared(endpoint.to_owned())
-        .with_context(wrong)?
-        .connect_timeout(Duration::from_secs(10))
-        .http2_keep_alive_interval(Duration::from_secs(30));
-    let unreachable = || format!("no connection to {}; is the server running?", endpoint.uri());
-    Ok(MembershipServiceClient::new(endpoint.connect().await.with_context(unreachable)?))
-}
-
-fn authorized<T>(token: &str, message: T) -> anyhow::Result<Request<T>> {
-    let mut request = Request::new(message);
-    let header = format!("Bearer {token}").parse().context("the token holds what no token holds")?;
-    request.metadata_mut().insert("authorization", header);
-    Ok(request)
 }
 
 /// On a terminal; elsewhere it draws nothing.

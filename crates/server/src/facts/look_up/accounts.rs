@@ -22,11 +22,10 @@ impl Facts {
         user: UserId,
         sought: Sought<'_, AccountId>,
     ) -> Result<Candidates<AccountId>, StoreError> {
-        let policies = self.policies();
-        let mut reading = self.store().reading().await?;
-        let (subject, position) = reading.user(user).await?;
-        let moment = Arc::new(self.moment().with(position));
-        let Some(subject) = subject else {
+        // No account has this id.
+        let (mut reading, policies, records) = self.reading(AccountId::from_bits(0), user, None).await?;
+        let moment = Arc::new(self.moment().with(records.position));
+        let Some(subject) = records.user else {
             return Ok(Candidates::none(Some(Reason::UnknownSubject), moment));
         };
         let mut sources = Sources::default();

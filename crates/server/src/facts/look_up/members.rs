@@ -22,11 +22,10 @@ impl Facts {
         resource: Option<&ResourceRef>,
         sought: Sought<'_, UserId>,
     ) -> Result<Candidates<UserId>, StoreError> {
-        let mut reading = self.store().reading().await?;
-        let records = reading.question(account, NOBODY, resource).await?;
+        let (mut reading, policies, records) = self.reading(account, NOBODY, resource).await?;
         let moment = Arc::new(self.moment().with(records.position.clone()));
         let ask = Ask { account, user: NOBODY, resource };
-        let bare = Known::new(&self.policies(), ask, &records).at(Arc::clone(&moment));
+        let bare = Known::new(&policies, ask, &records).at(Arc::clone(&moment));
         let reason = nobody_may(&bare.question(ask, bare.permission(sought.permission)));
         let (None, Some(policy), Some(entry)) = (reason, bare.policy(), &bare.account) else {
             return Ok(Candidates::none(reason, moment));

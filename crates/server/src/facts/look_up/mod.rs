@@ -8,18 +8,42 @@ mod resources;
 use std::sync::Arc;
 
 use mandate_domain::decide::Reason;
-use mandate_domain::id::{ContactId, UserId};
+use mandate_domain::id::{AccountId, ContactId, UserId};
 use mandate_domain::membership::Membership;
+use mandate_domain::plan::Policies;
 use mandate_domain::policy::Policy;
 use mandate_domain::resource::{Assignment, ResourceRef};
+use mandate_storage::{QuestionRecords, Reading, StoreError};
 
 use super::entry::{MemberEntry, ResourceEntry};
-use super::{Known, Moment};
+use super::{Facts, Known, Moment, RENEWALS};
 
 pub use self::resources::ResourceCandidates;
 
 /// Fewest that a page looks at, so that a small page need not be asked for again and again.
 const LEAST: usize = 50;
+
+impl Facts {
+    /// Begins to read a page: what a question is decided on, and the policies in force at that moment.
+    async fn reading(
+        &self,
+        account: AccountId,
+        user: UserId,
+        resource: Option<&ResourceRef>,
+    ) -> Result<(Reading, Arc<Policies>, QuestionRecords), StoreError> {
+        for _ in 0..RENEWALS {
+            let policies = self.policies();
+            let mut reading = self.store().reading().await?;
+            let records = reading.question(account, user, resource).await?;
+            if !policies.differ_from(records.policies) {
+                return Ok((reading, policies, records));
+            }
+            reading.end().await?;
+            self.renew().await?;
+        }
+        Err(StoreError::PoliciesChanged)
+    }
+}
 
 /// What a page of a look-up asks for.
 #[derive(Debug, Clone)]

@@ -36,8 +36,7 @@ impl Facts {
         kind: Option<&str>,
         sought: Sought<'_, Way>,
     ) -> Result<ResourceCandidates, StoreError> {
-        let mut reading = self.store().reading().await?;
-        let (user, known, moment) = self.subject(&mut reading, account, who).await?;
+        let (mut reading, user, known, moment) = self.subject(account, who).await?;
         let ask = Ask { account, user, resource: None };
         let question = known.question(ask, known.permission(sought.permission));
         let reached = match reach(&question) {
@@ -75,18 +74,17 @@ impl Facts {
     /// The subject's facts in the account; of a contact those that [`Facts::of_contact`] has.
     async fn subject(
         &self,
-        reading: &mut Reading,
         account: AccountId,
         who: Who,
-    ) -> Result<(UserId, Known, Arc<Moment>), StoreError> {
+    ) -> Result<(Reading, UserId, Known, Arc<Moment>), StoreError> {
         let user = match who {
             Who::User(user) => user,
             Who::Contact(_) => NOBODY,
         };
-        let records = reading.question(account, user, None).await?;
+        let (mut reading, policies, records) = self.reading(account, user, None).await?;
         let moment = Arc::new(self.moment().with(records.position.clone()));
         let ask = Ask { account, user, resource: None };
-        let mut known = Known::new(&self.policies(), ask, &records).at(Arc::clone(&moment));
+        let mut known = Known::new(&policies, ask, &records).at(Arc::clone(&moment));
         if let Who::Contact(contact) = who {
             let found = reading.contact(account, contact).await?;
             let entry =
@@ -94,7 +92,7 @@ impl Facts {
             known.user = entry.as_ref().map(|_| contact::subject());
             known.member = entry.map(Arc::new);
         }
-        Ok((user, known, moment))
+        Ok((reading, user, known, moment))
     }
 }
 
