@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use mandate_mail::{Envelope, Lasting, MailKey, Pages, Renderer, SendError, Smtp, Transport};
+use mandate_mail::{Envelope, Folder, Lasting, MailKey, Pages, Renderer, SendError, Smtp, Transport};
 use mandate_storage::{ClaimedMail, Settled, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -201,7 +201,9 @@ impl Post {
 }
 
 fn transport(settings: &MailSettings, data_dir: &Path) -> anyhow::Result<Transport> {
-    let Some(SmtpUrl(url)) = &settings.smtp else { return Ok(Transport::Folder(data_dir.join("mail"))) };
+    let Some(SmtpUrl(url)) = &settings.smtp else {
+        return Ok(Transport::Folder(Folder::new(data_dir.join("mail"))));
+    };
     let read =
         |file: &PathBuf| std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display()));
     let password = settings.smtp_password_file.as_ref().map(read).transpose()?;
