@@ -185,8 +185,10 @@ impl Follower {
             session.application_name("mandate follower").options([
                 // The database says so itself before it counts as silent.
                 ("statement_timeout", "2500ms"),
-                // The plan must look at how few rows there are behind $2, not at how many there might be.
-                ("plan_cache_mode", "force_custom_plan"),
+                // A poll finds its rows by the index, however many there might be behind $2, and is planned once.
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_bitmapscan", "off"),
             ])
         };
         self.pools.line.connect(dress).await

@@ -47,8 +47,10 @@ pub(crate) struct PgTx {
 }
 
 /// The beginning of a transaction on PostgreSQL that goes beside others of its kind, but not beside one that writes a
-/// version of a policy.
-const JUDGED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE policies IN ROW SHARE MODE";
+/// version of a policy. It finds all it reads by key, whatever the key is, so that one plan of a statement is as good as
+/// the next; making them takes the database longer than carrying them out.
+const JUDGED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan; \
+                      LOCK TABLE policies IN ROW SHARE MODE";
 
 /// Runs the same expression on the transaction's connection, whichever engine it is of. On PostgreSQL it is not waited
 /// for without bounds.
