@@ -186,7 +186,7 @@ pub async fn write(facts: &Arc<Facts>, write: &Write, command: Command) -> Resul
     }
     // Whoever hangs up while waiting has written nothing.
     let turn = facts.bounds().turn().await?;
-    let task = tokio::spawn({
+    let task = facts.runtime().spawn({
         let (facts, write) = (Arc::clone(facts), write.clone());
         carried(async move { carry_out(&facts, &write, &command, turn).await })
     });

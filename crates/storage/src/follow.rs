@@ -97,7 +97,7 @@ pub struct Followed {
 
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
 /// With the snapshot stand, in the place of a time, the last transaction whose rows have been deleted, and, in the
-/// place of a kind, whether writes are refused (`on`).
+/// place of a kind, whether writes are refused (`on`). In no order: asked for one, the database may read the whole feed in it.
 const POLL: &str = "\
     SELECT 0::bigint AS seq, '' AS xid, \
     COALESCE((SELECT value::bigint FROM meta WHERE name = 'feed_forgotten_xid'), 0) AS at, \
@@ -106,8 +106,7 @@ const POLL: &str = "\
     UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
     WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
     UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
-    WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4) \
-    ORDER BY seq";
+    WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4)";
 
 /// The snapshot of the statement, and the last transaction of the feed that it sees, whether or not its rows have been
 /// deleted since.
@@ -185,8 +184,10 @@ impl Follower {
             session.application_name("mandate follower").options([
                 // The database says so itself before it counts as silent.
                 ("statement_timeout", "2500ms"),
-                // The plan must look at how few rows there are behind $2, not at how many there might be.
-                ("plan_cache_mode", "force_custom_plan"),
+                // A poll finds its rows by the index, however many there might be behind $2, and is planned once.
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_bitmapscan", "off"),
             ])
         };
         self.pools.line.connect(dress).await
@@ -208,6 +209,7 @@ async fn poll(
     let most = i64::try_from(MOST).unwrap_or(i64::MAX);
     let query = sqlx::query_as(POLL).bind(era).bind(since.xmax().to_string()).bind(running).bind(most);
     let mut rows: Vec<Row> = query.fetch_all(&mut *session).await?;
+    rows.sort_unstable_by_key(|(seq, ..)| *seq);
     let now = rows.iter().position(|(seq, ..)| *seq == 0).map(|first| rows.remove(first));
     let (_, _, forgotten, refuses, now, _) = now.ok_or(sqlx::Error::RowNotFound)?;
     let now: Snapshot = now.parse()?;

@@ -52,6 +52,7 @@ use mandate_domain::plan::Policies;
 use mandate_domain::user::Identity;
 use mandate_storage::sabotage::{Fault, dawdle, is_planted};
 use mandate_storage::{News, Position, Store, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 use tracing::{Instrument as _, Span};
 
@@ -107,6 +108,8 @@ pub struct Facts {
     live: Arc<Live>,
     counts: &'static Counts,
     bounds: &'static Bounds,
+    /// Where the feed is followed.
+    runtime: Handle,
 }
 
 /// The span in which facts are read that are not in memory.
@@ -137,6 +140,13 @@ impl Facts {
         bounds: &'static Bounds,
     ) -> Result<Arc<Self>, StoreError> {
         Self::open_within(store, policies, limit, bounds, MEMORY).await
+    }
+
+    /// Where to write: beside whoever follows the feed, and on connections that wake nobody elsewhere. A write waits for the
+    /// database some six times, and whoever is woken on another runtime than its connection's is woken by the kernel.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// The same with another bound on the memory that facts take.
@@ -195,6 +205,7 @@ impl Facts {
             live,
             counts,
             bounds,
+            runtime: Handle::current(),
         }
     }
 
