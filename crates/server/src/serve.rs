@@ -250,22 +250,23 @@ impl Running {
         let interval = settings.tls.tls_reload_interval;
         let certificates = tls.as_ref().map(|tls| tls.keep_fresh(interval)).transpose()?;
         let secure = tls.map(|tls| Secure::new(tls, &settings.tls));
-        let workers = Workers::start(listener, threads, settings.connection.lifetime(), secure.as_ref(), || {
-            tonic::transport::Server::builder()
-                .max_concurrent_streams(settings.overload.max_streams.get())
-                .http2_max_header_list_size(settings.connection.headers())
-                .http2_keepalive_interval(settings.connection.keep_alive())
-                .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .accept_http1(web.is_on())
-                .layer(web.clone())
-                .layer(count)
-                .layer(OverloadLayer::new(bounds, &settings.overload, threads))
-                .layer(guard.clone())
-                .layer(CarriedLayer::new(calls))
-                .add_routes(routes.clone())
-        })?;
+        let workers =
+            Workers::start(listener, threads, settings.connection.lifetime(), secure.as_ref(), || {
+                tonic::transport::Server::builder()
+                    .max_concurrent_streams(settings.overload.max_streams.get())
+                    .http2_max_header_list_size(settings.connection.headers())
+                    .http2_keepalive_interval(settings.connection.keep_alive())
+                    .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
+                    .initial_stream_window_size(STREAM_WINDOW)
+                    .initial_connection_window_size(CONNECTION_WINDOW)
+                    .accept_http1(web.is_on())
+                    .layer(web.clone())
+                    .layer(count)
+                    .layer(OverloadLayer::new(bounds, &settings.overload, threads))
+                    .layer(guard.clone())
+                    .layer(CarriedLayer::new(calls))
+                    .add_routes(routes.clone())
+            })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         let retention = Retention::start(store.clone(), settings.keep.clone());

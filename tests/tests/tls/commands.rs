@@ -16,7 +16,7 @@ fn run(server: &Server, name: &str, arguments: &[&str], variables: &[(&str, &Pat
     (output.status.success(), text.into_owned())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_is_asked_for_through_tls() {
     let (files, callers) = (Files::new(), authority("the callers' authority"));
     let server = files.server().start().await;
@@ -46,7 +46,7 @@ async fn health_is_asked_for_through_tls() {
 }
 
 /// `policy` and `import` are clients in the same way.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn policies_and_imports_travel_encrypted() {
     let (files, callers) = (Files::new(), authority("the callers' authority"));
     let server = files.mutual(&callers).start().await;
@@ -80,7 +80,8 @@ async fn policies_and_imports_travel_encrypted() {
     let (certificate, key) = certificate(&callers, &[], "a backend");
     let backend = files.client(&server).identity(&certificate, &key).build().expect("a client");
     let account = Owner::by(&backend, &server).await.account;
-    let rows = files.write("members.csv", &format!("account,email,roles\n{account},bob@example.com,member\n"));
+    let rows =
+        files.write("members.csv", &format!("account,email,roles\n{account},bob@example.com,member\n"));
     let (rows, token) = (rows.to_str().expect("a path"), token.to_str().expect("a path"));
     let arguments = [rows, "--endpoint", &https, "--token-file", token];
     let (done, text) = run(&server, "import", &arguments, &believing(&root));

@@ -18,7 +18,7 @@ async fn exchange(server: &mandate_tests::Server, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_speaks_no_tls_is_told_to() {
     let files = Files::new();
     let server = files.server().start().await;
@@ -29,11 +29,14 @@ async fn who_speaks_no_tls_is_told_to() {
     assert_eq!(answer[..9], [0, 0, 0, 4, 0, 0, 0, 0, 0], "it begins as HTTP/2 does");
     assert_eq!(answer[9 + 3], 7, "GOAWAY");
     assert!(String::from_utf8_lossy(&answer).contains("speaks TLS"), "{answer:?}");
-    assert_eq!(told(&server, "mandate_tls_handshakes_total", &[("outcome", "plain")]).await, 2.0);
+    let plain = poll::until(SOON, async || {
+        (told(&server, "mandate_tls_handshakes_total", &[("outcome", "plain")]).await == 2.0).then_some(())
+    });
+    plain.await.expect("both are counted");
 }
 
-/// A greeting of TLS 1.1 (RFC 4346, section 7.4.1.2) is answered by the alert `protocol_version`, which is fatal.
-#[tokio::test]
+/// A greeting of TLS 1.1 (RFC 4346, section 7.4.1.2) is answered by a fatal alert: handshake_failure or protocol_version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_version_is_refused() {
     let files = Files::new();
     let server = files.server().start().await;
@@ -41,11 +44,11 @@ async fn an_old_version_is_refused() {
     hello.extend([7; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x09, 1, 0]);
     let answer = exchange(&server, &hello).await;
-    assert_eq!((answer.first(), &answer[5..]), (Some(&0x15), &[2, 70][..]), "{answer:?}");
+    assert!(answer.first() == Some(&0x15) && matches!(answer[5..], [2, 40 | 70]), "{answer:?}");
 }
 
 /// Whoever is slow holds nobody else up, and is not waited for longer than they may take.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_handshake_holds_nobody_up() {
     let files = Files::new();
     let builder = files.server().argument("--tls-handshakes").argument("1");

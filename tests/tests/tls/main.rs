@@ -108,7 +108,8 @@ impl Owner {
             display_name: "Ada".to_owned(),
             ..Default::default()
         };
-        let user = client.with_token(operator).send(request).await.expect("a user").user.expect("the user").id;
+        let user =
+            client.with_token(operator).send(request).await.expect("a user").user.expect("the user").id;
         let request = CreateAccountRequest {
             policy: "organization".to_owned(),
             display_name: "Acme".to_owned(),
@@ -132,8 +133,10 @@ impl Owner {
     /// Why nobody answered.
     async fn unanswered(&self, client: &Client) -> String {
         for _ in 0..10 {
-            let status = self.check(client).await.into_result().expect_err("nobody answers");
-            let causes = std::iter::successors(std::error::Error::source(&status), |cause| (**cause).source());
+            let decision = self.check(client).await;
+            let Decision::Undecided(status) = decision else { panic!("somebody answers: {decision:?}") };
+            let causes =
+                std::iter::successors(std::error::Error::source(&status), |cause| (**cause).source());
             let why = causes.fold(status.to_string(), |text, cause| format!("{text}: {cause}"));
             // On a loaded machine the time may be over in the middle of an attempt.
             if !why.contains("no answer in time") {

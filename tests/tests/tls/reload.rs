@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mandate_client::Client;
 use mandate_tests::certificates::{authority, certificate};
@@ -31,8 +31,7 @@ async fn shown(files: &Files, server: &Server) -> CertificateDer<'static> {
 
 async fn is_shown(files: &Files, server: &Server, certificate: &str) {
     let wanted = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
-    let there =
-        poll::until(SOON, async || (shown(files, server).await == wanted).then_some(())).await;
+    let there = poll::until(SOON, async || (shown(files, server).await == wanted).then_some(())).await;
     there.expect("new connections are shown the new certificate");
 }
 
@@ -71,7 +70,9 @@ impl Load {
         let before = counts();
         let more = async || {
             let now = counts();
-            (now.0 > before.0 + 20 && now.1 > before.1 + 3 || self.tasks.iter().any(|task| task.is_finished())).then_some(())
+            (now.0 > before.0 + 20 && now.1 > before.1 + 3
+                || self.tasks.iter().any(|task| task.is_finished()))
+            .then_some(())
         };
         poll::until(SOON, more).await.expect("calls go on");
     }
@@ -152,7 +153,7 @@ async fn certificates_rotate_under_load_without_a_failed_call() {
 }
 
 /// What is broken stays out, is told once, and what was in force goes on until there is something better.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_files_keep_what_was_in_force() {
     let files = Files::new();
     // Only when it is told.
@@ -191,7 +192,7 @@ async fn broken_files_keep_what_was_in_force() {
 }
 
 /// Who may connect changes with the authority's file; who is connected stays.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_callers_authority_is_exchanged_too() {
     let (files, old, new) = (Files::new(), authority("the old one"), authority("the new one"));
     let server = files.mutual(&old).argument("--tls-reload-interval").argument("3600").start().await;

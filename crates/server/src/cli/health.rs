@@ -10,7 +10,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::print;
-use super::trust::{Trust, mistake};
+use super::trust::{Encrypted, Trust, mistake, mistake_of};
 use crate::config::ConfigFile;
 
 /// Whom to ask.
@@ -54,15 +54,24 @@ impl Health {
             (true, true) => self.trust.of_this_machine(endpoint)?,
             (true, false) => self.trust.verified(endpoint)?,
         };
+        let cannot = |mistake: &str| match encrypted {
+            true => anyhow!("the server at {address} cannot be asked: {mistake}"),
+            false => anyhow!(
+                "the server at {address} cannot be asked: it speaks TLS; give --tls-certificate FILE, as it has it"
+            ),
+        };
         let channel = endpoint.connect().await.map_err(|error| match mistake(&error) {
-            Some(mistake) => anyhow!("the server at {address} cannot be asked: {mistake}"),
+            Some(mistake) => cannot(&mistake),
             None => anyhow!(error).context(format!("no server answers at {address}")),
         })?;
         let request = HealthCheckRequest { service: self.service };
         let answer = HealthClient::new(channel).check(request).await;
-        let answer = answer.map_err(|status| match (mistake(&status), status.code()) {
-            (Some(mistake), _) => anyhow!("the server at {address} cannot be asked: {mistake}"),
-            (None, tonic::Code::NotFound) => anyhow!("the server has no service of that name; leave --service out"),
+        let is = if encrypted { Encrypted::Yes } else { Encrypted::No };
+        let answer = answer.map_err(|status| match (mistake_of(&status, is), status.code()) {
+            (Some(mistake), _) => cannot(&mistake),
+            (None, tonic::Code::NotFound) => {
+                anyhow!("the server has no service of that name; leave --service out")
+            }
             _ => anyhow!("the server at {address} did not say how it is: {}", status.message()),
         })?;
         let status = answer.into_inner().status();

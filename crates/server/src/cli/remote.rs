@@ -10,7 +10,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::trust::{Trust, mistake};
+use super::trust::{Encrypted, Trust, mistake, mistake_of};
 
 /// Which server, and in whose name.
 #[derive(Debug, Clone, clap::Args)]
@@ -71,17 +71,21 @@ impl Credentials {
 /// then.
 pub(super) async fn connect(remote: &Remote) -> anyhow::Result<Channel> {
     let address = &remote.endpoint;
-    let wrong = || format!("{address} is no address of a server; write --endpoint http://HOST:PORT or https://HOST:PORT");
+    let wrong = || {
+        format!("{address} is no address of a server; write --endpoint http://HOST:PORT or https://HOST:PORT")
+    };
     let endpoint = Endpoint::from_shared(address.clone())
         .with_context(wrong)?
         .connect_timeout(Duration::from_secs(10))
         .http2_keep_alive_interval(Duration::from_secs(30));
-    let endpoint = match endpoint.uri().scheme_str() {
-        Some("https") => remote.trust.verified(endpoint)?,
+    let (endpoint, encrypted) = match endpoint.uri().scheme_str() {
+        Some("https") => (remote.trust.verified(endpoint)?, Encrypted::Yes),
         Some("http") if remote.trust.is_given() => {
-            bail!("{address} is not encrypted, and --endpoint-ca and the like are about encryption: write https://HOST:PORT")
+            bail!(
+                "{address} is not encrypted, and --endpoint-ca and the like are about encryption: write https://HOST:PORT"
+            )
         }
-        Some("http") => endpoint,
+        Some("http") => (endpoint, Encrypted::No),
         _ => return Err(anyhow!(wrong())),
     };
     let channel = endpoint.connect().await.map_err(|error| match mistake(&error) {
@@ -90,7 +94,7 @@ pub(super) async fn connect(remote: &Remote) -> anyhow::Result<Channel> {
     })?;
     // Whatever else is wrong, the call itself will tell.
     if let Err(status) = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await
-        && let Some(mistake) = mistake(&status)
+        && let Some(mistake) = mistake_of(&status, encrypted)
     {
         bail!("no connection to {address}: {mistake}");
     }

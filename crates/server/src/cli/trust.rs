@@ -10,6 +10,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
+use tonic::Status;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::secret_file;
@@ -35,7 +36,9 @@ pub(super) struct Trust {
 impl Trust {
     /// Whether anything of it was given.
     pub(super) fn is_given(&self) -> bool {
-        self.endpoint_ca.is_some() || self.endpoint_certificate.is_some() || self.endpoint_server_name.is_some()
+        self.endpoint_ca.is_some()
+            || self.endpoint_certificate.is_some()
+            || self.endpoint_server_name.is_some()
     }
 
     /// Encrypts calls to this endpoint, and believes no server but the right one.
@@ -86,6 +89,26 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{}: the certificate cannot be read", file.display()))
 }
 
+/// The same of a call, the first one of a connection. With TLS 1.3 a server says only behind the handshake that it misses a
+/// certificate, and HTTP/2 tells no more than that the connection has ended.
+pub(super) fn mistake_of(status: &Status, encrypted: Encrypted) -> Option<String> {
+    let ended = matches!(encrypted, Encrypted::Yes) && status.source().is_some();
+    mistake(status).or_else(|| {
+        ended.then(|| {
+            "the server ended the connection: if it asks for certificates, give --endpoint-certificate and --endpoint-key, of \
+             an authority that it believes (its --tls-client-ca)"
+                .to_owned()
+        })
+    })
+}
+
+/// Whether a connection is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Encrypted {
+    Yes,
+    No,
+}
+
 /// The error, what caused it, what caused that…
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| (**error).source())
@@ -97,10 +120,9 @@ pub(super) fn mistake(error: &(dyn Error + 'static)) -> Option<String> {
         // What an I/O error holds is not what it names as its source.
         let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         let tls = held.and_then(|held| held.downcast_ref::<rustls::Error>());
-        tls.or_else(|| cause.downcast_ref()).map(advice).or_else(|| {
-            let told = cause.to_string().contains(ADVICE);
-            told.then(|| format!("{ADVICE} (--endpoint https://HOST:PORT)"))
-        })
+        tls.or_else(|| cause.downcast_ref())
+            .map(advice)
+            .or_else(|| cause.to_string().contains(ADVICE).then(|| ADVICE.to_owned()))
     })
 }
 
@@ -115,6 +137,11 @@ fn advice(error: &rustls::Error) -> String {
         Tls::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "the server's certificate is for another host: write the host as the certificate has it, or give \
              --endpoint-server-name"
+                .to_owned()
+        }
+        Tls::InvalidCertificate(bad @ Bad::Other(_)) if format!("{bad:?}").contains("CaUsedAsEndEntity") => {
+            "the server's certificate is one of an authority (CA:TRUE), and no server's: make it anew with \
+             basicConstraints=CA:FALSE"
                 .to_owned()
         }
         Tls::InvalidCertificate(bad) => format!("the server's certificate is not good: {bad}"),

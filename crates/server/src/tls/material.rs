@@ -127,9 +127,10 @@ impl Sources {
     /// The setting that this is a mistake of.
     pub(super) fn setting(&self, error: &TlsError) -> &'static str {
         match error {
-            TlsError::Missing { .. } | TlsError::NotItsKey { .. } | TlsError::NoKey { .. } | TlsError::Exposed { .. } => {
-                "tls_key"
-            }
+            TlsError::Missing { .. }
+            | TlsError::NotItsKey { .. }
+            | TlsError::NoKey { .. }
+            | TlsError::Exposed { .. } => "tls_key",
             TlsError::Unreadable { path, .. }
             | TlsError::TooLarge { path }
             | TlsError::NoCertificate { path }
@@ -151,7 +152,9 @@ impl Contents {
     pub(super) fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         for part in [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()] {
-            hash.update(part.map_or(u64::MAX, |part| u64::try_from(part.len()).unwrap_or(u64::MAX)).to_be_bytes());
+            hash.update(
+                part.map_or(u64::MAX, |part| u64::try_from(part.len()).unwrap_or(u64::MAX)).to_be_bytes(),
+            );
             hash.update(part.map(Vec::as_slice).unwrap_or_default());
         }
         hash.finalize().into()

@@ -1,6 +1,7 @@
 //! What is told to whoever comes without TLS: gRPC clients show it, browsers and curl too.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -16,6 +17,9 @@ const INADEQUATE_SECURITY: u8 = 0xc;
 
 /// More than anybody sends before they have read an answer, in bytes.
 const LEFTOVER: u64 = 64 << 10;
+
+/// For how long it is read at the most.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Tells it, in the protocol that they began with.
 ///
@@ -35,7 +39,9 @@ pub(super) async fn tell(connection: &mut TcpStream, beginning: &[u8]) -> io::Re
 pub(super) async fn leave(connection: &mut TcpStream) -> io::Result<()> {
     connection.shutdown().await?;
     let mut leftover = connection.take(LEFTOVER);
-    tokio::io::copy(&mut leftover, &mut tokio::io::sink()).await.map(drop)
+    let mut nowhere = tokio::io::sink();
+    let read = tokio::time::timeout(PARTING, tokio::io::copy(&mut leftover, &mut nowhere)).await;
+    read.map_or(Ok(()), |read| read.map(drop))
 }
 
 /// SETTINGS without any, and GOAWAY: no call was looked at, and why not.

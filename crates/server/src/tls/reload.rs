@@ -137,7 +137,10 @@ impl Tls {
                         continue;
                     }
                     Tally::count(&self.tally.kept);
-                    tracing::error!(error, "changed TLS files cannot be used; what was in force before stays so");
+                    tracing::error!(
+                        error,
+                        "changed TLS files cannot be used; what was in force before stays so"
+                    );
                     told = Some(error);
                     continue;
                 }

@@ -67,7 +67,9 @@ impl TlsSettings {
                 client_ca: client_ca.clone(),
             })),
             (None, None, None) => Ok(None),
-            (None, ..) => Err(TlsError::Missing { given: "--tls-key or --tls-client-ca", missing: "--tls-certificate" }),
+            (None, ..) => {
+                Err(TlsError::Missing { given: "--tls-key or --tls-client-ca", missing: "--tls-certificate" })
+            }
             (_, None, _) => Err(TlsError::Missing { given: "--tls-certificate", missing: "--tls-key" }),
         }
     }
