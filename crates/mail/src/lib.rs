@@ -13,6 +13,7 @@ mod render;
 mod smtp;
 mod transport;
 
+pub use folder::Folder;
 pub use key::{MAIL_KEY_BYTES, MailKey};
 pub use message::Envelope;
 pub use render::{Pages, RenderError, Rendered, Renderer};

@@ -1,10 +1,8 @@
 //! Where mail goes: to a mail server, or into a folder.
 
-use std::path::PathBuf;
-
 use lettre::Message;
 
-use crate::folder;
+use crate::folder::Folder;
 use crate::smtp::Smtp;
 
 /// Why a message was not taken on.
@@ -40,21 +38,28 @@ impl SendError {
 #[derive(Debug)]
 pub enum Transport {
     /// `.eml` files, one a message, named by its Message-ID.
-    Folder(PathBuf),
+    Folder(Folder),
     /// A mail server.
     Smtp(Smtp),
 }
 
 impl Transport {
+    /// How many messages it takes at a time. A disk is waited for once for many.
+    #[must_use]
+    pub fn at_once(&self) -> u32 {
+        match self {
+            Self::Folder(_) => 512,
+            Self::Smtp(_) => 8,
+        }
+    }
+
     /// Hands a message on; when this returns, it is somebody else's to keep.
     ///
     /// # Errors
     /// [`SendError`] when it was not taken on, or that is not known.
     pub async fn send(&self, message: Message, message_id: &str) -> Result<(), SendError> {
         match self {
-            Self::Folder(folder) => {
-                folder::put(folder.clone(), message.formatted(), message_id.to_owned()).await
-            }
+            Self::Folder(folder) => folder.put(message.formatted(), message_id).await,
             Self::Smtp(smtp) => smtp.send(message).await,
         }
     }

@@ -11,16 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use futures::future::join_all;
-use mandate_mail::{Envelope, Lasting, MailKey, Pages, Renderer, SendError, Smtp, Transport};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use mandate_mail::{Envelope, Folder, Lasting, MailKey, Pages, Renderer, SendError, Smtp, Transport};
 use mandate_storage::{ClaimedMail, Settled, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::clock::now_micros;
 
-/// How many mails are sent at a time.
-const BATCH: u32 = 8;
+/// How long mail gathers before it is claimed: one transaction claims, and few settle, what came in meanwhile.
+const GATHERING: Duration = Duration::from_millis(50);
+
+/// How long mail that was sent waits for other mail to be settled with.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// How long a claim holds: longer than sending may take.
 const CLAIM: Duration = Duration::from_secs(300);
@@ -196,7 +201,9 @@ impl Post {
 }
 
 fn transport(settings: &MailSettings, data_dir: &Path) -> anyhow::Result<Transport> {
-    let Some(SmtpUrl(url)) = &settings.smtp else { return Ok(Transport::Folder(data_dir.join("mail"))) };
+    let Some(SmtpUrl(url)) = &settings.smtp else {
+        return Ok(Transport::Folder(Folder::new(data_dir.join("mail"))));
+    };
     let read =
         |file: &PathBuf| std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display()));
     let password = settings.smtp_password_file.as_ref().map(read).transpose()?;
@@ -249,7 +256,12 @@ async fn dispatch(store: Store, post: Arc<Post>, mut stopped: oneshot::Receiver<
         let rest = round(&store, &post).await;
         let woken = async {
             match rest {
-                Ok(rest) => drop(tokio::time::timeout(rest, added.notified()).await),
+                Ok(None) => {}
+                Ok(Some(rest)) => {
+                    // Either way something is due.
+                    let _ = tokio::time::timeout(rest, added.notified()).await;
+                    tokio::time::sleep(GATHERING).await;
+                }
                 // New mail does not help a database that cannot be asked.
                 Err(error) => {
                     tracing::warn!(%error, "the outbox cannot be read or written; trying again");
@@ -266,24 +278,33 @@ async fn dispatch(store: Store, post: Arc<Post>, mut stopped: oneshot::Receiver<
     }
 }
 
-/// Sends what is due, once; how long to rest afterwards.
-async fn round(store: &Store, post: &Post) -> Result<Duration, StoreError> {
+/// Sends what is due, once; how long to rest afterwards. `None`: there is more.
+async fn round(store: &Store, post: &Post) -> Result<Option<Duration>, StoreError> {
     let now = now_micros();
-    let claimed = store.claim_mail(now, now.saturating_add(micros(CLAIM)), BATCH).await?;
-    if claimed.is_empty() {
-        let wait = store.next_mail().await?.map(|due| due.saturating_sub(now_micros()).max(0));
-        let wait = wait.and_then(|wait| u64::try_from(wait).ok()).map(Duration::from_micros);
-        return Ok(wait.unwrap_or(REST).min(REST));
+    let most = post.transport.at_once();
+    let claimed = store.claim_mail(now, now.saturating_add(micros(CLAIM)), most).await?;
+    let mut under_way: FuturesUnordered<_> = claimed.iter().map(|mail| deliver(post, mail)).collect();
+    while !under_way.is_empty() {
+        let until = Instant::now() + SETTLING;
+        let mut settled = Vec::new();
+        while let Ok(Some(one)) = tokio::time::timeout_at(until, under_way.next()).await {
+            settled.push(one);
+        }
+        if !settled.is_empty() {
+            store.settle_mail(&settled, now_micros()).await?;
+        }
     }
-    let results = join_all(claimed.iter().map(|mail| deliver(store, post, mail))).await;
-    results.into_iter().collect::<Result<(), StoreError>>()?;
-    Ok(Duration::ZERO)
+    if u32::try_from(claimed.len()).is_ok_and(|claimed| claimed >= most) {
+        return Ok(None);
+    }
+    let wait = store.next_mail().await?.map(|due| due.saturating_sub(now_micros()).max(0));
+    let wait = wait.and_then(|wait| u64::try_from(wait).ok()).map(Duration::from_micros);
+    Ok(Some(wait.unwrap_or(REST).min(REST)))
 }
 
-async fn deliver(store: &Store, post: &Post, claimed: &ClaimedMail) -> Result<(), StoreError> {
+async fn deliver(post: &Post, claimed: &ClaimedMail) -> (i64, Settled) {
     let result = post.send(claimed).await;
-    let now = now_micros();
-    let settled = post.judge(claimed, result, now);
+    let settled = post.judge(claimed, result, now_micros());
     let (seq, attempts) = (claimed.seq, claimed.attempts);
     match &settled {
         Settled::Sent => tracing::debug!(seq, attempts, "a mail was sent"),
@@ -297,5 +318,5 @@ async fn deliver(store: &Store, post: &Post, claimed: &ClaimedMail) -> Result<()
             "a mail was given up; put right what the error says and queue it again with MailService.RetryMail"
         ),
     }
-    store.settle_mail(seq, &settled, now).await
+    (seq, settled)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mandate_domain::change::Change;
 use mandate_domain::command::Command;
 use mandate_domain::id::{AccountId, UserId};
+use mandate_domain::membership::Membership;
 use mandate_domain::records::{Key, Record};
 use mandate_domain::resource::Assignment;
 use mandate_mail::MailKey;
@@ -94,17 +95,23 @@ impl Memberships {
         });
         let member = match changed {
             // What this write did, whatever another one has done since.
-            Some(membership) => {
-                let person = self.facts.store().user(user).await.map_err(StoreError::after_commit)?;
-                let person = person.ok_or_else(|| Error::not_found("user", user))?;
-                let stored = self.facts.store().member(account, user).await;
-                let stored = stored.map_err(StoreError::after_commit)?;
-                Member::new(membership, person, stored.and_then(|member| member.last_active))
-            }
+            Some(membership) => self.as_changed(membership).await?,
             // Nothing changed: it was like that before.
             None => self.stored(account, user).await?,
         };
         Ok(Some(convert::membership::to_message(member)))
+    }
+
+    /// The member as this membership has them, which may have been changed again since, or not be there any more.
+    async fn as_changed(&self, membership: Membership) -> Result<Member, Error> {
+        let (account, user) = (membership.account, membership.user);
+        let stored = self.facts.store().member(account, user).await.map_err(StoreError::after_commit)?;
+        if let Some(stored) = stored {
+            return Ok(Member { membership, ..stored });
+        }
+        let person = self.facts.store().user(user).await.map_err(StoreError::after_commit)?;
+        let person = person.ok_or_else(|| Error::not_found("user", user))?;
+        Ok(Member::new(membership, person, None))
     }
 
     async fn list(

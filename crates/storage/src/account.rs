@@ -4,69 +4,56 @@ use mandate_domain::account::{Account, AccountState};
 use mandate_domain::id::{AccountId, UserId};
 use mandate_domain::records::Records;
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
-use crate::keys::to_pair;
 use crate::list::{Page, rows_for};
-use crate::locks::{Lock, locking};
 use crate::open::Store;
-use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::statement::Statement;
+use crate::tx::{json_rows, on_readers};
+use crate::writes::{Write, Writes};
 
-/// The accounts with these two ids, which may be the same.
-pub(crate) async fn load(
-    tx: &mut Tx,
-    first: AccountId,
-    second: AccountId,
-    lock: Lock,
-) -> Result<[Option<Account>; 2], StoreError> {
-    let sql = locking!(tx, lock, "SELECT id, body FROM accounts WHERE id IN ($1, $2) ORDER BY id");
-    let (first, second) = (first.to_string(), second.to_string());
-    let rows: Vec<(String, String)> =
-        on_tx!(tx, c => sqlx::query_as(sql).bind(&first).bind(&second).fetch_all(c).await)?;
-    let accounts = rows.into_iter().map(named).collect::<Result<_, _>>()?;
-    Ok(to_pair(accounts, &first, &second))
+/// Goes on with `id` and `body` of the account.
+pub(crate) fn find(query: &mut Statement, id: AccountId) {
+    query.then("id, body FROM accounts WHERE id = ").text(id);
 }
 
-fn named((id, body): (String, String)) -> Result<(String, Account), StoreError> {
-    let account = decode("accounts", || id.clone(), &body)?;
-    Ok((id, account))
+/// Reads a row of `id` and `body`.
+pub(crate) fn read((id, body): (String, String)) -> Result<Account, StoreError> {
+    decode("accounts", || id, &body)
 }
 
 /// Makes the account this.
-pub(crate) async fn put(
-    tx: &mut Tx,
+pub(crate) fn put(
+    writes: &mut Writes,
     account: &Account,
     version: i64,
     records: &Records,
-) -> Result<(), WriteError> {
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO accounts (id, policy, state, body, version) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, state = excluded.state, \
                body = excluded.body, version = excluded.version";
     let id = account.id.to_string();
     let body = encode(account)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&id).bind(&account.policy).bind(state_name(account.state)).bind(body).bind(version)
-            .execute(c).await.map(drop)
-    })?;
+    let write = Write::to("accounts", sql).text(&id).text(&account.policy).text(state_name(account.state));
+    writes.push(write.text(body).number(version));
     let before = records.account(account.id).ok().flatten();
     if before.map_or(!account.groups.is_empty(), |before| before.groups != account.groups) {
-        put_groups(tx, &id, account).await?;
+        put_groups(writes, &id, account)?;
     }
     Ok(())
 }
 
-async fn put_groups(tx: &mut Tx, id: &str, account: &Account) -> Result<(), WriteError> {
+fn put_groups(writes: &mut Writes, id: &str, account: &Account) -> Result<(), StoreError> {
     let sql = "DELETE FROM account_groups WHERE account = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(id).execute(c).await.map(drop))?;
+    writes.push(Write::to("account_groups", sql).text(id));
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO account_groups (group_id, account) SELECT value ->> 'group', $1 FROM",
         "$2",
         ""
     );
     let rows: Vec<_> = account.groups.iter().map(|group| serde_json::json!({ "group": group })).collect();
-    let rows = encode(&rows)?;
-    on_tx!(tx, c => sqlx::query(sql).bind(id).bind(rows).execute(c).await.map(drop))?;
+    writes.push(Write::to("account_groups", sql).text(id).text(encode(&rows)?));
     Ok(())
 }
 
@@ -123,6 +110,6 @@ impl Store {
                 sqlx::query_as(OF_USER).bind(&after).bind(rows_for(limit)).bind(user.to_string()).fetch_all(c).await
             }),
         }?;
-        Page::of(rows, limit, |row| named(row).map(|(_, account)| account))
+        Page::of(rows, limit, read)
     }
 }

@@ -13,7 +13,8 @@ use crate::error::StoreError;
 use crate::json::{decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
-use crate::tx::{Pools, Tx, json_rows, on_readers, on_tx};
+use crate::tx::{Pools, json_rows, on_readers};
+use crate::writes::{Write, Writes};
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct Activity {
 ///
 /// INVARIANT: an entry of an account holds what changed in that account alone, so that no account learns from its
 /// log of another one (GW-06). What belongs to no account (users, groups) has an entry of its own.
-pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) -> Result<(), StoreError> {
+pub(crate) fn append(writes: &mut Writes, actor: &Actor, plan: &Plan, now: i64) -> Result<(), StoreError> {
     let mut entries: BTreeMap<Option<AccountId>, Vec<Value>> = BTreeMap::new();
     for change in &plan.changes {
         entries.entry(change.account()).or_default().push(impersonal(change)?);
@@ -55,7 +56,7 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
         entries.insert(plan.account, Vec::new());
     }
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO activity (at, account, actor_kind, actor, through, operation, subject, changes, \
          override_reason) SELECT $1, value ->> 'account', $2, $3, $4, $5, $6, value ->> 'changes', $7 FROM",
         "$8",
@@ -67,11 +68,9 @@ pub(crate) async fn append(tx: &mut Tx, actor: &Actor, plan: &Plan, now: i64) ->
         let account = account.map(|id| id.to_string());
         rows.push(EntryRow { n, account, changes: encode(changes)? });
     }
-    let rows = encode(&rows)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(now).bind(kind).bind(name).bind(through).bind(plan.operation).bind(&plan.subject)
-            .bind(&plan.override_reason).bind(rows).execute(c).await.map(drop)
-    })?;
+    let write = Write::to("activity", sql).number(now).text(kind).text(name).bind(through.map(str::to_owned));
+    let write = write.text(plan.operation).bind(plan.subject.clone()).bind(plan.override_reason.clone());
+    writes.push(write.text(encode(&rows)?).of_its_own());
     Ok(())
 }
 

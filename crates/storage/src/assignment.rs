@@ -7,11 +7,13 @@ use mandate_domain::records::Records;
 use mandate_domain::resource::{Assignment, ResourceRef};
 use serde::Serialize;
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
+use crate::statement::Statement;
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// One assignment.
 pub(crate) async fn load(
@@ -39,6 +41,25 @@ pub(crate) async fn of(tx: &mut Tx, account: AccountId, user: UserId) -> Result<
     rows.into_iter().map(|row| read(account, row)).collect()
 }
 
+/// Goes on with `id` and `body` of every assignment of one member.
+pub(crate) fn find_of(query: &mut Statement, account: AccountId, user: UserId) {
+    query.then("id, body FROM assignments WHERE account = ").text(account).then(" AND user_id = ").text(user);
+}
+
+/// Reads rows of `id` and `body`, ascending by resource.
+pub(crate) fn read_of(
+    account: AccountId,
+    user: UserId,
+    rows: Vec<(String, String)>,
+) -> Result<Vec<Assignment>, StoreError> {
+    let read = |(id, body): (String, String)| {
+        decode::<Assignment>("assignments", || format!("{account}/{user}/{id}"), &body)
+    };
+    let mut assignments = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    assignments.sort_by(|a, b| a.resource.cmp(&b.resource));
+    Ok(assignments)
+}
+
 /// Accounts whose assignments are read together.
 const TOGETHER: usize = 500;
 
@@ -52,7 +73,7 @@ pub(crate) async fn within(
     for some in accounts.chunks(TOGETHER) {
         // Not by a join with the memberships: a planner that expects many of them would read all assignments there are.
         let sql = json_rows!(
-            tx,
+            tx.engine(),
             "SELECT a.account, a.kind, a.id, a.body FROM",
             "$1",
             "JOIN assignments a ON a.account = CAST(value ->> 'account' AS TEXT) AND a.user_id = $2 ORDER BY 1, 2, 3"
@@ -102,12 +123,12 @@ struct Name<'a> {
 }
 
 /// Makes the assignment this.
-pub(crate) async fn put(
-    tx: &mut Tx,
+pub(crate) fn put(
+    writes: &mut Writes,
     assignment: &Assignment,
     version: i64,
     records: &Records,
-) -> Result<(), WriteError> {
+) -> Result<(), StoreError> {
     let Assignment { account, user, resource, roles, permissions, .. } = assignment;
     let is_new = matches!(records.assignment(*account, *user, resource), Ok(None));
     let (account, user) = (account.to_string(), user.to_string());
@@ -115,18 +136,14 @@ pub(crate) async fn put(
                ON CONFLICT (account, user_id, kind, id) DO UPDATE SET body = excluded.body, \
                version = excluded.version";
     let body = encode(assignment)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id).bind(body).bind(version)
-            .execute(c).await.map(drop)
-    })?;
+    let this =
+        |table, sql| Write::to(table, sql).text(&account).text(&user).text(&resource.kind).text(&resource.id);
+    writes.push(this("assignments", sql).text(body).number(version));
     // INVARIANT: `assignment_names` says what `assignments` says; holders are counted from it.
     if !is_new {
         let sql =
             "DELETE FROM assignment_names WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
-        on_tx!(tx, c => {
-            sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id)
-                .execute(c).await.map(drop)
-        })?;
+        writes.push(this("assignment_names", sql));
     }
     let names: Vec<_> = [("role", roles), ("permission", permissions)]
         .into_iter()
@@ -136,33 +153,21 @@ pub(crate) async fn put(
         return Ok(());
     }
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO assignment_names (account, user_id, kind, id, what, name) \
          SELECT $1, $2, $3, $4, value ->> 'what', value ->> 'name' FROM",
         "$5",
         ""
     );
-    let rows = encode(&names)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&user).bind(&resource.kind).bind(&resource.id).bind(rows)
-            .execute(c).await.map(drop)
-    })?;
+    writes.push(this("assignment_names", sql).text(encode(&names)?));
     Ok(())
 }
 
 /// Ends the assignment; its names go with it.
-pub(crate) async fn end(
-    tx: &mut Tx,
-    account: AccountId,
-    user: UserId,
-    resource: &ResourceRef,
-) -> Result<(), WriteError> {
+pub(crate) fn end(writes: &mut Writes, account: AccountId, user: UserId, resource: &ResourceRef) {
     let sql = "DELETE FROM assignments WHERE account = $1 AND user_id = $2 AND kind = $3 AND id = $4";
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(account.to_string()).bind(user.to_string()).bind(&resource.kind).bind(&resource.id)
-            .execute(c).await.map(drop)
-    })?;
-    Ok(())
+    let write = Write::to("assignments", sql).text(account).text(user);
+    writes.push(write.text(&resource.kind).text(&resource.id));
 }
 
 /// What a member's assignments of one resource type carry, all of them together.

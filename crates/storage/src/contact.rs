@@ -6,7 +6,7 @@ use mandate_domain::id::{AccountId, ContactId};
 use mandate_domain::resource::{Resource, ResourceRef};
 use mandate_domain::search::Infix;
 
-use crate::error::{StoreError, WriteError, taken};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
@@ -15,6 +15,7 @@ use crate::question::positioned;
 use crate::search::{Found as _, pattern};
 use crate::statement::{Statement, Value};
 use crate::tx::{Pools, Tx, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// The contact.
 pub(crate) async fn load(
@@ -29,17 +30,14 @@ pub(crate) async fn load(
     row.map(|row| read(account, row)).transpose()
 }
 
-/// The account's contact with that e-mail address.
-pub(crate) async fn by_email(
-    tx: &mut Tx,
-    account: AccountId,
-    email: &str,
-) -> Result<Option<Contact>, StoreError> {
-    let sql = "SELECT id, body FROM contacts WHERE account = $1 AND email = $2";
-    let row = on_tx!(tx, c => {
-        sqlx::query_as(sql).bind(account.to_string()).bind(email).fetch_optional(c).await
-    })?;
-    row.map(|row| read(account, row)).transpose()
+/// Goes on with `id` and `body` of the contact.
+pub(crate) fn find(query: &mut Statement, account: AccountId, id: ContactId) {
+    query.then("id, body FROM contacts WHERE account = ").text(account).then(" AND id = ").text(id);
+}
+
+/// The same for the account's contact with that e-mail address.
+pub(crate) fn find_by_email(query: &mut Statement, account: AccountId, email: &str) {
+    query.then("id, body FROM contacts WHERE account = ").text(account).then(" AND email = ").text(email);
 }
 
 /// Reads a row of `id` and `body`.
@@ -48,28 +46,23 @@ pub(crate) fn read(account: AccountId, (id, body): (String, String)) -> Result<C
 }
 
 /// Makes the contact this.
-pub(crate) async fn put(tx: &mut Tx, contact: &Contact, version: i64) -> Result<(), WriteError> {
+pub(crate) fn put(writes: &mut Writes, contact: &Contact, version: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO contacts (account, id, email, user_id, search, body, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (account, id) DO UPDATE SET email = excluded.email, user_id = excluded.user_id, \
                search = excluded.search, body = excluded.body, version = excluded.version";
     let (account, id, body) = (contact.account.to_string(), contact.id.to_string(), encode(contact)?);
     let user = contact.user.map(|user| user.to_string());
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&id).bind(&contact.email).bind(user).bind(contact.text()).bind(body)
-            .bind(version)
-            .execute(c).await.map(drop)
-    })
-    .map_err(|error| {
-        taken(error, "a contact of this account with the e-mail address", || contact.email.clone())
-    })
+    let write = Write::to("contacts", sql).text(account).text(id).text(&contact.email).bind(user);
+    let write = write.text(contact.text()).text(body).number(version);
+    writes.push(write.unique("a contact of this account with the e-mail address", &contact.email));
+    Ok(())
 }
 
 /// Removes the contact.
-pub(crate) async fn remove(tx: &mut Tx, account: AccountId, id: ContactId) -> Result<(), WriteError> {
+pub(crate) fn remove(writes: &mut Writes, account: AccountId, id: ContactId) {
     let sql = "DELETE FROM contacts WHERE account = $1 AND id = $2";
-    on_tx!(tx, c => sqlx::query(sql).bind(account.to_string()).bind(id.to_string()).execute(c).await.map(drop))?;
-    Ok(())
+    writes.push(Write::to("contacts", sql).text(account).text(id));
 }
 
 /// What a check of a contact is decided on. Absence is an answer, too.

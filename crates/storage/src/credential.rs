@@ -3,10 +3,11 @@
 use mandate_domain::credential::{Credential, Secret};
 use mandate_domain::id::UserId;
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 const OF: &str = "SELECT body, hash FROM credentials WHERE user_id = $1";
 
@@ -23,15 +24,13 @@ fn read(user: UserId, (body, hash): (String, String)) -> Result<Credential, Stor
 }
 
 /// Makes the user's password this.
-pub(crate) async fn put(tx: &mut Tx, credential: &Credential, version: i64) -> Result<(), WriteError> {
+pub(crate) fn put(writes: &mut Writes, credential: &Credential, version: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO credentials (user_id, hash, body, version) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, body = excluded.body, \
                version = excluded.version";
     let body = encode(credential)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(credential.user.to_string()).bind(credential.hash.reveal()).bind(body).bind(version)
-            .execute(c).await.map(drop)
-    })?;
+    let write = Write::to("credentials", sql).text(credential.user).text(credential.hash.reveal());
+    writes.push(write.text(body).number(version));
     Ok(())
 }
 

@@ -34,8 +34,7 @@ impl Store {
     /// [`StoreError`] when the database cannot be read or a row is corrupt.
     pub async fn export_user(&self, id: UserId) -> Result<Option<UserExport>, StoreError> {
         let mut tx = self.pools()?.begin_read().await?;
-        let [user, _] = user::load(&mut tx, id, id, Lock::None).await?;
-        let Some(user) = user else { return Ok(None) };
+        let Some(user) = user::load(&mut tx, id, Lock::None).await? else { return Ok(None) };
         let credential = credential::load(&mut tx, id).await?;
         let sessions = session::of(&mut tx, id).await?;
         let memberships = membership::of(&mut tx, id).await?;

@@ -11,8 +11,8 @@ use crate::follow::Followed;
 use crate::json::{decode, decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
-use crate::position::Transaction;
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::tx::{Engine, Tx, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// One change, as the feed keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,16 +28,10 @@ pub struct FeedEntry {
 /// The kind of the row that says that other policies are in force. It is no change of a fact.
 pub(crate) const POLICIES: &str = "policies";
 
-macro_rules! stride {
-    () => {
-        64
-    };
-}
-
 /// On SQLite the places of each transaction begin at a multiple of this, so that a place rounded down to one tells
 /// which transaction it is of, and not how much that one changed: from that could be told whether an address was
 /// somebody's (IX-10). One that changes more goes on into the next.
-const STRIDE: i64 = stride!();
+const STRIDE: i64 = 64;
 
 /// The place that a token tells in the place of this one of SQLite's.
 #[must_use]
@@ -45,92 +39,61 @@ pub fn rounded(seq: i64) -> i64 {
     seq - seq.rem_euclid(STRIDE)
 }
 
-/// What was appended.
-#[derive(Default)]
-pub(crate) struct Appended {
-    /// The place of each change.
-    pub(crate) places: Vec<i64>,
-    /// PostgreSQL: the transaction that wrote them.
-    pub(crate) transaction: Option<Transaction>,
-    /// How many versions of policies there are, none of which comes into force before the transaction ends; `None`:
-    /// nothing was appended.
-    pub(crate) policies: Option<i64>,
+/// The places of a transaction on SQLite whose last place before is this one.
+pub(crate) fn after(last: i64) -> std::ops::RangeFrom<i64> {
+    rounded(last) + STRIDE..
 }
 
 /// One row of `feed` to be written, beside its time.
 #[derive(Serialize)]
 struct NewRow {
-    n: usize,
+    seq: i64,
     account: Option<String>,
     kind: &'static str,
     body: String,
     taken: Option<String>,
 }
 
-/// Appends the changes in their order, each with what it takes from what was read before it.
-pub(crate) async fn append(
-    tx: &mut Tx,
+/// Appends the changes at these places, each with what it takes from what was read before it.
+pub(crate) fn append(
+    writes: &mut Writes,
     changes: &[Change],
+    places: &[i64],
     before: &Records,
     now: i64,
-) -> Result<Appended, StoreError> {
+) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(changes.len());
-    for (n, change) in changes.iter().enumerate() {
+    for (seq, change) in places.iter().zip(changes) {
         let account = change.account().map(|id| id.to_string());
         let taken = taken(change, before).as_ref().map(encode).transpose()?;
-        rows.push(NewRow { n, account, kind: change.kind(), body: body(change)?, taken });
+        rows.push(NewRow { seq: *seq, account, kind: change.kind(), body: body(change)?, taken });
     }
-    let rows = encode(&rows)?;
-    let sql = match tx {
-        // Of all rows, since retention leaves the newest.
-        Tx::Sqlite(_) => concat!(
-            "INSERT INTO feed (seq, at, account, kind, body, taken) SELECT (SELECT (COALESCE(MAX(seq), 0) / ",
-            stride!(),
-            " + 1) * ",
-            stride!(),
-            " FROM feed) + (value ->> 'n'), $1, value ->> 'account', value ->> 'kind', value ->> 'body', \
-             value ->> 'taken' FROM json_each($2) RETURNING seq, '', '', (SELECT COUNT(*) FROM policies)"
-        ),
-        Tx::Postgres(_) => {
-            "INSERT INTO feed (at, account, kind, body, taken) \
-             SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'body', value ->> 'taken' \
-             FROM json_array_elements($2::json) AS rows (value) ORDER BY CAST(value ->> 'n' AS BIGINT) \
-             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text, \
-             COALESCE((SELECT version FROM policies WHERE false FOR KEY SHARE), (SELECT COUNT(*) FROM policies))"
+    let sql = match writes.engine() {
+        Engine::Sqlite => {
+            "INSERT INTO feed (seq, at, account, kind, body, taken) SELECT value ->> 'seq', $1, value ->> 'account', \
+             value ->> 'kind', value ->> 'body', value ->> 'taken' FROM json_each($2)"
+        }
+        Engine::Postgres => {
+            "INSERT INTO feed (seq, at, account, kind, body, taken) OVERRIDING SYSTEM VALUE \
+             SELECT CAST(value ->> 'seq' AS BIGINT), $1, value ->> 'account', value ->> 'kind', value ->> 'body', \
+             value ->> 'taken' FROM json_array_elements($2::json) AS rows (value)"
         }
     };
-    // INVARIANT: on PostgreSQL the row that is never there makes the statement lock the table of policies, before it looks
-    // at anything, against nobody but whoever writes a new version (`policy_change.rs`). So they are those counted here
-    // until the transaction ends.
-    let rows: Vec<(i64, String, String, i64)> =
-        on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(rows).fetch_all(c).await)?;
-    let transaction = rows.first().and_then(|(_, number, oldest, _)| Transaction::told(number, oldest));
-    let policies = rows.first().map(|(.., policies)| *policies);
-    let mut places: Vec<i64> = rows.into_iter().map(|(place, ..)| place).collect();
-    // Places are given out in the order of the rows, but the rows may be returned in any.
-    places.sort_unstable();
-    Ok(Appended { places, transaction, policies })
+    writes.push(Write::to("feed", sql).number(now).text(encode(&rows)?).of_its_own());
+    Ok(())
 }
 
-/// Says that other policies are in force from now on.
-pub(crate) async fn append_policies(tx: &mut Tx, now: i64) -> Result<Appended, StoreError> {
-    let sql = match tx {
-        Tx::Sqlite(_) => concat!(
-            "INSERT INTO feed (seq, at, kind, body) SELECT (COALESCE(MAX(seq), 0) / ",
-            stride!(),
-            " + 1) * ",
-            stride!(),
-            ", $1, $2, '{}' FROM feed RETURNING seq, '', ''"
-        ),
-        Tx::Postgres(_) => {
-            "INSERT INTO feed (at, kind, body) VALUES ($1, $2, '{}') \
-             RETURNING seq, xid::text, pg_snapshot_xmin(pg_current_snapshot())::text"
-        }
-    };
-    let (place, number, oldest): (i64, String, String) =
-        on_tx!(tx, c => sqlx::query_as(sql).bind(now).bind(POLICIES).fetch_one(c).await)?;
-    let transaction = Transaction::told(&number, &oldest);
-    Ok(Appended { places: vec![place], transaction, policies: None })
+/// Says at these places that other policies are in force from now on.
+pub(crate) fn append_policies(writes: &mut Writes, places: &[i64], now: i64) {
+    for place in places {
+        let sql = match writes.engine() {
+            Engine::Sqlite => "INSERT INTO feed (seq, at, kind, body) VALUES ($1, $2, $3, '{}')",
+            Engine::Postgres => {
+                "INSERT INTO feed (seq, at, kind, body) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, '{}')"
+            }
+        };
+        writes.push(Write::to("feed", sql).number(*place).number(now).text(POLICIES).of_its_own());
+    }
 }
 
 /// The change that a row says.

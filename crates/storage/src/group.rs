@@ -3,49 +3,35 @@
 use mandate_domain::group::Group;
 use mandate_domain::id::{AccountId, GroupId, UserId};
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, decode_column, encode};
-use crate::keys::to_pair;
-use crate::locks::{Lock, locking};
+use crate::statement::Statement;
 use crate::tx::{Tx, on_tx};
+use crate::writes::{Write, Writes};
 
-/// The groups with these two ids, which may be the same.
-pub(crate) async fn load(
-    tx: &mut Tx,
-    first: GroupId,
-    second: GroupId,
-    lock: Lock,
-) -> Result<[Option<Group>; 2], StoreError> {
-    let sql = locking!(tx, lock, "SELECT id, body FROM groups WHERE id IN ($1, $2) ORDER BY id");
-    let (first, second) = (first.to_string(), second.to_string());
-    let rows: Vec<(String, String)> =
-        on_tx!(tx, c => sqlx::query_as(sql).bind(&first).bind(&second).fetch_all(c).await)?;
-    let mut groups = Vec::with_capacity(rows.len());
-    for (id, body) in rows {
-        let group = decode("groups", || id.clone(), &body)?;
-        groups.push((id, group));
-    }
-    Ok(to_pair(groups, &first, &second))
+/// Goes on with `id` and `body` of the group.
+pub(crate) fn find(query: &mut Statement, id: GroupId) {
+    query.then("id, body FROM groups WHERE id = ").text(id);
+}
+
+/// Reads a row of `id` and `body`.
+pub(crate) fn read((id, body): (String, String)) -> Result<Group, StoreError> {
+    decode("groups", || id, &body)
 }
 
 /// Makes the group this.
-pub(crate) async fn put(tx: &mut Tx, group: &Group, version: i64) -> Result<(), WriteError> {
+pub(crate) fn put(writes: &mut Writes, group: &Group, version: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO groups (id, policy, body, version) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, body = excluded.body, \
                version = excluded.version";
     let body = encode(group)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(group.id.to_string()).bind(&group.policy).bind(body).bind(version)
-            .execute(c).await.map(drop)
-    })?;
+    writes.push(Write::to("groups", sql).text(group.id).text(&group.policy).text(body).number(version));
     Ok(())
 }
 
 /// Deletes the group. Its users and accounts are changes of their own.
-pub(crate) async fn delete(tx: &mut Tx, group: GroupId) -> Result<(), WriteError> {
-    let sql = "DELETE FROM groups WHERE id = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(group.to_string()).execute(c).await.map(drop))?;
-    Ok(())
+pub(crate) fn delete(writes: &mut Writes, group: GroupId) {
+    writes.push(Write::to("groups", "DELETE FROM groups WHERE id = $1").text(group));
 }
 
 /// How many accounts the group contains.

@@ -4,13 +4,14 @@ use mandate_domain::id::{AccountId, ContactId, InvitationId};
 use mandate_domain::invitation::{Invitation, InvitationState};
 use mandate_domain::search::Infix;
 
-use crate::error::{StoreError, WriteError, taken};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::search::{Found as _, pattern};
 use crate::statement::{Statement, Value};
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// The invitation of that id in the account.
 pub(crate) async fn load(
@@ -51,32 +52,30 @@ pub(crate) fn read((id, body): (String, String)) -> Result<Invitation, StoreErro
 }
 
 /// Makes the invitation this.
-pub(crate) async fn put(tx: &mut Tx, invitation: &Invitation, version: i64) -> Result<(), WriteError> {
+pub(crate) fn put(writes: &mut Writes, invitation: &Invitation, version: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO invitations (id, account, email, state, search, body, version, contact) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
                version = excluded.version";
     let (id, account) = (invitation.id.to_string(), invitation.account.to_string());
     let (body, contact) = (encode(invitation)?, invitation.contact.map(|contact| contact.to_string()));
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&id).bind(&account).bind(&invitation.email).bind(invitation.state.name())
-            .bind(invitation.text()).bind(body).bind(version).bind(contact).execute(c).await.map(drop)
-    })
-    .map_err(|error| taken(error, "a pending invitation of", || invitation.email.clone()))?;
+    let write = Write::to("invitations", sql).text(&id).text(&account).text(&invitation.email);
+    let write = write.text(invitation.state.name()).text(invitation.text()).text(body).number(version);
+    writes.push(write.bind(contact).unique("a pending invitation of", &invitation.email));
     let sql = "DELETE FROM invitation_roles WHERE invitation = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(&id).execute(c).await.map(drop))?;
+    writes.push(Write::to("invitation_roles", sql).text(&id));
     if invitation.state != InvitationState::Pending {
         return Ok(());
     }
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO invitation_roles (account, invitation, counts_until, name) SELECT $1, $2, $3, value ->> 'name' FROM",
         "$4",
         ""
     );
     let rows: Vec<_> = invitation.roles.iter().map(|name| serde_json::json!({ "name": name })).collect();
     let (rows, until) = (encode(&rows)?, invitation.counts_until());
-    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&id).bind(until).bind(rows).execute(c).await.map(drop))?;
+    writes.push(Write::to("invitation_roles", sql).text(account).text(id).number(until).text(rows));
     Ok(())
 }
 

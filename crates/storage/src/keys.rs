@@ -1,80 +1,187 @@
-//! Reads what a plan asks for by [`Key`]: each kind of key goes to the file of its noun.
+//! Reads what a plan asks for by [`Key`]: each kind of key goes to the file of its noun. Most are read in one statement.
+
+use std::mem::discriminant;
 
 use mandate_domain::records::{Key, Record};
 
 use crate::error::StoreError;
 use crate::locks::Lock;
-use crate::tx::Tx;
+use crate::places::Places;
+use crate::statement::Statement;
+use crate::tx::{Engine, Tx};
 use crate::{
     account, assignment, contact, credential, group, holders, invitation, membership, resource, session, user,
 };
 
-/// Reads the keys in the order given, locking rows as `lock` says.
+/// Most keys that are read in one statement.
+const TOGETHER: usize = 16;
+
+/// Reads the keys, locking rows as `lock` says. They come in any order.
 pub(crate) async fn load(
     tx: &mut Tx,
     keys: &[&Key],
     lock: &(impl Fn(&Key) -> Lock + Sync),
 ) -> Result<Vec<(Key, Record)>, StoreError> {
+    load_and_draw(tx, keys, lock, None).await
+}
+
+/// The same, and draws places in the feed in passing, once all rows are locked.
+///
+/// INVARIANT: rows are locked in the order of the keys, and nothing else is read before all of them are: a statement
+/// that has waited for a lock sees of all other rows what there was before it waited.
+pub(crate) async fn load_and_draw(
+    tx: &mut Tx,
+    keys: &[&Key],
+    lock: &(impl Fn(&Key) -> Lock + Sync),
+    mut places: Option<&mut Places>,
+) -> Result<Vec<(Key, Record)>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
-    let mut rest = keys;
-    loop {
-        rest = match rest {
-            [] => return Ok(found),
-            // An actor and the person they act on are the rule, so two of a kind are read in one statement.
-            [first, second, tail @ ..] if go_together(first, second) && lock(first) == lock(second) => {
-                let records = load_pair(tx, first, second, lock(first)).await?;
-                found.extend([(*first).clone(), (*second).clone()].into_iter().zip(records));
-                tail
+    // SQLite has one writer at a time and no locks of rows.
+    let postgres = tx.engine() == Engine::Postgres;
+    let locks = |key: &&Key| postgres && lock(key) != Lock::None;
+    let (locked, others): (Vec<&Key>, Vec<&Key>) = keys.iter().copied().partition(locks);
+    for some in locked.chunks(TOGETHER) {
+        found.extend(load_together(tx, some, lock, None).await?);
+    }
+    if let (Some(places), false) = (&mut places, locked.is_empty()) {
+        places.locked_more();
+    }
+    let places = places.filter(|places| places.are_wanted());
+    let (plain, others): (Vec<&Key>, Vec<&Key>) = others.into_iter().partition(|key| is_plain(key));
+    if plain.len() <= TOGETHER {
+        if !plain.is_empty() || places.is_some() {
+            found.extend(load_together(tx, &plain, &|_| Lock::None, places).await?);
+        }
+    } else {
+        // Many keys are of few kinds: each by itself makes few different statements, which the database then knows.
+        for of_a_kind in plain.chunk_by(|a, b| discriminant(*a) == discriminant(*b)) {
+            for some in of_a_kind.chunks(TOGETHER) {
+                found.extend(load_together(tx, some, &|_| Lock::None, None).await?);
             }
-            [key, tail @ ..] => {
-                found.push(((*key).clone(), load_one(tx, key, lock(key)).await?));
-                tail
+        }
+        if let Some(places) = places {
+            places.draw_more(tx, 1).await?;
+        }
+    }
+    for key in others {
+        found.push((key.clone(), load_one(tx, key).await?));
+    }
+    Ok(found)
+}
+
+/// Reads keys of which [`is_plain`] holds in one statement, in their order.
+async fn load_together(
+    tx: &mut Tx,
+    keys: &[&Key],
+    lock: &(impl Fn(&Key) -> Lock + Sync),
+    places: Option<&mut Places>,
+) -> Result<Vec<(Key, Record)>, StoreError> {
+    let mut query = Statement::default();
+    for (index, key) in keys.iter().enumerate() {
+        query.then(if index == 0 { "SELECT CAST(" } else { " UNION ALL SELECT CAST(" });
+        query.literal(index).then(" AS BIGINT), ");
+        match lock(key) {
+            Lock::None => find(&mut query, key),
+            // What is part of a UNION cannot lock, but what it reads from can.
+            lock => {
+                query.then("r.* FROM (SELECT ");
+                find(&mut query, key);
+                query.then(if lock == Lock::Share { " FOR SHARE) r" } else { " FOR UPDATE) r" });
             }
-        };
+        }
+    }
+    if let Some(places) = &places {
+        query.then(if keys.is_empty() { "SELECT CAST(" } else { " UNION ALL SELECT CAST(" });
+        query.literal(keys.len()).then(" AS BIGINT), ");
+        places.draw(&mut query, Places::usual());
+    }
+    let rows: Vec<(i64, String, String)> = query.rows_in(tx).await?;
+    let mut rows = rows.into_iter().peekable();
+    let mut found = Vec::with_capacity(keys.len());
+    for (index, key) in (0_i64..).zip(keys) {
+        let mut of_key = Vec::new();
+        while let Some((_, id, body)) = rows.next_if(|(of, ..)| *of == index) {
+            of_key.push((id, body));
+        }
+        found.push(((*key).clone(), read(key, of_key)?));
+    }
+    if let Some(places) = places {
+        places.put(rows.map(|(_, place, transaction)| (place, transaction)).collect())?;
+    }
+    Ok(found)
+}
+
+/// Whether rows of two texts are all there is to a key.
+fn is_plain(key: &Key) -> bool {
+    matches!(
+        key,
+        Key::User(_)
+            | Key::Group(_)
+            | Key::Account(_)
+            | Key::UserByEmail(_)
+            | Key::Membership(..)
+            | Key::AssignmentsOf(..)
+            | Key::Contact(..)
+            | Key::ContactByEmail(..)
+            | Key::Recipient(_)
+    )
+}
+
+/// Goes on with the rows of a key of which [`is_plain`] holds.
+fn find(query: &mut Statement, key: &Key) {
+    match key {
+        Key::User(id) | Key::Recipient(id) => user::find(query, *id),
+        Key::Group(id) => group::find(query, *id),
+        Key::Account(id) => account::find(query, *id),
+        Key::UserByEmail(email) => user::find_by_email(query, email),
+        Key::Membership(account, user) => membership::find(query, *account, *user),
+        Key::AssignmentsOf(account, user) => assignment::find_of(query, *account, *user),
+        Key::Contact(account, id) => contact::find(query, *account, *id),
+        Key::ContactByEmail(account, email) => contact::find_by_email(query, *account, email),
+        _ => {}
     }
 }
 
-fn go_together(first: &Key, second: &Key) -> bool {
-    match (first, second) {
-        (Key::User(_), Key::User(_))
-        | (Key::Account(_), Key::Account(_))
-        | (Key::Group(_), Key::Group(_)) => true,
-        (Key::Membership(account, _), Key::Membership(other, _)) => account == other,
-        _ => false,
+/// What the rows of a key say.
+fn read(key: &Key, rows: Vec<(String, String)>) -> Result<Record, StoreError> {
+    if let Key::AssignmentsOf(account, user) = key {
+        return Ok(Record::Assignments(assignment::read_of(*account, *user, rows)?));
     }
-}
-
-/// Reads two keys for which [`go_together`] holds.
-async fn load_pair(tx: &mut Tx, a: &Key, b: &Key, lock: Lock) -> Result<Vec<Record>, StoreError> {
-    Ok(match (a, b) {
-        (Key::User(a), Key::User(b)) => user::load(tx, *a, *b, lock).await?.map(Record::User).into(),
-        (Key::Group(a), Key::Group(b)) => group::load(tx, *a, *b, lock).await?.map(Record::Group).into(),
-        (Key::Account(a), Key::Account(b)) => {
-            account::load(tx, *a, *b, lock).await?.map(Record::Account).into()
+    let row = rows.into_iter().next();
+    Ok(match key {
+        Key::Group(_) => Record::Group(row.map(group::read).transpose()?),
+        Key::Account(_) => Record::Account(row.map(account::read).transpose()?),
+        Key::Membership(account, _) => {
+            Record::Membership(row.map(|row| membership::read_in(*account, row)).transpose()?)
         }
-        (Key::Membership(account, a), Key::Membership(_, b)) => {
-            membership::load(tx, *account, *a, *b).await?.map(Record::Membership).into()
+        Key::Contact(account, _) | Key::ContactByEmail(account, _) => {
+            Record::Contact(row.map(|row| contact::read(*account, row)).transpose()?)
         }
-        (a, b) => vec![load_one(tx, a, lock).await?, load_one(tx, b, lock).await?],
+        _ => Record::User(row.map(user::read).transpose()?),
     })
 }
 
-async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreError> {
+/// Reads one key in a statement of its own.
+async fn load_one(tx: &mut Tx, key: &Key) -> Result<Record, StoreError> {
     Ok(match key {
-        Key::User(id) => Record::User(first(user::load(tx, *id, *id, lock).await?)),
-        Key::Group(id) => Record::Group(first(group::load(tx, *id, *id, lock).await?)),
-        Key::Account(id) => Record::Account(first(account::load(tx, *id, *id, lock).await?)),
-        Key::Membership(account, user) => {
-            Record::Membership(first(membership::load(tx, *account, *user, *user).await?))
+        Key::User(_)
+        | Key::Group(_)
+        | Key::Account(_)
+        | Key::UserByEmail(_)
+        | Key::Membership(..)
+        | Key::AssignmentsOf(..)
+        | Key::Contact(..)
+        | Key::ContactByEmail(..)
+        | Key::Recipient(_) => {
+            let found = load_together(tx, &[key], &|_| Lock::None, None).await?;
+            found.into_iter().map(|(_, record)| record).next().unwrap_or(Record::User(None))
         }
-        Key::UserByEmail(email) => Record::User(user::by_email(tx, email).await?),
         Key::UserByIdentity(identity) => Record::User(user::by_identity(tx, identity).await?),
         Key::Resource(account, resource) => Record::Resource(resource::load(tx, *account, resource).await?),
         Key::ChildOf(account, parent) => Record::Resource(resource::child_of(tx, *account, parent).await?),
         Key::Assignment(account, user, resource) => {
             Record::Assignment(assignment::load(tx, *account, *user, resource).await?)
         }
-        Key::AssignmentsOf(account, user) => Record::Assignments(assignment::of(tx, *account, *user).await?),
         Key::AssignmentsOn(account, resource) => {
             Record::Assignments(assignment::on(tx, *account, resource).await?)
         }
@@ -91,8 +198,6 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::AccountsNotHeld(group, user, role) => {
             Record::Accounts(holders::accounts_not_held(tx, *group, *user, role).await?)
         }
-        Key::Contact(account, id) => Record::Contact(contact::load(tx, *account, *id).await?),
-        Key::ContactByEmail(account, email) => Record::Contact(contact::by_email(tx, *account, email).await?),
         Key::HeldBy(account, contact) => Record::Resource(resource::held_by(tx, *account, *contact).await?),
         Key::GroupSize(group) => Record::Size(group::size(tx, *group).await?),
         Key::GroupAccounts(group) => Record::Accounts(group::accounts(tx, *group).await?),
@@ -106,7 +211,6 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::MembershipsThroughGroup(group) => {
             Record::Memberships(membership::through_group(tx, *group).await?)
         }
-        Key::Recipient(id) => Record::User(first(user::load(tx, *id, *id, Lock::None).await?)),
         Key::Invitation(account, id) => Record::Invitation(invitation::load(tx, *account, *id).await?),
         Key::PendingInvitation(account, email) => {
             Record::Invitation(invitation::pending(tx, *account, email).await?)
@@ -118,23 +222,4 @@ async fn load_one(tx: &mut Tx, key: &Key, lock: Lock) -> Result<Record, StoreErr
         Key::Session(id) => Record::Session(session::load(tx, *id).await?),
         Key::SessionsOf(user) => Record::Sessions(session::of(tx, *user).await?),
     })
-}
-
-fn first<T>(pair: [Option<T>; 2]) -> Option<T> {
-    let [first, _] = pair;
-    first
-}
-
-/// Sorts rows of (id, fact) to the two ids asked for; the same id twice gets the fact once.
-pub(crate) fn to_pair<T>(rows: Vec<(String, T)>, first: &str, second: &str) -> [Option<T>; 2] {
-    let mut pair = [None, None];
-    let [left, right] = &mut pair;
-    for (id, fact) in rows {
-        if id == first {
-            *left = Some(fact);
-        } else if id == second {
-            *right = Some(fact);
-        }
-    }
-    pair
 }

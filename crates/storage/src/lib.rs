@@ -42,6 +42,7 @@ mod migrations;
 mod open;
 mod outbox;
 mod people;
+mod places;
 mod policy;
 mod policy_change;
 mod policy_members;
@@ -63,6 +64,7 @@ mod user;
 mod wake;
 mod watch;
 mod write;
+mod writes;
 
 pub use account::AccountsOf;
 pub use activity::Activity;

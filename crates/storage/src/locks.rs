@@ -55,9 +55,15 @@ impl Needs {
             Command::CreateAccount { id, .. } => needs.read(Key::Account(*id)),
             Command::CreateUser { id, .. } => needs.read(Key::User(*id)),
             // Whoever is made by one row may be meant by the next ones of its batch.
-            Command::ImportMember { newcomer, email, .. } => {
+            Command::ImportMember { account, newcomer, email, .. } => {
                 needs.read(Key::User(*newcomer));
                 needs.read(Key::UserByEmail(email.clone()));
+                needs.read(Key::Membership(*account, *newcomer));
+            }
+            Command::RemoveMember { account, user } => {
+                needs.read(Key::AssignmentsOf(*account, *user));
+                // They are written to.
+                needs.read(Key::Recipient(*user));
             }
             Command::AcceptInvitation { newcomer, .. } => needs.read(Key::User(*newcomer)),
             Command::ActivateContact { account, contact, initial, .. } => {

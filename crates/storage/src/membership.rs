@@ -5,32 +5,25 @@ use std::collections::BTreeMap;
 use mandate_domain::id::{AccountId, GroupId, UserId};
 use mandate_domain::membership::Membership;
 use mandate_domain::records::Records;
+use mandate_domain::user::User;
 use serde::Serialize;
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
-use crate::keys::to_pair;
 use crate::search;
+use crate::statement::Statement;
 use crate::tx::{Tx, json_rows, on_tx};
+use crate::writes::{Write, Writes};
 
-/// The memberships of two users, who may be the same, in one account.
-pub(crate) async fn load(
-    tx: &mut Tx,
-    account: AccountId,
-    first: UserId,
-    second: UserId,
-) -> Result<[Option<Membership>; 2], StoreError> {
-    let sql = "SELECT user_id, body FROM memberships WHERE account = $1 AND user_id IN ($2, $3)";
-    let (first, second) = (first.to_string(), second.to_string());
-    let rows: Vec<(String, String)> = on_tx!(tx, c => {
-        sqlx::query_as(sql).bind(account.to_string()).bind(&first).bind(&second).fetch_all(c).await
-    })?;
-    let mut memberships = Vec::with_capacity(rows.len());
-    for (user, body) in rows {
-        let membership = decode("memberships", || format!("{account}/{user}"), &body)?;
-        memberships.push((user, membership));
-    }
-    Ok(to_pair(memberships, &first, &second))
+/// Goes on with `user_id` and `body` of the membership.
+pub(crate) fn find(query: &mut Statement, account: AccountId, user: UserId) {
+    query.then("user_id, body FROM memberships WHERE account = ").text(account);
+    query.then(" AND user_id = ").text(user);
+}
+
+/// Reads a row of `user_id` and `body`.
+pub(crate) fn read_in(account: AccountId, (user, body): (String, String)) -> Result<Membership, StoreError> {
+    decode("memberships", || format!("{account}/{user}"), &body)
 }
 
 /// The user's memberships in accounts of the group that hold one of these account roles, ascending by account.
@@ -111,47 +104,44 @@ fn names(membership: &Membership) -> Vec<Name<'_>> {
         .collect()
 }
 
-/// Makes the membership this.
-pub(crate) async fn put(
-    tx: &mut Tx,
+/// Makes the membership this. `called` is the user, if it is known what they are called.
+pub(crate) fn put(
+    writes: &mut Writes,
     membership: &Membership,
     version: i64,
-    records: &Records,
-) -> Result<(), WriteError> {
+    (records, called): (&Records, Option<&User>),
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO memberships (account, user_id, state, body, version) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (account, user_id) DO UPDATE SET state = excluded.state, body = excluded.body, \
                version = excluded.version";
     let (account, user) = (membership.account.to_string(), membership.user.to_string());
     let state = membership.state.name();
     let body = encode(membership)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&user).bind(state).bind(body).bind(version).execute(c).await.map(drop)
-    })?;
+    let write = Write::to("memberships", sql).text(&account).text(&user).text(state);
+    writes.push(write.text(body).number(version).of_its_own());
     if !matches!(records.membership(membership.account, membership.user), Ok(Some(_))) {
-        search::add_member(tx, &account, &user).await?;
+        search::add_member(writes, &account, &user, called);
     }
     // INVARIANT: `member_names` says what `memberships` says; holders are counted from it.
     if !matches!(records.membership(membership.account, membership.user), Ok(None)) {
         let sql = "DELETE FROM member_names WHERE account = $1 AND user_id = $2";
-        on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(&user).execute(c).await.map(drop))?;
+        writes.push(Write::to("member_names", sql).text(&account).text(&user));
     }
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO member_names (account, user_id, kind, name, state) \
          SELECT $1, $2, value ->> 'kind', value ->> 'name', $3 FROM",
         "$4",
         ""
     );
     let rows = encode(&names(membership))?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(&user).bind(state).bind(rows).execute(c).await.map(drop)
-    })?;
+    let write = Write::to("member_names", sql).text(account).text(user).text(state).text(rows);
+    writes.push(write.of_its_own());
     Ok(())
 }
 
 /// Ends the membership; its names go with it. Assignments are changes of their own.
-pub(crate) async fn end(tx: &mut Tx, account: AccountId, user: UserId) -> Result<(), WriteError> {
+pub(crate) fn end(writes: &mut Writes, account: AccountId, user: UserId) {
     let sql = "DELETE FROM memberships WHERE account = $1 AND user_id = $2";
-    on_tx!(tx, c => sqlx::query(sql).bind(account.to_string()).bind(user.to_string()).execute(c).await.map(drop))?;
-    Ok(())
+    writes.push(Write::to("memberships", sql).text(account).text(user));
 }

@@ -238,6 +238,8 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreErro
         .synchronous(SqliteSynchronous::Full);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        // It is a thread of this process, and is asked whether it is there when it is given back.
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(options.acquire)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mandate_domain::mail::Mail;
 use mandate_domain::plan::Plan;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
@@ -16,8 +16,9 @@ use crate::json::{decode, decode_column, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::request;
-use crate::tx::{Tx, on_readers, on_tx};
+use crate::tx::{Tx, json_rows, on_readers, on_tx};
 use crate::write::{Mode, Place};
+use crate::writes::{Write, Writes};
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -102,17 +103,56 @@ pub enum Settled {
     },
 }
 
-/// Adds mail; it is visible with the rest of the transaction.
-pub(crate) async fn append(tx: &mut Tx, mails: &[Mail], now: i64) -> Result<(), StoreError> {
-    let sql = "INSERT INTO outbox (at, account, kind, recipient, body, state, attempts, next_at, claimed) \
-               VALUES ($1, $2, $3, $4, $5, 'queued', 0, $1, 0)";
-    for mail in mails {
-        let (account, body) = (mail.account.to_string(), encode(mail)?);
-        on_tx!(tx, c => {
-            sqlx::query(sql).bind(now).bind(account).bind(mail.content.kind()).bind(&mail.recipient).bind(body)
-                .execute(c).await.map(drop)
-        })?;
+/// How an attempt went, as a row.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    seq: i64,
+    state: &'static str,
+    next_at: i64,
+    last_error: Option<&'a str>,
+    done_at: Option<i64>,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(seq: i64, how: &'a Settled, now: i64) -> Self {
+        let (state, next_at, last_error, done_at) = match how {
+            Settled::Sent => (MailState::Sent, now, None, Some(now)),
+            Settled::Again { at, error } => (MailState::Queued, *at, Some(error.as_str()), None),
+            Settled::Failed { error } => (MailState::Failed, now, Some(error.as_str()), Some(now)),
+        };
+        Self { seq, state: state.name(), next_at, last_error, done_at }
     }
+}
+
+/// A mail to be added.
+#[derive(Serialize)]
+struct NewRow<'a> {
+    n: usize,
+    account: String,
+    kind: &'static str,
+    recipient: &'a str,
+    body: String,
+}
+
+/// Adds mail in its order; it is visible with the rest of the transaction.
+pub(crate) fn append(writes: &mut Writes, mails: &[Mail], now: i64) -> Result<(), StoreError> {
+    if mails.is_empty() {
+        return Ok(());
+    }
+    let sql = json_rows!(
+        writes.engine(),
+        "INSERT INTO outbox (at, account, kind, recipient, body, state, attempts, next_at, claimed) \
+         SELECT $1, value ->> 'account', value ->> 'kind', value ->> 'recipient', value ->> 'body', \
+         'queued', 0, $1, 0 FROM",
+        "$2",
+        "ORDER BY CAST(value ->> 'n' AS BIGINT)"
+    );
+    let mut rows = Vec::with_capacity(mails.len());
+    for (n, mail) in mails.iter().enumerate() {
+        let (account, kind, body) = (mail.account.to_string(), mail.content.kind(), encode(mail)?);
+        rows.push(NewRow { n, account, kind, recipient: &mail.recipient, body });
+    }
+    writes.push(Write::to("outbox", sql).number(now).text(encode(&rows)?).of_its_own());
     Ok(())
 }
 
@@ -165,21 +205,23 @@ impl Store {
         Ok(rows.into_iter().map(claimed).collect())
     }
 
-    /// Says how sending a claimed mail went.
+    /// Says how sending claimed mails went, each by its place: all of it or nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot be written; the claim ends by itself, and the mail is sent again.
-    pub async fn settle_mail(&self, seq: i64, how: &Settled, now: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE outbox SET claimed = 0, state = $2, next_at = $3, last_error = $4, done_at = $5 WHERE seq = $1";
-        let (state, next, error, done) = match how {
-            Settled::Sent => (MailState::Sent, now, None, Some(now)),
-            Settled::Again { at, error } => (MailState::Queued, *at, Some(error), None),
-            Settled::Failed { error } => (MailState::Failed, now, Some(error), Some(now)),
-        };
+    /// [`StoreError`] when the database cannot be written; the claims end by themselves, and the mails are sent again.
+    pub async fn settle_mail(&self, settled: &[(i64, Settled)], now: i64) -> Result<(), StoreError> {
+        let rows: Vec<Outcome<'_>> = settled.iter().map(|(seq, how)| Outcome::of(*seq, how, now)).collect();
         let mut tx = self.pools()?.begin_write().await?;
-        on_tx!(&mut tx, c => {
-            sqlx::query(sql).bind(seq).bind(state.name()).bind(next).bind(error).bind(done).execute(c).await.map(drop)
-        })?;
+        let sql = json_rows!(
+            tx.engine(),
+            "UPDATE outbox SET claimed = 0, state = value ->> 'state', \
+             next_at = CAST(value ->> 'next_at' AS BIGINT), last_error = value ->> 'last_error', \
+             done_at = CAST(value ->> 'done_at' AS BIGINT) FROM",
+            "$1",
+            "WHERE seq = CAST(value ->> 'seq' AS BIGINT)"
+        );
+        let rows = encode(&rows)?;
+        on_tx!(&mut tx, c => sqlx::query(sql).bind(rows).execute(c).await.map(drop))?;
         tx.commit().await.map_err(StoreError::of_commit)
     }
 

@@ -1,21 +1,24 @@
 //! A new version of a policy, in one transaction with its feed entry and its entry in the activity log.
 //!
-//! INVARIANT: no write is committed that was judged by other policies than those in force at its commit. On PostgreSQL
-//! whoever writes a version first waits for all writes that have counted the versions (`feed::append`), and holds up those
-//! that are about to, until it has ended; these find another number and are judged again. On SQLite one writes at a time.
+//! INVARIANT: nothing is written, nor refused, by other policies than those in force when it is. On PostgreSQL whoever
+//! writes a version first waits for all writes that have begun (`Pools::begin_judged`), and holds up those that are about
+//! to, until it has ended; these find another number of versions than the one they know (`Places::are_under`) and are
+//! judged by the new one. On SQLite one writes at a time.
 
 use mandate_domain::command::Actor;
 use mandate_domain::plan::Plan;
 
 use crate::activity;
 use crate::error::{StoreError, WriteError};
-use crate::feed::{self, Appended};
+use crate::feed;
 use crate::open::Store;
+use crate::places::Places;
 use crate::policy::{NameKind, PolicySource, StoredPolicy, holders, newest_of};
 use crate::position::Transaction;
 use crate::request;
 use crate::tx::{Tx, on_tx};
 use crate::write::{Committed, Mode, Place};
+use crate::writes::{Refusals, Writes};
 
 /// What the activity log and the list of answered requests call it.
 pub const APPLY: &str = "policy.apply";
@@ -110,19 +113,21 @@ impl Store {
         if let Mode::Preview = mode {
             return Ok(Applied::Previewed(stored));
         }
-        let mut appended = Appended::default();
+        let (mut versions, mut places) = (Vec::new(), Places::new(tx.engine()));
         let plan = stored.plan();
         if is_new {
             insert(&mut tx, &stored).await?;
+            versions = places.take(&mut tx, 1).await?;
+            let mut writes = Writes::new(tx.engine());
             if let Some(actor) = new.actor {
-                activity::append(&mut tx, actor, &plan, now).await?;
+                activity::append(&mut writes, actor, &plan, now)?;
             }
-            appended = feed::append_policies(&mut tx, now).await?;
+            feed::append_policies(&mut writes, &versions, now);
+            writes.send(&mut tx, Refusals::Alike).await?;
         }
-        let Appended { places: versions, transaction, policies } = appended;
-        let position = versions.last().copied();
+        let (position, transaction) = (versions.last().copied(), places.transaction());
         if let Mode::Retriable(key) = mode {
-            let place = Place { versions, position: position.unwrap_or_default(), transaction, policies };
+            let place = Place { versions, position: position.unwrap_or_default(), transaction };
             request::remember(&mut tx, key, &plan, &place, now).await?;
         }
         Ok(Applied::Prepared(PreparedVersion { stored, position, transaction, tx }))

@@ -21,8 +21,9 @@ impl Store {
         keys.sort();
         keys.dedup();
         let mut tx = self.pools()?.begin_read().await?;
-        let records = keys::load(&mut tx, &keys, &|_| Lock::None).await?;
+        let mut records = keys::load(&mut tx, &keys, &|_| Lock::None).await?;
         tx.commit().await?;
+        records.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(records)
     }
 

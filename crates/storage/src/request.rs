@@ -15,6 +15,7 @@ use crate::open::Store;
 use crate::position::Transaction;
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
 use crate::write::{Committed, Place};
+use crate::writes::{Write, Writes};
 
 /// For how long a request is kept, in microseconds: a day.
 pub const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
@@ -88,7 +89,7 @@ pub(crate) async fn remember(
     tx: &mut Tx,
     key: &RequestKey,
     plan: &Plan,
-    Place { versions, position, transaction, policies: _ }: &Place,
+    Place { versions, position, transaction }: &Place,
     now: i64,
 ) -> Result<(), WriteError> {
     let done = Done {
@@ -123,7 +124,7 @@ pub(crate) async fn remember(
 /// Keeps whom the request is about, by which it is forgotten with them.
 async fn remember_people(tx: &mut Tx, key: &RequestKey, people: &BTreeSet<String>) -> Result<(), WriteError> {
     let sql = json_rows!(
-        tx,
+        tx.engine(),
         "INSERT INTO request_people (caller, rpc, id, person) SELECT $1, $2, $3, value ->> 0 FROM",
         "$4",
         // SQLite takes what follows a join for its condition otherwise.
@@ -148,15 +149,10 @@ fn people(text: &str) -> BTreeSet<String> {
 }
 
 /// Forgets all requests that a person who is erased appears in, by id or by address.
-pub(crate) async fn forget(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
-    let sql = "SELECT email FROM users WHERE id = $1";
-    let email: Option<String> =
-        on_tx!(tx, c => sqlx::query_scalar(sql).bind(user.to_string()).fetch_optional(c).await)?;
+pub(crate) fn forget(writes: &mut Writes, user: UserId, email: &str) {
     let sql = "DELETE FROM requests WHERE (caller, rpc, id) IN (\
                SELECT caller, rpc, id FROM request_people WHERE person IN ($1, $2))";
-    let email = email.map(|email| email.to_ascii_lowercase());
-    on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).bind(email).execute(c).await.map(drop))?;
-    Ok(())
+    writes.push(Write::to("requests", sql).text(user).text(email.to_ascii_lowercase()));
 }
 
 impl Store {

@@ -4,11 +4,12 @@ use mandate_domain::id::{AccountId, ContactId};
 use mandate_domain::resource::{Resource, ResourceRef};
 use serde::Serialize;
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// The resource.
 pub(crate) async fn load(
@@ -64,23 +65,21 @@ struct Ancestor<'a> {
 }
 
 /// Makes the resource this.
-pub(crate) async fn put(tx: &mut Tx, resource: &Resource, version: i64) -> Result<(), WriteError> {
+pub(crate) fn put(writes: &mut Writes, resource: &Resource, version: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO resources (account, kind, id, holder, body, version) VALUES ($1, $2, $3, $4, $5, $6) \
                ON CONFLICT (account, kind, id) DO UPDATE SET holder = excluded.holder, body = excluded.body, \
                version = excluded.version";
     let account = resource.account.to_string();
     let (kind, id) = (&resource.resource.kind, &resource.resource.id);
     let body = encode(resource)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&account).bind(kind).bind(id).bind(resource.holder.map(|id| id.to_string())).bind(body)
-            .bind(version).execute(c).await.map(drop)
-    })?;
+    let write = Write::to("resources", sql).text(&account).text(kind).text(id);
+    writes.push(write.bind(resource.holder.map(|id| id.to_string())).text(body).number(version));
     if resource.ancestors.is_empty() {
         return Ok(());
     }
     // What a resource lives in never changes, so rows that are there already are right.
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO resource_ancestors (account, kind, id, depth, ancestor_kind, ancestor_id) \
          SELECT $1, $2, $3, CAST(value ->> 'depth' AS BIGINT), value ->> 'kind', value ->> 'id' FROM",
         "$4",
@@ -91,21 +90,14 @@ pub(crate) async fn put(tx: &mut Tx, resource: &Resource, version: i64) -> Resul
         .map(|(depth, ancestor)| Ancestor { depth, kind: &ancestor.kind, id: &ancestor.id })
         .collect();
     let rows = encode(&rows)?;
-    on_tx!(tx, c => sqlx::query(sql).bind(&account).bind(kind).bind(id).bind(rows).execute(c).await.map(drop))?;
+    writes.push(Write::to("resource_ancestors", sql).text(account).text(kind).text(id).text(rows));
     Ok(())
 }
 
 /// Deletes the resource. Assignments of it are changes of their own.
-pub(crate) async fn delete(
-    tx: &mut Tx,
-    account: AccountId,
-    resource: &ResourceRef,
-) -> Result<(), WriteError> {
+pub(crate) fn delete(writes: &mut Writes, account: AccountId, resource: &ResourceRef) {
     let sql = "DELETE FROM resources WHERE account = $1 AND kind = $2 AND id = $3";
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(account.to_string()).bind(&resource.kind).bind(&resource.id).execute(c).await.map(drop)
-    })?;
-    Ok(())
+    writes.push(Write::to("resources", sql).text(account).text(&resource.kind).text(&resource.id));
 }
 
 const ALL: &str = "SELECT kind, id, body FROM resources \

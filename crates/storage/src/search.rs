@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 use crate::json::{decode, encode};
-use crate::tx::{Pools, Tx, on_readers, on_tx};
+use crate::tx::{Pools, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// How many rows of an older version are completed in one transaction.
 const BATCH: i64 = 500;
@@ -54,18 +55,26 @@ pub(crate) fn pattern(infix: &Infix) -> String {
 /// Lets somebody who becomes a member be found.
 ///
 /// INVARIANT: whoever becomes a member holds the user, so that nobody changes their name meanwhile.
-pub(crate) async fn add_member(tx: &mut Tx, account: &str, user: &str) -> Result<(), StoreError> {
-    let sql = "INSERT INTO member_search (account, user_id, text) SELECT $1, id, search FROM users WHERE id = $2 \
-               ON CONFLICT (account, user_id) DO NOTHING";
-    Ok(on_tx!(tx, c => sqlx::query(sql).bind(account).bind(user).execute(c).await.map(drop))?)
+pub(crate) fn add_member(writes: &mut Writes, account: &str, id: &str, user: Option<&User>) {
+    let write = match user {
+        Some(user) => {
+            let sql = "INSERT INTO member_search (account, user_id, text) VALUES ($1, $2, $3) \
+                       ON CONFLICT (account, user_id) DO NOTHING";
+            Write::to("member_search", sql).text(account).text(id).text(user.text())
+        }
+        None => {
+            let sql = "INSERT INTO member_search (account, user_id, text) \
+                       SELECT $1, id, search FROM users WHERE id = $2 ON CONFLICT (account, user_id) DO NOTHING";
+            Write::to("member_search", sql).text(account).text(id).reading(&["users"])
+        }
+    };
+    writes.push(write.of_its_own());
 }
 
 /// Lets a user be found in every account by what they are called now.
-pub(crate) async fn rename_member(tx: &mut Tx, user: &User) -> Result<(), StoreError> {
+pub(crate) fn rename_member(writes: &mut Writes, user: &User) {
     let sql = "UPDATE member_search SET text = $2 WHERE user_id = $1";
-    Ok(
-        on_tx!(tx, c => sqlx::query(sql).bind(user.id.to_string()).bind(user.text()).execute(c).await.map(drop))?,
-    )
+    writes.push(Write::to("member_search", sql).text(user.id).text(user.text()));
 }
 
 /// A row to complete.

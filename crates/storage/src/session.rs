@@ -5,11 +5,12 @@ use mandate_domain::id::{SessionId, UserId};
 use mandate_domain::session::Session;
 use mandate_domain::user::{User, UserState};
 
-use crate::error::{StoreError, WriteError};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
 use crate::locks::{Lock, locking};
 use crate::open::Store;
 use crate::tx::{Tx, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
 /// The session of that id.
 pub(crate) async fn load(tx: &mut Tx, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -29,22 +30,18 @@ pub(crate) async fn of(tx: &mut Tx, user: UserId) -> Result<Vec<Session>, StoreE
 
 /// Makes the session this. Its refresh token is set when it begins, and afterwards changed by
 /// [`Store::refresh_session`] alone.
-pub(crate) async fn put(tx: &mut Tx, session: &Session, version: i64) -> Result<(), WriteError> {
+pub(crate) fn put(writes: &mut Writes, session: &Session, version: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO sessions (id, user_id, refresh, body, version) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (id) DO UPDATE SET body = excluded.body, version = excluded.version";
     let body = encode(session)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(session.id.to_string()).bind(session.user.to_string()).bind(session.refresh.reveal())
-            .bind(body).bind(version).execute(c).await.map(drop)
-    })?;
+    let write = Write::to("sessions", sql).text(session.id).text(session.user);
+    writes.push(write.text(session.refresh.reveal()).text(body).number(version));
     Ok(())
 }
 
 /// Ends the session, with every refresh token it has had.
-pub(crate) async fn end(tx: &mut Tx, id: SessionId) -> Result<(), WriteError> {
-    let sql = "DELETE FROM sessions WHERE id = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(id.to_string()).execute(c).await.map(drop))?;
-    Ok(())
+pub(crate) fn end(writes: &mut Writes, id: SessionId) {
+    writes.push(Write::to("sessions", "DELETE FROM sessions WHERE id = $1").text(id));
 }
 
 /// What became of a refresh token that was presented.
@@ -93,7 +90,7 @@ impl Store {
         let mut tx = self.pools()?.begin_write().await?;
         let Some((user, id)) = bearer(&mut tx, presented).await? else { return Ok(Refreshed::Unknown) };
         // Users before sessions, as every plan locks them.
-        let [holder, _] = crate::user::load(&mut tx, user, user, Lock::Share).await?;
+        let holder = crate::user::load(&mut tx, user, Lock::Share).await?;
         let active = holder.is_some_and(|User { state, .. }| state == UserState::Active);
         let Some((session, current)) = locked(&mut tx, id).await? else { return Ok(Refreshed::Unknown) };
         if !active || session.ends_at <= now {

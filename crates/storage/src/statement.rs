@@ -14,6 +14,14 @@ pub(crate) enum Value {
     Text(String),
     /// A number.
     Number(i64),
+    /// No text.
+    Nothing,
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::Nothing, Self::Text)
+    }
 }
 
 /// A statement put together from pieces.
@@ -25,16 +33,24 @@ pub(crate) struct Statement {
     values: Vec<Value>,
 }
 
+/// Binds what stands in the place of parameters.
+macro_rules! bind_all {
+    ($query:expr, $values:expr) => {
+        $values.into_iter().fold($query, |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Number(number) => query.bind(number),
+            Value::Nothing => query.bind(None::<String>),
+        })
+    };
+}
+
+pub(crate) use bind_all;
+
 /// Runs a statement on a connection of either engine.
 macro_rules! fetch_all {
     ($statement:expr, $connection:expr) => {{
         let Statement { sql, values } = $statement;
-        let query = sqlx::query_as(AssertSqlSafe(sql));
-        let query = values.into_iter().fold(query, |query, value| match value {
-            Value::Text(text) => query.bind(text),
-            Value::Number(number) => query.bind(number),
-        });
-        query.fetch_all($connection).await
+        bind_all!(sqlx::query_as(AssertSqlSafe(sql)), values).fetch_all($connection).await
     }};
 }
 
@@ -47,6 +63,12 @@ impl Statement {
     /// Goes on like this.
     pub(crate) fn then(&mut self, sql: &'static str) -> &mut Self {
         self.sql.push_str(sql);
+        self
+    }
+
+    /// Goes on with a number of this program's own, which makes it another statement and is no parameter.
+    pub(crate) fn literal(&mut self, number: usize) -> &mut Self {
+        self.sql.push_str(&number.to_string());
         self
     }
 

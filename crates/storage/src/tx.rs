@@ -21,6 +21,15 @@ pub(crate) enum Pools {
     Postgres(PgPools),
 }
 
+/// An engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// SQLite: one process, one writer at a time.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
 /// A transaction on either engine. Dropping it rolls back.
 pub(crate) enum Tx {
     /// On SQLite.
@@ -36,6 +45,10 @@ pub(crate) struct PgTx {
     /// The history of the database that it was begun in.
     pub(crate) history: u64,
 }
+
+/// The beginning of a transaction on PostgreSQL that goes beside others of its kind, but not beside one that writes a
+/// version of a policy.
+const JUDGED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE policies IN ROW SHARE MODE";
 
 /// Runs the same expression on the transaction's connection, whichever engine it is of. On PostgreSQL it is not waited
 /// for without bounds.
@@ -72,10 +85,10 @@ macro_rules! on_readers {
 
 /// SQL that spreads a JSON array, bound as text, over rows with one column `value`.
 macro_rules! json_rows {
-    ($tx:expr, $before:literal, $array:literal, $after:literal) => {
-        match $tx {
-            $crate::tx::Tx::Sqlite(_) => concat!($before, " json_each(", $array, ") ", $after),
-            $crate::tx::Tx::Postgres(_) => {
+    ($engine:expr, $before:literal, $array:literal, $after:literal) => {
+        match $engine {
+            $crate::tx::Engine::Sqlite => concat!($before, " json_each(", $array, ") ", $after),
+            $crate::tx::Engine::Postgres => {
                 concat!($before, " json_array_elements(", $array, "::json) AS rows (value) ", $after)
             }
         }
@@ -95,6 +108,18 @@ impl Pools {
         })
     }
 
+    /// Begins one that writes what the policies allow.
+    ///
+    /// INVARIANT: no version of a policy comes into force before it ends, so that those in force when it begins are those in
+    /// force at its commit (`policy_change.rs`). The lock comes before all others: a writer that waited for it with rows
+    /// locked, behind a version that waits for a writer of these rows, would wait for ever.
+    pub(crate) async fn begin_judged(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.begin_write().await,
+            Self::Postgres(pools) => Ok(Tx::Postgres(pools.begin(JUDGED).await?)),
+        }
+    }
+
     /// Begins a transaction whose reads all see the same instant.
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
@@ -112,6 +137,14 @@ impl Pools {
 }
 
 impl Tx {
+    /// Which engine it is on.
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     /// Ends it and keeps what it wrote.
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {

@@ -4,36 +4,32 @@ use mandate_domain::id::UserId;
 use mandate_domain::records::Records;
 use mandate_domain::user::{Identity, User, UserState};
 
-use crate::error::{StoreError, WriteError, taken};
+use crate::error::StoreError;
 use crate::json::{decode, encode};
-use crate::keys::to_pair;
 use crate::list::{Page, rows_for};
 use crate::locks::{Lock, locking};
 use crate::open::Store;
 use crate::request;
 use crate::search::{self, Found as _};
+use crate::statement::Statement;
 use crate::tx::{Tx, json_rows, on_readers, on_tx};
+use crate::writes::{Write, Writes};
 
-/// The users with these two ids, which may be the same.
-pub(crate) async fn load(
-    tx: &mut Tx,
-    first: UserId,
-    second: UserId,
-    lock: Lock,
-) -> Result<[Option<User>; 2], StoreError> {
-    let sql = locking!(tx, lock, "SELECT id, body FROM users WHERE id IN ($1, $2) ORDER BY id");
-    let (first, second) = (first.to_string(), second.to_string());
-    let rows: Vec<(String, String)> =
-        on_tx!(tx, c => sqlx::query_as(sql).bind(&first).bind(&second).fetch_all(c).await)?;
-    let users = rows.into_iter().map(named).collect::<Result<_, _>>()?;
-    Ok(to_pair(users, &first, &second))
+/// The user of that id.
+pub(crate) async fn load(tx: &mut Tx, id: UserId, lock: Lock) -> Result<Option<User>, StoreError> {
+    let sql = locking!(tx, lock, "SELECT id, body FROM users WHERE id = $1");
+    let row = on_tx!(tx, c => sqlx::query_as(sql).bind(id.to_string()).fetch_optional(c).await)?;
+    row.map(read).transpose()
 }
 
-/// The user with the e-mail address.
-pub(crate) async fn by_email(tx: &mut Tx, email: &str) -> Result<Option<User>, StoreError> {
-    let sql = "SELECT id, body FROM users WHERE email = $1";
-    let row = on_tx!(tx, c => sqlx::query_as(sql).bind(email).fetch_optional(c).await)?;
-    row.map(|row| named(row).map(|(_, user)| user)).transpose()
+/// Goes on with `id` and `body` of the user of that id.
+pub(crate) fn find(query: &mut Statement, id: UserId) {
+    query.then("id, body FROM users WHERE id = ").text(id);
+}
+
+/// The same for the user with the e-mail address.
+pub(crate) fn find_by_email(query: &mut Statement, email: &str) {
+    query.then("id, body FROM users WHERE email = ").text(email);
 }
 
 /// The user with the login.
@@ -43,81 +39,81 @@ pub(crate) async fn by_identity(tx: &mut Tx, identity: &Identity) -> Result<Opti
     let row = on_tx!(tx, c => {
         sqlx::query_as(sql).bind(&identity.issuer).bind(&identity.subject).fetch_optional(c).await
     })?;
-    row.map(|row| named(row).map(|(_, user)| user)).transpose()
+    row.map(read).transpose()
 }
 
-fn named((id, body): (String, String)) -> Result<(String, User), StoreError> {
-    let user = decode("users", || id.clone(), &body)?;
-    Ok((id, user))
+/// Reads a row of `id` and `body`.
+pub(crate) fn read((id, body): (String, String)) -> Result<User, StoreError> {
+    decode("users", || id, &body)
 }
 
 /// Makes the user this.
-pub(crate) async fn put(tx: &mut Tx, user: &User, version: i64, records: &Records) -> Result<(), WriteError> {
+pub(crate) fn put(
+    writes: &mut Writes,
+    user: &User,
+    version: i64,
+    records: &Records,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO users (id, email, display_name, state, search, body, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET email = excluded.email, display_name = excluded.display_name, \
                state = excluded.state, search = excluded.search, body = excluded.body, version = excluded.version";
     let id = user.id.to_string();
     let body = encode(user)?;
-    on_tx!(tx, c => {
-        sqlx::query(sql).bind(&id).bind(&user.email).bind(&user.display_name).bind(state_name(user.state))
-            .bind(user.text()).bind(body).bind(version).execute(c).await.map(drop)
-    })
-    .map_err(|error| taken(error, "a user with the e-mail address", || user.email.clone()))?;
+    let write = Write::to("users", sql).text(&id).text(&user.email).text(&user.display_name);
+    let write = write.text(state_name(user.state)).text(user.text()).text(body).number(version);
+    writes.push(write.unique("a user with the e-mail address", &user.email).of_its_own());
     let before = records.user(user.id).ok().flatten();
     if before.is_some_and(|before| before.text() != user.text()) {
-        search::rename_member(tx, user).await?;
+        search::rename_member(writes, user);
     }
     if before.map_or(!user.identities.is_empty(), |before| before.identities != user.identities) {
-        put_identities(tx, &id, user).await?;
+        put_identities(writes, &id, user)?;
     }
     if before.map_or(!user.seats.is_empty(), |before| before.seats != user.seats) {
-        put_seats(tx, &id, user).await?;
+        put_seats(writes, &id, user)?;
     }
     Ok(())
 }
 
-async fn put_identities(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError> {
+fn put_identities(writes: &mut Writes, id: &str, user: &User) -> Result<(), StoreError> {
     let sql = "DELETE FROM user_identities WHERE user_id = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(id).execute(c).await.map(drop))?;
+    writes.push(Write::to("user_identities", sql).text(id));
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO user_identities (issuer, subject, user_id) \
          SELECT value ->> 'issuer', value ->> 'subject', $1 FROM",
         "$2",
         ""
     );
-    let rows = encode(&user.identities)?;
-    on_tx!(tx, c => sqlx::query(sql).bind(id).bind(rows).execute(c).await.map(drop))
-        .map_err(|error| taken(error, "a user with the login", || spell(&user.identities)))
+    let write = Write::to("user_identities", sql).text(id).text(encode(&user.identities)?);
+    writes.push(write.unique("a user with the login", spell(&user.identities)));
+    Ok(())
 }
 
-async fn put_seats(tx: &mut Tx, id: &str, user: &User) -> Result<(), WriteError> {
+fn put_seats(writes: &mut Writes, id: &str, user: &User) -> Result<(), StoreError> {
     let sql = "DELETE FROM group_users WHERE user_id = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(id).execute(c).await.map(drop))?;
+    writes.push(Write::to("group_users", sql).text(id));
     let sql = json_rows!(
-        tx,
+        writes.engine(),
         "INSERT INTO group_users (group_id, user_id, role) SELECT value ->> 'group', $1, value ->> 'role' FROM",
         "$2",
         ""
     );
-    let rows = encode(&user.seats)?;
-    on_tx!(tx, c => sqlx::query(sql).bind(id).bind(rows).execute(c).await.map(drop))?;
+    writes.push(Write::to("group_users", sql).text(id).text(encode(&user.seats)?));
     Ok(())
 }
 
 /// Deletes the user; logins, seats, password and sessions go with the row.
-pub(crate) async fn erase(tx: &mut Tx, user: UserId) -> Result<(), WriteError> {
+pub(crate) fn erase(writes: &mut Writes, user: UserId, records: &Records) -> Result<(), StoreError> {
     // Requests, mail and invitations go by the address, too, which is about to be forgotten.
-    request::forget(tx, user).await?;
-    for sql in [
-        "DELETE FROM outbox WHERE recipient = (SELECT email FROM users WHERE id = $1)",
-        "DELETE FROM invitations WHERE email = (SELECT email FROM users WHERE id = $1)",
-    ] {
-        on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
-    }
-    let sql = "DELETE FROM users WHERE id = $1";
-    on_tx!(tx, c => sqlx::query(sql).bind(user.to_string()).execute(c).await.map(drop))?;
+    let Ok(Some(User { email, .. })) = records.user(user) else {
+        return Err(StoreError::Plan(format!("the end of {user}, whom it has not read")));
+    };
+    request::forget(writes, user, email);
+    writes.push(Write::to("outbox", "DELETE FROM outbox WHERE recipient = $1").text(email));
+    writes.push(Write::to("invitations", "DELETE FROM invitations WHERE email = $1").text(email));
+    writes.push(Write::to("users", "DELETE FROM users WHERE id = $1").text(user));
     Ok(())
 }
 
@@ -156,6 +152,6 @@ impl Store {
             let query = sqlx::query_as(sql).bind(&after).bind(rows_for(limit));
             email.into_iter().fold(query, |query, email| query.bind(email)).fetch_all(c).await
         })?;
-        Page::of(rows, limit, |row| named(row).map(|(_, user)| user))
+        Page::of(rows, limit, read)
     }
 }

@@ -19,6 +19,8 @@ const CHANNEL: &str = "mandate_feed";
 /// Hears when another server has written something.
 pub struct Listener {
     listener: PgListener,
+    /// What this server says when it calls: it polls for its own writes anyway.
+    own: String,
     line: Arc<Line>,
     since: Instant,
 }
@@ -32,7 +34,9 @@ impl Store {
         match self.pools()? {
             Pools::Sqlite { .. } => Ok(()),
             Pools::Postgres(PgPools { pool, line }) => {
-                line.within(sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(pool)).await?;
+                let call =
+                    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(self.number().to_string());
+                line.within(call.execute(pool)).await?;
                 Ok(())
             }
         }
@@ -51,7 +55,7 @@ impl Store {
         let own = own.acquire_timeout(pool.options().get_acquire_timeout()).connect_lazy_with(options);
         let mut listener = line.within(PgListener::connect_with(&own)).await?;
         line.within(listener.listen(CHANNEL)).await?;
-        Ok(Some(Listener { listener, line: Arc::clone(line), since }))
+        Ok(Some(Listener { listener, own: self.number().to_string(), line: Arc::clone(line), since }))
     }
 }
 
@@ -61,11 +65,16 @@ impl Listener {
     /// # Errors
     /// [`StoreError`] when the database cannot be asked any more, or is on another server now.
     pub async fn woken(&mut self) -> Result<(), StoreError> {
-        tokio::select! {
+        let Self { listener, own, line, since } = self;
+        let others = async {
             // `None`: the connection was lost, and what was told meanwhile with it.
-            told = self.listener.try_recv() => Ok(told.map(drop)?),
+            while listener.try_recv().await?.is_some_and(|told| told.payload() == own) {}
+            Ok::<(), StoreError>(())
+        };
+        tokio::select! {
+            told = others => told,
             // Nothing is ever said to a session that waits, so that nothing tells when it is silent for good.
-            () = self.line.changed(self.since) => Err(StoreError::away()),
+            () = line.changed(*since) => Err(StoreError::away()),
         }
     }
 }

@@ -11,14 +11,15 @@ use mandate_domain::terms::Terms;
 use tokio::sync::Notify;
 
 use crate::error::{StoreError, WriteError};
-use crate::feed::Appended;
 use crate::locks::{Lock, Needs, held_for, held_for_record};
 use crate::open::Store;
+use crate::places::Places;
 use crate::position::Transaction;
 use crate::preview::{self, Effects};
 use crate::request::{self, RequestKey};
 use crate::sabotage::{Fault, dawdle, is_planted};
-use crate::tx::{Tx, on_tx};
+use crate::tx::Tx;
+use crate::writes::{Refusals, Writes};
 use crate::{activity, apply, feed, keys, outbox};
 
 /// How often a write starts again before it gives up. Each start but the first knows more of what to lock, or
@@ -102,7 +103,7 @@ pub struct Previewed {
 
 /// What one attempt came to.
 enum Attempt {
-    Planned(Box<(Tx, Plan, Records)>),
+    Planned(Box<(Tx, Plan, Records, Places)>),
     /// It was carried out before.
     Replayed(Committed),
     /// More has to be locked, in an order that only a new transaction can keep.
@@ -189,10 +190,10 @@ impl Store {
         };
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let result = match self.attempt(&mut needs, &mut make, retry).await {
+            let result = match self.attempt(&mut needs, &mut make, policies, retry).await {
                 Ok(Attempt::Planned(planned)) => {
-                    let (tx, plan, records) = *planned;
-                    let draft = Draft { actor, policies, plan, records: &records, now, retry };
+                    let (tx, plan, records, places) = *planned;
+                    let draft = Draft { actor, plan, records: &records, places, now, retry };
                     match mode {
                         Mode::Preview => draft.preview(tx, policies).await.map(Written::Previewed),
                         Mode::Once | Mode::Retriable(_) => {
@@ -220,20 +221,22 @@ impl Store {
         &self,
         needs: &mut Needs,
         make: &mut F,
+        policies: &Policies,
         retry: Option<Retry<'_>>,
     ) -> Result<Attempt, WriteError>
     where
         F: FnMut(&Records) -> Result<Plan, Stop> + Send,
     {
         let pools = self.pools()?;
-        let mut tx = pools.begin_write().await?;
+        let mut tx = pools.begin_judged().await?;
         if let Some(committed) = answered(&mut tx, retry).await? {
             return Ok(Attempt::Replayed(committed));
         }
-        let mut records = Records::default();
+        let (mut records, mut places) = (Records::default(), Places::new(tx.engine()));
         let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
         for _ in 0..READS {
-            let besides = read(&mut tx, &unread, needs, &mut records).await?;
+            let besides = read(&mut tx, &unread, needs, &mut records, &mut places).await?;
+            places.are_under(policies)?;
             if !needs.covers(&besides) {
                 unread = besides.keys.difference(&needs.keys).cloned().collect();
                 needs.extend(besides);
@@ -270,7 +273,7 @@ impl Store {
             needs.extend(more);
             match planned {
                 _ if !goes_on => return Ok(Attempt::Again),
-                Some(plan) => return Ok(Attempt::Planned(Box::new((tx, plan, records)))),
+                Some(plan) => return Ok(Attempt::Planned(Box::new((tx, plan, records, places)))),
                 None => {}
             }
         }
@@ -278,17 +281,18 @@ impl Store {
     }
 }
 
-/// Reads the keys, and says what has to be held besides, for what was read to stay true.
-pub(crate) async fn read(
+/// Reads the keys, and says what has to be held besides, for what was read to stay true. Places are drawn in passing.
+async fn read(
     tx: &mut Tx,
     unread: &[Key],
     needs: &Needs,
     records: &mut Records,
+    places: &mut Places,
 ) -> Result<Needs, StoreError> {
     let unread: Vec<&Key> = unread.iter().collect();
     let mut must = Needs::default();
     let lock = |key: &Key| if is_planted(Fault::NoLock) { Lock::None } else { needs.lock(key) };
-    for (key, record) in keys::load(tx, &unread, &lock).await? {
+    for (key, record) in keys::load_and_draw(tx, &unread, &lock, Some(places)).await? {
         must.extend(held_for_record(&key, &record));
         records.put(key, record);
     }
@@ -313,28 +317,25 @@ async fn answered(tx: &mut Tx, retry: Option<Retry<'_>>) -> Result<Option<Commit
 /// A plan that is to be written.
 struct Draft<'a> {
     actor: &'a Actor,
-    /// By which it was planned.
-    policies: &'a Policies,
     plan: Plan,
     records: &'a Records,
+    places: Places,
     now: i64,
     retry: Option<Retry<'a>>,
 }
 
 impl Draft<'_> {
-    async fn prepare(self, mut tx: Tx, bell: Arc<Notify>) -> Result<Prepared, WriteError> {
+    async fn prepare(mut self, mut tx: Tx, bell: Arc<Notify>) -> Result<Prepared, WriteError> {
         let mut place = self.write(&mut tx).await?;
         if let Some(Retry { key, .. }) = self.retry {
-            if place.transaction.is_none() {
-                place.transaction = own_number(&mut tx).await?;
-            }
+            place.transaction = self.places.transaction();
             request::remember(&mut tx, key, &self.plan, &place, self.now).await?;
         }
-        let Place { versions, position, transaction, policies: _ } = place;
+        let Place { versions, position, transaction } = place;
         Ok(Prepared { plan: self.plan, versions, position, transaction, tx, bell })
     }
 
-    async fn preview(self, mut tx: Tx, policies: &Policies) -> Result<Previewed, WriteError> {
+    async fn preview(mut self, mut tx: Tx, policies: &Policies) -> Result<Previewed, WriteError> {
         let before = preview::before(&mut tx, policies, &self.plan.changes).await?;
         self.write(&mut tx).await?;
         let effects = preview::after(&mut tx, policies, before).await?;
@@ -342,10 +343,12 @@ impl Draft<'_> {
         Ok(Previewed { plan: self.plan, effects })
     }
 
-    async fn write(&self, tx: &mut Tx) -> Result<Place, WriteError> {
+    async fn write(&mut self, tx: &mut Tx) -> Result<Place, WriteError> {
         dawdle(Fault::NoLock, Duration::from_millis(20)).await;
-        let mut place = put(tx, self.actor, &self.plan, self.records, self.now).await?;
-        place.is_under(self.policies)?;
+        let mut writes = Writes::new(tx.engine());
+        let Self { actor, plan, records, places, now, .. } = self;
+        let mut place = put(tx, &mut writes, places, (actor, plan, records, *now)).await?;
+        writes.send(tx, Refusals::Told).await?;
         if place.versions.is_empty() {
             place.position = feed::position(tx).await?;
         }
@@ -362,53 +365,36 @@ pub(crate) struct Place {
     pub(crate) position: i64,
     /// PostgreSQL: the transaction, if it is known to have a number.
     pub(crate) transaction: Option<Transaction>,
-    /// How many versions of policies there are; `None`: nothing changed.
-    pub(crate) policies: Option<i64>,
 }
 
-impl Place {
-    /// Refuses what was planned by other policies than those in force when it is committed.
-    pub(crate) fn is_under(&self, policies: &Policies) -> Result<(), StoreError> {
-        match self.policies {
-            Some(revision) if policies.differ_from(revision) => Err(StoreError::PoliciesChanged),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// PostgreSQL: the number of the transaction.
-async fn own_number(tx: &mut Tx) -> Result<Option<Transaction>, WriteError> {
-    if let Tx::Sqlite(_) = tx {
-        return Ok(None);
-    }
-    let sql = "SELECT pg_current_xact_id()::text, pg_snapshot_xmin(pg_current_snapshot())::text";
-    let (number, oldest): (String, String) = on_tx!(tx, c => sqlx::query_as(sql).fetch_one(c).await)?;
-    Ok(Transaction::told(&number, &oldest))
-}
-
-/// Writes changes, feed, log and mail of a plan.
+/// Gathers changes, feed, log and mail of a plan, made by somebody from these records at that time.
+///
+/// INVARIANT: they are sent together with what was gathered before, or before it is read.
 pub(crate) async fn put(
     tx: &mut Tx,
-    actor: &Actor,
-    plan: &Plan,
-    records: &Records,
-    now: i64,
-) -> Result<Place, WriteError> {
+    writes: &mut Writes,
+    places: &mut Places,
+    (actor, plan, records, now): (&Actor, &Plan, &Records, i64),
+) -> Result<Place, StoreError> {
     if plan.changes.is_empty() && plan.mail.is_empty() {
         return Ok(Place::default());
     }
     each_fact_once(&plan.changes)?;
-    let Appended { places: versions, transaction, policies } = match plan.changes.as_slice() {
-        [] => Appended::default(),
-        changes => feed::append(tx, changes, records, now).await?,
+    let versions = match plan.changes.len() {
+        0 => Vec::new(),
+        number => places.take(tx, number).await?,
     };
     for (change, version) in plan.changes.iter().zip(&versions) {
-        apply::apply(tx, change, *version, records).await?;
+        apply::apply(writes, change, *version, (records, &plan.changes))?;
     }
-    activity::append(tx, actor, plan, now).await?;
-    outbox::append(tx, &plan.mail, now).await?;
+    if !versions.is_empty() {
+        feed::append(writes, &plan.changes, &versions, records, now)?;
+    }
+    activity::append(writes, actor, plan, now)?;
+    outbox::append(writes, &plan.mail, now)?;
     let position = versions.last().copied().unwrap_or_default();
-    Ok(Place { versions, position, transaction, policies })
+    let transaction = if versions.is_empty() { None } else { places.transaction() };
+    Ok(Place { versions, position, transaction })
 }
 
 /// Index rows are written by comparing with what was read, which the second change of one fact would outdate.

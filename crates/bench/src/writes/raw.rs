@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use mandate_domain::change::Change;
 use mandate_domain::mail::{Locale, Mail, MailContent};
+use mandate_domain::records::{Key, Record, Records};
+use mandate_domain::taken::taken;
 use sqlx::{Executor as _, PgConnection, SqliteConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -28,6 +30,7 @@ struct Rows {
     text: String,
     membership: String,
     ended: String,
+    taken: String,
     added: String,
     removed: String,
     recipient: String,
@@ -90,7 +93,14 @@ macro_rules! transaction {
     ($connection:expr, $begin:literal, $feed:literal, $c:ident => $body:expr, $kind:literal, $fact:expr) => {{
         $connection.execute($begin).await?;
         let $c = &mut *$connection;
-        sqlx::query($feed).bind(AT).bind($fact.0).bind($kind).bind($fact.1).execute(&mut *$c).await?;
+        sqlx::query($feed)
+            .bind(AT)
+            .bind($fact.0)
+            .bind($kind)
+            .bind($fact.1)
+            .bind($fact.2)
+            .execute(&mut *$c)
+            .await?;
         $body;
         $c.execute("COMMIT").await?;
     }};
@@ -112,11 +122,14 @@ impl Rows {
         };
         let (account, user) = (account_id(account), user_id(user));
         let ended = Change::MembershipEnded { account, user };
+        let mut before = Records::default();
+        before.put(Key::Membership(account, user), Record::Membership(Some(membership.clone())));
         let list = |change: &Change| serde_json::to_string(&[change]);
         Ok(Self {
             account: account.to_string(),
             user: user.to_string(),
             text: format!("{user} {user}@example.com"),
+            taken: serde_json::to_string(&taken(&ended, &before))?,
             ended: serde_json::json!({ "account": account, "user": user }).to_string(),
             added: list(&Change::Membership(membership.clone()))?,
             removed: list(&ended)?,
@@ -127,15 +140,15 @@ impl Rows {
     }
 
     async fn add(&self, connection: &mut Connection) -> anyhow::Result<()> {
-        let fact = (&self.account, &self.membership);
+        let fact = (&self.account, &self.membership, None::<&String>);
         match connection {
             Connection::Sqlite(c) => {
-                transaction!(c, "BEGIN IMMEDIATE", "INSERT INTO feed (seq, at, account, kind, body) VALUES ((SELECT \
-                    (COALESCE(MAX(seq), 0) / 64 + 1) * 64 FROM feed), $1, $2, $3, $4) RETURNING seq",
+                transaction!(c, "BEGIN IMMEDIATE", "INSERT INTO feed (seq, at, account, kind, body, taken) VALUES ((SELECT \
+                    (COALESCE(MAX(seq), 0) / 64 + 1) * 64 FROM feed), $1, $2, $3, $4, $5) RETURNING seq",
                     c => self.added_on_sqlite(c).await?, "membership", fact);
             }
             Connection::Postgres(c) => {
-                transaction!(c, "BEGIN", "INSERT INTO feed (at, account, kind, body) VALUES ($1, $2, $3, $4) RETURNING seq",
+                transaction!(c, "BEGIN", "INSERT INTO feed (at, account, kind, body, taken) VALUES ($1, $2, $3, $4, $5) RETURNING seq",
                     c => self.added_on_postgres(c).await?, "membership", fact);
             }
         }
@@ -143,15 +156,15 @@ impl Rows {
     }
 
     async fn remove(&self, connection: &mut Connection) -> anyhow::Result<()> {
-        let fact = (&self.account, &self.ended);
+        let fact = (&self.account, &self.ended, Some(&self.taken));
         match connection {
             Connection::Sqlite(c) => {
-                transaction!(c, "BEGIN IMMEDIATE", "INSERT INTO feed (seq, at, account, kind, body) VALUES ((SELECT \
-                    (COALESCE(MAX(seq), 0) / 64 + 1) * 64 FROM feed), $1, $2, $3, $4) RETURNING seq",
+                transaction!(c, "BEGIN IMMEDIATE", "INSERT INTO feed (seq, at, account, kind, body, taken) VALUES ((SELECT \
+                    (COALESCE(MAX(seq), 0) / 64 + 1) * 64 FROM feed), $1, $2, $3, $4, $5) RETURNING seq",
                     c => self.removed_on_sqlite(c).await?, "membership_ended", fact);
             }
             Connection::Postgres(c) => {
-                transaction!(c, "BEGIN", "INSERT INTO feed (at, account, kind, body) VALUES ($1, $2, $3, $4) RETURNING seq",
+                transaction!(c, "BEGIN", "INSERT INTO feed (at, account, kind, body, taken) VALUES ($1, $2, $3, $4, $5) RETURNING seq",
                     c => self.removed_on_postgres(c).await?, "membership_ended", fact);
             }
         }

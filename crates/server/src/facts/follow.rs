@@ -22,6 +22,10 @@ use crate::policies;
 /// The longest pause between two polls.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How far the starts of two polls are apart while several wait: who comes meanwhile shares the second one, and the database
+/// is asked no oftener. One who waits alone has nobody to share with.
+const APART: Duration = Duration::from_millis(1);
+
 /// The pauses while the database is away: the longest, and the shortest, whoever waits.
 const PAUSE_AWAY: Duration = Duration::from_millis(100);
 const LEAST_PAUSE_AWAY: Duration = Duration::from_millis(20);
@@ -152,6 +156,11 @@ impl Following {
         }
     }
 
+    /// Whether several wait for a poll.
+    fn is_crowded(&self) -> bool {
+        self.ended.receiver_count() > 1
+    }
+
     async fn pause(&self) {
         let pause = if self.away.load(Ordering::Acquire) {
             tokio::time::sleep(LEAST_PAUSE_AWAY).await;
@@ -166,8 +175,13 @@ impl Following {
 
 /// Follows for as long as somebody has the facts.
 pub(super) async fn run(facts: Weak<Facts>, following: Arc<Following>, mut follower: Follower) {
+    let mut last = None;
     loop {
         following.pause().await;
+        if let Some(last) = last.filter(|_| following.is_crowded()) {
+            tokio::time::sleep_until(last + APART).await;
+        }
+        last = Some(tokio::time::Instant::now());
         let Some(facts) = facts.upgrade() else { return };
         following.turn(&facts, &mut follower).await;
     }

@@ -103,7 +103,7 @@ impl Reading {
         accounts: &[AccountId],
     ) -> Result<Vec<AccountRecords>, StoreError> {
         let sql = json_rows!(
-            &self.0,
+            self.0.engine(),
             "SELECT value ->> 'id', (SELECT a.body FROM accounts a WHERE a.id = (value ->> 'id')), \
              (SELECT m.body FROM memberships m WHERE m.account = (value ->> 'id') AND m.user_id = $1) FROM",
             "$2",

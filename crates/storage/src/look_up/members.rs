@@ -123,7 +123,7 @@ impl Reading {
     ) -> Result<Vec<MemberRecords>, StoreError> {
         // Subqueries that give one value are looked up by key, whatever the planner believes of the list.
         let sql = json_rows!(
-            &self.0,
+            self.0.engine(),
             "SELECT value ->> 'id', (SELECT u.body FROM users u WHERE u.id = (value ->> 'id')), \
              (SELECT m.body FROM memberships m WHERE m.account = $1 AND m.user_id = (value ->> 'id')) FROM",
             "$2",

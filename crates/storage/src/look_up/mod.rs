@@ -130,7 +130,7 @@ impl Reading {
             return Ok(Vec::new());
         }
         let sql = json_rows!(
-            &self.0,
+            self.0.engine(),
             "SELECT value ->> 'user', (SELECT a.body FROM assignments a WHERE a.account = $1 \
              AND a.user_id = (value ->> 'user') AND a.kind = (value ->> 'kind') AND a.id = (value ->> 'id')) FROM",
             "$2",

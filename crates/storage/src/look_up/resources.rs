@@ -169,7 +169,7 @@ impl Reading {
     ) -> Result<BTreeMap<ResourceRef, Option<Resource>>, StoreError> {
         let asked: BTreeSet<&ResourceRef> = ways.iter().map(Way::resource).collect();
         let sql = json_rows!(
-            &self.0,
+            self.0.engine(),
             "SELECT value ->> 'kind', value ->> 'id', (SELECT r.body FROM resources r WHERE r.account = $1 \
              AND r.kind = (value ->> 'kind') AND r.id = (value ->> 'id')) FROM",
             "$2",

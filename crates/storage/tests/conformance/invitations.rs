@@ -166,5 +166,5 @@ on_every_engine! {
 }
 
 async fn settle(store: &Store, seq: i64, how: Settled) {
-    store.settle_mail(seq, &how, NOW).await.expect("settled");
+    store.settle_mail(&[(seq, how)], NOW).await.expect("settled");
 }

@@ -109,6 +109,9 @@ on_every_engine! {
         assert_eq!(applied.await.expect("ends"), Some(1));
         let late = world.store.prepare(&before, &operator, &new_user(2, "b@example.org"), NOW).await;
         assert!(matches!(late.map(drop), Err(WriteError::Store(StoreError::PoliciesChanged))));
+        // Nor is it refused by them: those of now may allow it.
+        let taken = world.store.prepare(&before, &operator, &new_user(1, "a@example.org"), NOW).await;
+        assert!(matches!(taken.map(drop), Err(WriteError::Store(StoreError::PoliciesChanged))));
         let now = crate::world::policies().of_revision(1);
         let after = world.store.prepare(&now, &operator, &new_user(2, "b@example.org"), NOW).await;
         after.expect("writes").commit().await.expect("commits");

@@ -1,25 +1,30 @@
 //! Several commands in one transaction: each is judged by itself and done whole or not at all, and what one of them did
 //! the next one sees. For imports (GW-08), whose rows would otherwise wait for a disk each.
 
+mod held;
+mod known;
+mod under_way;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use mandate_domain::change::Change;
 use mandate_domain::command::{Actor, Command};
-use mandate_domain::plan::{Plan, Policies, plan};
-use mandate_domain::records::{Key, Records, Stop};
+use mandate_domain::plan::{Plan, Policies};
+use mandate_domain::records::Records;
 use mandate_domain::refusal::Refusal;
-use mandate_domain::terms::Terms;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::held::Held;
+use self::under_way::Batch;
 use crate::error::{StoreError, WriteError};
-use crate::locks::{Lock, Needs, held_for};
+use crate::locks::Needs;
 use crate::open::Store;
 use crate::position::Transaction;
-use crate::preview::{self, Effects};
-use crate::tx::{Tx, on_tx};
-use crate::write::{ATTEMPTS, READS, put, read};
+use crate::preview::Effects;
+use crate::tx::Tx;
+use crate::write::ATTEMPTS;
 
 /// One command of a batch.
 #[derive(Debug, Clone)]
@@ -128,10 +133,11 @@ impl Store {
         patience: Duration,
     ) -> Result<Option<PreparedBatch>, WriteError> {
         let pools = self.pools()?;
-        let mut tx = pools.begin_write().await?;
+        let mut tx = pools.begin_judged().await?;
         // INVARIANT: all locks of all commands are taken here, in their order, before any of them is judged.
         let held = if pools.writes_alone() { Held::All } else { Held::These(needs) };
         held.take(&mut tx).await?;
+        let mut batch = Batch::begin(&mut tx, setting.policies, needs, items.len()).await?;
         let (mut rows, mut changes, mut bell) = (Vec::with_capacity(items.len()), Vec::new(), None);
         let (mut position, mut transaction) = (None, None);
         let mut lacking = Needs::default();
@@ -140,7 +146,7 @@ impl Store {
             if !rows.is_empty() && began.elapsed() > patience {
                 break;
             }
-            let mut judged = match judge(&mut tx, setting, item, &held).await? {
+            let mut judged = match batch.judge(&mut tx, setting, item, &held).await? {
                 Row::Judged(judged) => *judged,
                 Row::Lacks(more) => {
                     lacking.extend(more);
@@ -151,9 +157,7 @@ impl Store {
             if let (Ok(judged), true) = (&mut judged, lacking.keys.is_empty()) {
                 match item.then {
                     Then::Write => {
-                        let place =
-                            put(&mut tx, setting.actor, &judged.plan, &judged.records, setting.now).await?;
-                        place.is_under(setting.policies)?;
+                        let place = batch.put(&mut tx, setting, judged).await?;
                         position = place.versions.last().copied().or(position);
                         transaction = place.transaction.or(transaction);
                         changes.extend(judged.plan.changes.iter().cloned());
@@ -161,123 +165,19 @@ impl Store {
                             bell = Some(self.mail_bell());
                         }
                     }
-                    Then::Leave => judged.effects = preview(&mut tx, setting, judged).await?,
+                    Then::Leave => judged.effects = batch.preview(&mut tx, setting, judged).await?,
                 }
             }
             rows.push(judged);
         }
         if lacking.keys.is_empty() {
+            batch.send(&mut tx).await?;
             return Ok(Some(PreparedBatch { rows, changes, position, transaction, tx, bell }));
         }
         tx.rollback().await?;
         needs.extend(lacking);
         Ok(None)
     }
-}
-
-/// What a transaction holds.
-enum Held<'a> {
-    /// The database: there is one writer at a time.
-    All,
-    /// These rows.
-    These(&'a Needs),
-}
-
-impl Held<'_> {
-    fn covers(&self, other: &Needs) -> bool {
-        match self {
-            Self::All => true,
-            Self::These(needs) => needs.holds(other),
-        }
-    }
-
-    /// Locks the rows in their order: one statement for each run of one table and one firmness.
-    async fn take(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let Self::These(needs) = self else { return Ok(()) };
-        let rows: Vec<_> = needs.in_order().filter_map(|(key, lock)| row(key, lock)).collect();
-        for run in rows.chunk_by(|(sql, _), (other, _)| sql == other) {
-            let Some((sql, _)) = run.first() else { continue };
-            let ids: Vec<&str> = run.iter().map(|(_, id)| id.as_str()).collect();
-            let ids = crate::json::encode(&ids)?;
-            on_tx!(tx, c => sqlx::query(*sql).bind(ids).execute(c).await.map(drop))?;
-        }
-        Ok(())
-    }
-}
-
-/// SQL that locks the rows of one table with ids out of a JSON array, in the order of their ids.
-macro_rules! locking_all {
-    ($table:literal, $lock:literal) => {
-        concat!(
-            "SELECT id FROM ",
-            $table,
-            " WHERE id IN (SELECT json_array_elements_text($1::json)) ORDER BY id FOR ",
-            $lock
-        )
-    };
-}
-
-fn row(key: &Key, lock: Lock) -> Option<(&'static str, String)> {
-    match (key, lock) {
-        (Key::User(id), Lock::Exclusive) => Some((locking_all!("users", "UPDATE"), id.to_string())),
-        (Key::User(id), _) => Some((locking_all!("users", "SHARE"), id.to_string())),
-        (Key::Group(id), Lock::Exclusive) => Some((locking_all!("groups", "UPDATE"), id.to_string())),
-        (Key::Group(id), _) => Some((locking_all!("groups", "SHARE"), id.to_string())),
-        (Key::Account(id), _) => Some((locking_all!("accounts", "UPDATE"), id.to_string())),
-        _ => None,
-    }
-}
-
-/// Plans one command on what the transaction sees, as far as it holds what the plan rests on.
-async fn judge(
-    tx: &mut Tx,
-    setting: Setting<'_>,
-    item: &BatchItem,
-    held: &Held<'_>,
-) -> Result<Row, WriteError> {
-    let Setting { policies, actor, now } = setting;
-    let mut records = Records::default();
-    let mut needs = Needs::of(item.command.reads(actor), &item.command);
-    let mut unread: Vec<Key> = needs.keys.iter().cloned().collect();
-    for _ in 0..READS {
-        let mut more = read(tx, &unread, &needs, &mut records).await?;
-        let mut planned = None;
-        if needs.covers(&more) {
-            match plan(policies, &records, actor, &item.command, &Terms::default(), now) {
-                Ok(plan) => {
-                    more = held_for(&plan.changes, &records);
-                    planned = Some(plan);
-                }
-                Err(Stop::Refused(refusal)) => return Ok(Row::Judged(Box::new(Err(refusal)))),
-                Err(Stop::Read(key)) if records.has(&key) => {
-                    return Err(StoreError::Plan(format!("{key:?}, which it had been given")).into());
-                }
-                Err(Stop::Read(key)) => more.read(key),
-            }
-        }
-        if !held.covers(&more) {
-            return Ok(Row::Lacks(more));
-        }
-        if let Some(plan) = planned {
-            let effects = Effects::default();
-            return Ok(Row::Judged(Box::new(Ok(Judged { plan, records, effects }))));
-        }
-        unread = more.keys.difference(&needs.keys).cloned().collect();
-        needs.extend(more);
-    }
-    Err(StoreError::Plan(format!("something new {READS} times")).into())
-}
-
-/// What the plan would do to people: it is written and taken back, while the rest of the transaction stays.
-async fn preview(tx: &mut Tx, setting: Setting<'_>, judged: &Judged) -> Result<Effects, WriteError> {
-    let Setting { policies, actor, now } = setting;
-    let before = preview::before(tx, policies, &judged.plan.changes).await?;
-    on_tx!(tx, c => sqlx::query("SAVEPOINT preview").execute(c).await.map(drop))?;
-    put(tx, actor, &judged.plan, &judged.records, now).await?;
-    let effects = preview::after(tx, policies, before).await?;
-    on_tx!(tx, c => sqlx::query("ROLLBACK TO SAVEPOINT preview").execute(c).await.map(drop))?;
-    on_tx!(tx, c => sqlx::query("RELEASE SAVEPOINT preview").execute(c).await.map(drop))?;
-    Ok(effects)
 }
 
 impl PreparedBatch {
