@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mandate_proto::v1::watched_change::Change;
 use mandate_client::Client;
+use mandate_proto::v1::watched_change::Change;
 use mandate_proto::v1::{CreateAccountRequest, CreateUserRequest, ListUsersRequest, RefreshTokenRequest};
 use mandate_tests::expect::assert_refused;
 use mandate_tests::world::watching_all;

@@ -57,7 +57,8 @@ impl Health {
         let cannot = |mistake: &str| match encrypted {
             true => anyhow!("the server at {address} cannot be asked: {mistake}"),
             false => anyhow!(
-                "the server at {address} cannot be asked: it speaks TLS; give --tls-certificate FILE, as it has it"
+                "the server at {address} ended the connection: if it speaks TLS, give --tls-certificate FILE, as it has it \
+                 (MANDATE_TLS_CERTIFICATE)"
             ),
         };
         let channel = endpoint.connect().await.map_err(|error| match mistake(&error) {

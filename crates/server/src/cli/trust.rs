@@ -89,17 +89,18 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{}: the certificate cannot be read", file.display()))
 }
 
-/// The same of a call, the first one of a connection. With TLS 1.3 a server says only behind the handshake that it misses a
-/// certificate, and HTTP/2 tells no more than that the connection has ended.
+/// The same of a call, the first one of a connection. HTTP/2 may tell no more than that the connection has ended: with TLS 1.3
+/// a server says only behind the handshake that it misses a certificate, and what it says may come before the call is sent.
 pub(super) fn mistake_of(status: &Status, encrypted: Encrypted) -> Option<String> {
-    let ended = matches!(encrypted, Encrypted::Yes) && status.source().is_some();
-    mistake(status).or_else(|| {
-        ended.then(|| {
+    let ended = || causes(status).any(|cause| cause.downcast_ref::<hyper::Error>().is_some());
+    let guess = match encrypted {
+        Encrypted::Yes => {
             "the server ended the connection: if it asks for certificates, give --endpoint-certificate and --endpoint-key, of \
              an authority that it believes (its --tls-client-ca)"
-                .to_owned()
-        })
-    })
+        }
+        Encrypted::No => "the server ended the connection: if it speaks TLS, write https:// in the address",
+    };
+    mistake(status).or_else(|| ended().then(|| guess.to_owned()))
 }
 
 /// Whether a connection is.
