@@ -51,6 +51,19 @@ impl TokenKey {
         &self.public_pem
     }
 
+    /// The public half as an issuer publishes it under this id (RFC 8037). Of an Ed25519 key.
+    pub fn jwk(&self, kid: &str) -> Value {
+        let document = pem::parse(&self.public_pem).expect("PEM");
+        let (_, raw) = document.contents().split_last_chunk::<32>().expect("a key");
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(raw), "kid": kid })
+    }
+
+    /// A signed token that names the key.
+    pub fn sign_as(&self, kid: &str, claims: &Value) -> String {
+        let header = Header { kid: Some(kid.to_owned()), ..Header::new(self.algorithm) };
+        jsonwebtoken::encode(&header, claims, &self.private).expect("a token")
+    }
+
     /// A signed token.
     pub fn sign(&self, claims: &Value) -> String {
         jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.private).expect("a token")

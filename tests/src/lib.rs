@@ -30,6 +30,7 @@ mod background;
 mod binary;
 mod blocked;
 mod caller;
+pub mod certificates;
 pub mod cluster;
 mod database;
 pub mod dump;

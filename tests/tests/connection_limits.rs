@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use mandate_client::Client;
 use mandate_proto::v1::watched_change::Change;
-use mandate_proto::v1::{CreateAccountRequest, CreateUserRequest, ListUsersRequest};
+use mandate_proto::v1::{CreateAccountRequest, CreateUserRequest, ListUsersRequest, RefreshTokenRequest};
 use mandate_tests::expect::assert_refused;
 use mandate_tests::world::watching_all;
 use mandate_tests::{Engine, Fixture, Scrape, Server, World, on_both_engines};
@@ -196,5 +197,20 @@ on_both_engines! {
             .sum();
         let told = f64::from(64 << 20);
         assert!(capacity > told / 2.0 && capacity <= told * 1.25, "{capacity}");
+    }
+}
+
+/// Calls that never left, because their connection was asked to end just then, are sent again: even those that must not happen
+/// twice, such as this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_sends_again_what_it_had_not_sent() {
+    let ShortAge(world) = ShortAge::prepare(Engine::Sqlite).await;
+    let url = format!("http://{}", world.server().address());
+    let client = Client::builder(url).connections(1).build().expect("a client");
+    let end = tokio::time::Instant::now() + Duration::from_secs(4);
+    while tokio::time::Instant::now() < end {
+        let request = RefreshTokenRequest { refresh_token: "nobody's".to_owned() };
+        let status = client.send(request).await.expect_err("refused");
+        assert_ne!(status.code(), Code::Unavailable, "{status:?}");
     }
 }

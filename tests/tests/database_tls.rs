@@ -2,28 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use mandate_tests::certificates::{Authority, authority, certificate};
 use mandate_tests::cluster::Node;
 use mandate_tests::{Engine, Server, World};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root")
-}
-
-/// A certificate for this host or, as its common name, this user; and its key.
-fn certificate(by: &Authority, hosts: &[&str], user: &str) -> (String, String) {
-    let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-    let mut params = CertificateParams::new(hosts).expect("parameters");
-    params.distinguished_name.push(DnType::CommonName, user);
-    let key = KeyPair::generate().expect("a key");
-    (params.signed_by(&key, by).expect("a certificate").pem(), key.serialize_pem())
-}
 
 /// A server that lets nobody in unencrypted, and the user `client` only with a certificate of their own.
 struct Encrypted {

@@ -62,6 +62,7 @@ pub struct Builder {
     token: TokenSource,
     deadlines: Deadlines,
     tls: Option<ClientTlsConfig>,
+    has_ca: bool,
 }
 
 impl Builder {
@@ -72,6 +73,7 @@ impl Builder {
             token: TokenSource::none(),
             deadlines: Deadlines { read: READ, write: WRITE },
             tls: None,
+            has_ca: false,
         }
     }
 
@@ -110,9 +112,10 @@ impl Builder {
         self
     }
 
-    /// Believes servers by these certificates (PEM) beside the system's. Addresses with `https://` are always encrypted.
+    /// Believes servers by these certificates (PEM) beside the system's, if it has any. Addresses with `https://` are always encrypted.
     #[must_use]
     pub fn ca(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.has_ca = true;
         self.tls = Some(self.tls_config().ca_certificate(Certificate::from_pem(pem)));
         self
     }
@@ -155,7 +158,7 @@ impl Builder {
     }
 
     fn tls_config(&self) -> ClientTlsConfig {
-        self.tls.clone().unwrap_or_else(|| ClientTlsConfig::new().with_enabled_roots())
+        self.tls.clone().unwrap_or_default()
     }
 
     fn endpoint(&self, address: &str) -> Result<Endpoint, BuildError> {
@@ -171,6 +174,15 @@ impl Builder {
             .http2_keep_alive_interval(KEEP_ALIVE.0)
             .keep_alive_timeout(KEEP_ALIVE.1)
             .keep_alive_while_idle(true);
-        if encrypted { endpoint.tls_config(self.tls_config()).map_err(BuildError::Tls) } else { Ok(endpoint) }
+        if !encrypted {
+            return Ok(endpoint);
+        }
+        let config = self.tls_config();
+        let with_the_systems = endpoint.clone().tls_config(config.clone().with_enabled_roots());
+        match with_the_systems {
+            // A container may have none of its own, and need none beside those that were given.
+            Err(_) if self.has_ca => endpoint.tls_config(config).map_err(BuildError::Tls),
+            other => other.map_err(BuildError::Tls),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What may be sent again, and when.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
@@ -34,7 +36,7 @@ impl Pauses {
         let again = match status.code() {
             // It was not taken on: nothing happened. Without a time it is too large, or a limit that stays.
             Code::ResourceExhausted => wanted.is_some(),
-            Code::Unavailable => repeatable != Repeatable::Never,
+            Code::Unavailable => repeatable != Repeatable::Never || was_not_sent(status),
             _ => false,
         };
         let pause = if again { self.0.next()? } else { return None };
@@ -47,9 +49,36 @@ impl Pauses {
 pub(crate) fn explained(status: Status) -> Status {
     let broken = matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
     match status.source() {
-        Some(source) if broken => Status::unavailable(format!("the connection broke: {source}")),
+        Some(source) if broken => {
+            let mut explained = Status::unavailable(format!("the connection broke: {source}"));
+            explained.set_source(Arc::new(Broken(status)));
+            explained
+        }
         _ => status,
     }
+}
+
+/// What a status was before it was explained.
+#[derive(Debug)]
+struct Broken(Status);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Broken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Whether the call never left: the connection was asked to end (GOAWAY) or broke before it was that call's turn. hyper
+/// says so of calls that it still had whole, and of none of which a byte was written.
+fn was_not_sent(status: &Status) -> bool {
+    let mut causes = std::iter::successors(status.source(), |cause| (**cause).source());
+    causes.any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
 }
 
 #[cfg(test)]

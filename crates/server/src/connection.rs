@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
@@ -147,16 +148,35 @@ impl Lifetime {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen(Arc<AtomicBool>);
 
+/// What calls come by: a connection, encrypted or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Whose it is.
+    fn peer(&self) -> TcpConnectInfo;
+}
+
+impl Stream for TcpStream {
+    fn peer(&self) -> TcpConnectInfo {
+        self.connect_info()
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn peer(&self) -> TcpConnectInfo {
+        let (connection, _) = self.get_ref();
+        connection.connect_info()
+    }
+}
+
 /// A connection that tells whether it is used, and when it is gone.
-pub(crate) struct Watched {
-    stream: TcpStream,
+pub(crate) struct Watched<S> {
+    stream: S,
     seen: Seen,
     _gone: DropGuard,
 }
 
-impl Watched {
+impl<S> Watched<S> {
     /// Watches a connection; the token is cancelled when it is gone.
-    pub(crate) fn new(stream: TcpStream) -> (Self, Seen, CancellationToken) {
+    pub(crate) fn new(stream: S) -> (Self, Seen, CancellationToken) {
         let (seen, gone) = (Seen::default(), CancellationToken::new());
         (Self { stream, seen: seen.clone(), _gone: gone.clone().drop_guard() }, seen, gone)
     }
@@ -176,7 +196,7 @@ fn are_pings(bytes: &[u8]) -> bool {
     bytes.len().is_multiple_of(PING) && bytes.chunks(PING).all(|frame| frame.starts_with(&[0, 0, 8, 6]))
 }
 
-impl AsyncRead for Watched {
+impl<S: Stream> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -191,7 +211,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: Stream> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -223,11 +243,11 @@ impl AsyncWrite for Watched {
     }
 }
 
-impl Connected for Watched {
+impl<S: Stream> Connected for Watched<S> {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.stream.peer()
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::access::{self, AsPerson, GUARDED, Rule};
-use crate::auth::{Caller, CallerKind, Verifier};
+use crate::auth::{AuthError, Caller, CallerKind, Verifier};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::quick::{Quick, Rpc};
@@ -132,7 +132,7 @@ where
                     let ready = std::mem::replace(&mut self.inner, next);
                     guarded(quick.clone().call(rpc, admitted, request, ready))
                 }
-                Err(error) => refused(error),
+                Err(error) => self.refused_or_later(error, request),
             };
         }
         if !request.uri().path().starts_with(GUARDED) {
@@ -149,7 +149,7 @@ where
         let logs = recorded.is_some_and(Recorded::logs);
         let admitted = match admit(&self.verifier, request.uri().path(), request.headers()) {
             Ok(admitted) => admitted,
-            Err(error) => return refused(error),
+            Err(error) => return self.refused_or_later(error, request),
         };
         let short =
             !logs && admitted.is_in_its_own_name() && request.uri().path() == access::CHECK_STREAM.path;
@@ -168,6 +168,31 @@ where
             }
         }
         guarded(self.inner.call(request))
+    }
+}
+
+/// A call that has waited for keys once.
+#[derive(Clone)]
+struct Waited;
+
+impl<S> Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    /// A token may be signed with a key that its issuer has just published: the call waits for it, once, and begins anew.
+    fn refused_or_later(&self, error: Error, mut request: Request<Body>) -> Answer {
+        let unknown = matches!(error, Error::Auth(AuthError::UnknownKey | AuthError::KeysUnavailable));
+        if !unknown || request.extensions_mut().insert(Waited).is_some() {
+            return refused(error);
+        }
+        let Some(keys) = self.verifier.keys_on_their_way(request.headers()) else { return refused(error) };
+        let mut guard = self.clone();
+        Box::pin(async move {
+            keys.await;
+            std::future::poll_fn(|context| guard.poll_ready(context)).await?;
+            guard.call(request).await
+        })
     }
 }
 

@@ -66,6 +66,7 @@ pub mod serve;
 pub mod sign_in;
 pub mod size;
 pub mod telemetry;
+pub mod tls;
 mod transport;
 pub mod users;
 pub mod watch;

@@ -46,6 +46,7 @@ use crate::rate::{RateSettings, Rates};
 use crate::retention::{KeepSettings, Retention};
 use crate::size::ByteSize;
 use crate::telemetry::{Calls, CarriedLayer, TelemetrySettings};
+use crate::tls::{self, Secure, Tls, TlsSettings};
 use crate::transport::Workers;
 use crate::watch::{self, Watching};
 use crate::web::{WebLayer, WebSettings};
@@ -126,6 +127,9 @@ pub struct Settings {
     /// What connections may be.
     #[command(flatten)]
     pub connection: ConnectionSettings,
+    /// Whether they are encrypted.
+    #[command(flatten)]
+    pub tls: TlsSettings,
     /// How often one caller may do what costs others something.
     #[command(flatten)]
     pub rates: RateSettings,
@@ -164,6 +168,7 @@ pub struct Running {
     port: Option<Port>,
     retention: Retention,
     _keys: KeyRefresh,
+    _certificates: Option<tls::Reload>,
     /// INVARIANT: the last field, so that it goes when nothing writes mail any more.
     leftovers: Option<Leftovers>,
 }
@@ -184,6 +189,8 @@ impl Running {
     pub async fn start_recorded(settings: &Settings, calls: &'static Calls) -> anyhow::Result<Self> {
         let files = policies::gather(settings.policies.as_deref())?;
         let issuers = settings.issuers()?;
+        let web = WebLayer::new(&settings.web);
+        let tls = Tls::open(&settings.tls, web.protocols())?;
         let ephemeral = settings.ephemeral.begin(settings.ready_file.as_deref())?;
         let data_dir = ephemeral.as_ref().map_or(settings.data_dir.as_path(), Ephemeral::folder);
         let (key, mail_key, database) = match &ephemeral {
@@ -213,10 +220,10 @@ impl Running {
             None => None,
         };
 
-        if !settings.listen.ip().is_loopback() {
+        if tls.is_none() && !settings.listen.ip().is_loopback() {
             tracing::warn!(
-                "tokens and answers travel unencrypted: this server speaks no TLS, so put a proxy that does in front \
-                 of {} or listen on 127.0.0.1",
+                "tokens and answers travel unencrypted: give --tls-certificate and --tls-key, put a proxy that speaks TLS in \
+                 front of {}, or listen on 127.0.0.1",
                 settings.listen
             );
         }
@@ -231,6 +238,7 @@ impl Running {
         let port = match settings.metrics_listen {
             Some(listen) => {
                 let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords), calls);
+                let watched = watched.with_tls(tls.clone());
                 Some(Port::open(listen, watched, stopping.clone()).await?)
             }
             None => None,
@@ -238,24 +246,27 @@ impl Running {
         let (health, routes) = routes(settings, &facts, &key, mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts(), calls);
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
-        let web = WebLayer::new(&settings.web);
         let threads = settings.workers();
-        let workers = Workers::start(listener, threads, settings.connection.lifetime(), || {
-            tonic::transport::Server::builder()
-                .max_concurrent_streams(settings.overload.max_streams.get())
-                .http2_max_header_list_size(settings.connection.headers())
-                .http2_keepalive_interval(settings.connection.keep_alive())
-                .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .accept_http1(web.is_on())
-                .layer(web.clone())
-                .layer(count)
-                .layer(OverloadLayer::new(bounds, &settings.overload, threads))
-                .layer(guard.clone())
-                .layer(CarriedLayer::new(calls))
-                .add_routes(routes.clone())
-        })?;
+        let interval = settings.tls.tls_reload_interval;
+        let certificates = tls.as_ref().map(|tls| tls.keep_fresh(interval)).transpose()?;
+        let secure = tls.map(|tls| Secure::new(tls, &settings.tls));
+        let workers =
+            Workers::start(listener, threads, settings.connection.lifetime(), secure.as_ref(), || {
+                tonic::transport::Server::builder()
+                    .max_concurrent_streams(settings.overload.max_streams.get())
+                    .http2_max_header_list_size(settings.connection.headers())
+                    .http2_keepalive_interval(settings.connection.keep_alive())
+                    .http2_keepalive_timeout(settings.connection.keep_alive_timeout())
+                    .initial_stream_window_size(STREAM_WINDOW)
+                    .initial_connection_window_size(CONNECTION_WINDOW)
+                    .accept_http1(web.is_on())
+                    .layer(web.clone())
+                    .layer(count)
+                    .layer(OverloadLayer::new(bounds, &settings.overload, threads))
+                    .layer(guard.clone())
+                    .layer(CarriedLayer::new(calls))
+                    .add_routes(routes.clone())
+            })?;
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         let retention = Retention::start(store.clone(), settings.keep.clone());
@@ -274,6 +285,7 @@ impl Running {
             port,
             retention,
             _keys: keys,
+            _certificates: certificates,
             leftovers,
         })
     }

@@ -22,7 +22,8 @@ use tonic::body::Body;
 use tonic::transport::server::Router;
 use tower::{Layer, Service};
 
-use crate::connection::{Lifetime, Watched};
+use crate::connection::{Lifetime, Stream, Watched};
+use crate::tls::{Handshakes, Secure};
 
 /// Connections that wait for a thread to take them; those beyond it wait in the kernel.
 const DEALT: usize = 64;
@@ -40,7 +41,7 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts so many threads, each with a router of its own.
+    /// Starts so many threads, each with a router of its own. With `secure`, connections are encrypted.
     ///
     /// # Errors
     /// The system's, when it gives no more threads.
@@ -48,6 +49,7 @@ impl Workers {
         listener: TcpListener,
         number: usize,
         lifetime: Lifetime,
+        secure: Option<&Secure>,
         router: impl Fn() -> Router<L>,
     ) -> anyhow::Result<Self>
     where
@@ -64,9 +66,10 @@ impl Workers {
             let (go, mut may_leave) = oneshot::channel::<Infallible>();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (router, stopped) = (router(), stopping.clone());
+            let handshakes = secure.map(Secure::on_a_thread);
             let work = async move {
                 tokio::select! {
-                    () = serve(dealt, router, lifetime, stopped) => {
+                    () = serve(dealt, router, lifetime, handshakes, stopped) => {
                         // Nobody listens any more if the server was dropped.
                         let _ = done.send(());
                         let _ = may_leave.await;
@@ -114,6 +117,7 @@ async fn serve<L>(
     mut dealt: mpsc::Receiver<std::net::TcpStream>,
     router: Router<L>,
     lifetime: Lifetime,
+    handshakes: Option<Handshakes>,
     stopping: CancellationToken,
 ) where
     L: Layer<tonic::service::Routes> + Clone + Send + 'static,
@@ -129,7 +133,14 @@ async fn serve<L>(
             connection = dealt.recv() => {
                 let Some(connection) = connection else { break };
                 number = number.wrapping_add(1);
-                connections.spawn(serve_one(connection, router.clone(), lifetime, number, stopping.clone()));
+                let (router, stopping) = (router.clone(), stopping.clone());
+                match &handshakes {
+                    None => connections.spawn(serve_plain(connection, router, lifetime, number, stopping)),
+                    Some(handshakes) => {
+                        let handshakes = handshakes.clone();
+                        connections.spawn(serve_encrypted(connection, handshakes, router, lifetime, number, stopping))
+                    }
+                };
             }
             Some(_) = connections.join_next() => {}
         }
@@ -137,8 +148,7 @@ async fn serve<L>(
     while connections.join_next().await.is_some() {}
 }
 
-/// Serves one connection until it is gone: by a server of its own, since tonic asks no single connection to end.
-async fn serve_one<L>(
+async fn serve_plain<L>(
     connection: std::net::TcpStream,
     router: Router<L>,
     lifetime: Lifetime,
@@ -153,6 +163,47 @@ async fn serve_one<L>(
     let handle = lifetime.handle(&connection);
     // The system gives no events of it: as good as gone.
     let Ok(connection) = TcpStream::from_std(connection) else { return };
+    serve_one(connection, handle, router, lifetime, number, stopping).await;
+}
+
+async fn serve_encrypted<L>(
+    connection: std::net::TcpStream,
+    handshakes: Handshakes,
+    router: Router<L>,
+    lifetime: Lifetime,
+    number: u64,
+    stopping: CancellationToken,
+) where
+    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
+    L::Service:
+        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+{
+    let handle = lifetime.handle(&connection);
+    let Ok(connection) = TcpStream::from_std(connection) else { return };
+    let encrypted = tokio::select! {
+        encrypted = handshakes.shake(connection) => encrypted,
+        () = stopping.cancelled() => None,
+    };
+    if let Some(connection) = encrypted {
+        serve_one(connection, handle, router, lifetime, number, stopping).await;
+    }
+}
+
+/// Serves one connection until it is gone: by a server of its own, since tonic asks no single connection to end.
+async fn serve_one<L, S: Stream>(
+    connection: S,
+    handle: Option<std::net::TcpStream>,
+    router: Router<L>,
+    lifetime: Lifetime,
+    number: u64,
+    stopping: CancellationToken,
+) where
+    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
+    L::Service:
+        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+{
     let (connection, seen, gone) = Watched::new(connection);
     let over = async move {
         tokio::select! {

@@ -17,6 +17,7 @@ use tower::{Layer, Service, ServiceExt as _};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Cors, CorsLayer, ExposeHeaders};
 
 use crate::guard::ACTING_FOR;
+use crate::tls::Protocols;
 
 /// For how long a browser need not ask again whether it may call.
 const PREFLIGHT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -59,6 +60,11 @@ impl WebLayer {
     pub(crate) fn new(settings: &WebSettings) -> Self {
         let origins = &settings.grpc_web_origins;
         Self { cors: (!origins.is_empty()).then(|| cors(origins)) }
+    }
+
+    /// What an encrypted connection may be asked to speak.
+    pub(crate) fn protocols(&self) -> Protocols {
+        if self.is_on() { Protocols::Http2AndHttp1 } else { Protocols::Http2 }
     }
 
     /// Whether anybody may call from a browser.

@@ -1,10 +1,12 @@
 //! The dashboard and the alert rules that come with the server are about metrics that it has.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use mandate_tests::{Engine, Fixture as _, Scrape, poll};
+use mandate_tests::certificates::{authority, certificate};
+use mandate_tests::{Engine, Fixture as _, Scrape, Server, poll};
 use serde_json::Value;
 
 use crate::Watched;
@@ -58,7 +60,25 @@ async fn scrape() -> Scrape {
         let scrape = watched.scrape().await;
         scrape.families.contains_key("mandate_outbox_mails").then_some(scrape)
     });
-    scraped.await.expect("the outbox is read")
+    let mut scrape = scraped.await.expect("the outbox is read");
+    // What only an encrypted server tells.
+    let encrypted = encrypted().await;
+    let of_tls = encrypted.families.into_iter().filter(|(name, _)| name.starts_with("mandate_tls_"));
+    scrape.families.extend(of_tls);
+    scrape
+}
+
+/// A scrape of a server with a certificate.
+async fn encrypted() -> Scrape {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (text, key_text) = certificate(&authority("the root"), &["127.0.0.1"], "the server");
+    let (file, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+    std::fs::write(&file, text).expect("a file");
+    std::fs::write(&key, key_text).expect("a file");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    let builder = Server::builder(Engine::Sqlite).argument("--metrics-listen").argument("127.0.0.1:0");
+    let builder = builder.argument("--tls-certificate").argument(file).argument("--tls-key").argument(key);
+    Scrape::of(builder.start().await.metrics()).await
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use jsonwebtoken::Algorithm;
 use reqwest::Url;
-use tokio::sync::Notify;
 use toml::Value;
 
 use super::config_fields::{Fields, Problems};
@@ -85,7 +84,7 @@ fn jwks_url(text: &str) -> Result<KeySource, String> {
         }
         other => return Err(format!("has the scheme `{other}`; write https://HOST/PATH")),
     }
-    Ok(KeySource::Fetch(Remote { url, wanted: Notify::new() }))
+    Ok(KeySource::Fetch(Remote::new(url)))
 }
 
 /// Refuses keys of a file that none of the allowed algorithms can use: every token would be refused later.

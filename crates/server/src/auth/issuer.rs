@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use reqwest::Url;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, timeout};
 
 use super::caller::CallerKind;
 use super::keys::Keys;
@@ -22,6 +23,54 @@ pub const EMBEDDED_AUDIENCE: &str = "mandate";
 pub(super) struct Remote {
     pub(super) url: Url,
     pub(super) wanted: Notify,
+    fetches: watch::Sender<Fetches>,
+    waiting: Arc<Semaphore>,
+}
+
+/// How far the fetching of keys is.
+#[derive(Debug, Clone, Copy)]
+struct Fetches {
+    /// How many have ended.
+    ended: u64,
+    /// When the next one may begin; `None`: one is under way.
+    next: Option<Instant>,
+}
+
+/// The most calls of an issuer that wait for its keys: whoever makes tokens up must not fill the server with them.
+const WAITING: usize = 256;
+
+/// For how long they do; longer than a fetch takes.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+impl Remote {
+    pub(super) fn new(url: Url) -> Self {
+        let (fetches, _) = watch::channel(Fetches { ended: 0, next: None });
+        Self { url, wanted: Notify::new(), fetches, waiting: Arc::new(Semaphore::new(WAITING)) }
+    }
+
+    /// A fetch begins.
+    pub(super) fn fetching(&self) {
+        self.fetches.send_modify(|fetches| fetches.next = None);
+    }
+
+    /// A fetch has ended, well or not; the next one begins then at the earliest.
+    pub(super) fn fetched(&self, next: Instant) {
+        self.fetches.send_modify(|fetches| *fetches = Fetches { ended: fetches.ended + 1, next: Some(next) });
+    }
+
+    /// Waits for the fetch that is under way or may begin now; for nothing, if there is none.
+    pub(super) fn next_fetch(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let mut fetches = self.fetches.subscribe();
+        let Fetches { ended, next } = *fetches.borrow();
+        let soon = next.is_none_or(|next| next <= Instant::now());
+        let place = soon.then(|| Arc::clone(&self.waiting).try_acquire_owned().ok()).flatten();
+        async move {
+            if place.is_some() {
+                // It took too long, or nothing is fetched any more.
+                let _ = timeout(PATIENCE, fetches.wait_for(|now| now.ended > ended)).await;
+            }
+        }
+    }
 }
 
 /// One issuer: what its tokens must look like and which callers they may make.

@@ -27,11 +27,11 @@ pub struct RefreshTimes {
 }
 
 impl Default for RefreshTimes {
-    /// Every 5 minutes, at most every 30 seconds, within 5 seconds.
+    /// Every 5 minutes, at most every 10 seconds, within 5 seconds.
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(300),
-            least_gap: Duration::from_secs(30),
+            least_gap: Duration::from_secs(10),
             timeout: Duration::from_secs(5),
         }
     }
@@ -82,6 +82,8 @@ async fn keep_fresh(issuer: Arc<Issuer>, times: RefreshTimes, tried: oneshot::Se
 
 /// One attempt. A failure leaves the keys as they are: an issuer that is down for an hour must not lock everybody out.
 async fn refresh(issuer: &Issuer, remote: &Remote, times: RefreshTimes) {
+    let begun = Instant::now();
+    remote.fetching();
     match fetch(&remote.url, times.timeout).await {
         Ok(keys) => {
             let before = issuer.keys.generation();
@@ -99,6 +101,7 @@ async fn refresh(issuer: &Issuer, remote: &Remote, times: RefreshTimes) {
             );
         }
     }
+    remote.fetched(begun + times.least_gap);
 }
 
 /// Why a fetch failed.

@@ -11,7 +11,7 @@ use jsonwebtoken::Algorithm;
 use super::bearer::{bearer, probable};
 use super::caller::{Caller, CallerKind, MAX_SUBJECT_BYTES};
 use super::error::{AuthError, Malformation};
-use super::issuer::{EMBEDDED_ISSUER, Issuer, Issuers};
+use super::issuer::{EMBEDDED_ISSUER, Issuer, Issuers, Remote};
 use super::jwks_url::{KeyRefresh, RefreshTimes};
 use super::remembered::{Remembered, Verified};
 use super::unverified::{Claims, Unverified};
@@ -24,7 +24,8 @@ type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
 
 /// Verifies tokens of the configured issuers and remembers those that passed.
 ///
-/// Shared by all calls; verifying never waits for the network.
+/// Shared by all calls; verifying never waits for the network. Whoever can wait for keys that an issuer has just published
+/// does so by [`Verifier::keys_on_their_way`].
 pub struct Verifier {
     issuers: Vec<Arc<Issuer>>,
     positions: HashMap<Arc<str>, usize>,
@@ -76,6 +77,19 @@ impl Verifier {
         // To find it is to know that it is written as it should be: what is remembered was read with more care.
         let recalled = probable(headers).and_then(|token| self.recall(token, (self.now_micros)()));
         recalled.unwrap_or_else(|| self.verify(bearer(headers)?))
+    }
+
+    /// What to wait for before a call is refused whose token names a key that is not known: the fetch of its issuer's keys
+    /// that it has asked for. It takes a few seconds at the most, and nothing where none is due. `None`: the keys of
+    /// that issuer do not change.
+    pub(crate) fn keys_on_their_way(
+        &self,
+        headers: &HeaderMap,
+    ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        let token = bearer(headers).ok().filter(|token| token.len() <= MAX_TOKEN_BYTES)?;
+        let unverified = Unverified::parse(token).ok()?;
+        let (_, issuer) = self.issuer_of(&unverified.claims).ok()?;
+        issuer.remote.as_ref().map(Remote::next_fetch)
     }
 
     fn recall(&self, token: &[u8], now: i64) -> Option<Result<Arc<Caller>, AuthError>> {

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::print;
+use super::trust::{Encrypted, Trust, mistake, mistake_of};
 use crate::config::ConfigFile;
 
 /// Whom to ask.
@@ -20,6 +21,12 @@ pub(super) struct Health {
     /// The server's address, as it was given to --listen: 0.0.0.0 stands for this machine.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", env = "MANDATE_LISTEN")]
     address: std::net::SocketAddr,
+    /// The server's certificate, if it has one: it is asked through TLS then. Whether it shows that one makes no difference
+    /// on this machine, unless --endpoint-ca says whom to believe.
+    #[arg(long, value_name = "FILE", env = "MANDATE_TLS_CERTIFICATE")]
+    tls_certificate: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
     /// The service to ask about, such as mandate.v1.AuthzService. Default: the server as a whole.
     #[arg(long, value_name = "NAME", default_value = "")]
     service: String,
@@ -38,13 +45,34 @@ impl Health {
                 std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+        let encrypted = self.tls_certificate.is_some() || self.trust.is_given();
+        let scheme = if encrypted { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?;
         let endpoint = endpoint.connect_timeout(self.timeout).timeout(self.timeout);
-        let channel = endpoint.connect().await.with_context(|| format!("no server answers at {address}"))?;
+        let endpoint = match (encrypted, address.ip().is_loopback()) {
+            (false, _) => endpoint,
+            (true, true) => self.trust.of_this_machine(endpoint)?,
+            (true, false) => self.trust.verified(endpoint)?,
+        };
+        let cannot = |mistake: &str| match encrypted {
+            true => anyhow!("the server at {address} cannot be asked: {mistake}"),
+            false => anyhow!(
+                "the server at {address} ended the connection: if it speaks TLS, give --tls-certificate FILE, as it has it \
+                 (MANDATE_TLS_CERTIFICATE)"
+            ),
+        };
+        let channel = endpoint.connect().await.map_err(|error| match mistake(&error) {
+            Some(mistake) => cannot(&mistake),
+            None => anyhow!(error).context(format!("no server answers at {address}")),
+        })?;
         let request = HealthCheckRequest { service: self.service };
         let answer = HealthClient::new(channel).check(request).await;
-        let answer = answer.map_err(|status| match status.code() {
-            tonic::Code::NotFound => anyhow!("the server has no service of that name; leave --service out"),
+        let is = if encrypted { Encrypted::Yes } else { Encrypted::No };
+        let answer = answer.map_err(|status| match (mistake_of(&status, is), status.code()) {
+            (Some(mistake), _) => cannot(&mistake),
+            (None, tonic::Code::NotFound) => {
+                anyhow!("the server has no service of that name; leave --service out")
+            }
             _ => anyhow!("the server at {address} did not say how it is: {}", status.message()),
         })?;
         let status = answer.into_inner().status();

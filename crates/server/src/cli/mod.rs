@@ -9,6 +9,7 @@ mod policy;
 mod remote;
 mod serve;
 mod token;
+mod trust;
 
 use std::ffi::OsString;
 use std::io;

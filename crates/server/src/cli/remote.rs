@@ -4,16 +4,22 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::trust::{Encrypted, Trust, mistake, mistake_of};
 
 /// Which server, and in whose name.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Remote {
-    /// The server.
+    /// The server: http://HOST:PORT, or https://HOST:PORT, which is encrypted.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", env = "MANDATE_ENDPOINT")]
     pub(super) endpoint: String,
+    #[command(flatten)]
+    pub(super) trust: Trust,
     #[command(flatten)]
     pub(super) credentials: Credentials,
 }
@@ -61,15 +67,38 @@ impl Credentials {
     }
 }
 
-/// A connection to a server.
-pub(super) async fn connect(endpoint: &str) -> anyhow::Result<Channel> {
-    let wrong = || format!("{endpoint} is no address of a server; write --endpoint http://HOST:PORT");
-    let endpoint = Endpoint::from_shared(endpoint.to_owned())
+/// A connection to a server, which has answered once: who is to be believed and who not shows with some versions of TLS only
+/// then.
+pub(super) async fn connect(remote: &Remote) -> anyhow::Result<Channel> {
+    let address = &remote.endpoint;
+    let wrong = || {
+        format!("{address} is no address of a server; write --endpoint http://HOST:PORT or https://HOST:PORT")
+    };
+    let endpoint = Endpoint::from_shared(address.clone())
         .with_context(wrong)?
         .connect_timeout(Duration::from_secs(10))
         .http2_keep_alive_interval(Duration::from_secs(30));
-    let unreachable = || format!("no connection to {}; is the server running?", endpoint.uri());
-    endpoint.connect().await.with_context(unreachable)
+    let (endpoint, encrypted) = match endpoint.uri().scheme_str() {
+        Some("https") => (remote.trust.verified(endpoint)?, Encrypted::Yes),
+        Some("http") if remote.trust.is_given() => {
+            bail!(
+                "{address} is not encrypted, and --endpoint-ca and the like are about encryption: write https://HOST:PORT"
+            )
+        }
+        Some("http") => (endpoint, Encrypted::No),
+        _ => return Err(anyhow!(wrong())),
+    };
+    let channel = endpoint.connect().await.map_err(|error| match mistake(&error) {
+        Some(mistake) => anyhow!("no connection to {address}: {mistake}"),
+        None => anyhow!(error).context(format!("no connection to {address}; is the server running?")),
+    })?;
+    // Whatever else is wrong, the call itself will tell.
+    if let Err(status) = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await
+        && let Some(mistake) = mistake_of(&status, encrypted)
+    {
+        bail!("no connection to {address}: {mistake}");
+    }
+    Ok(channel)
 }
 
 /// A call with a token.

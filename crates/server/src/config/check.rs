@@ -23,6 +23,9 @@ pub fn check(given: &Settings, loaded: &Loaded) -> Vec<Problem> {
     }
     found.issuers(given);
     found.database(given);
+    if let Some((id, message)) = given.tls.problem() {
+        found.add(id, message);
+    }
     for (id, message) in given.mail.problems() {
         found.add(id, message);
     }

@@ -20,6 +20,7 @@ use crate::rate::RateSettings;
 use crate::retention::KeepSettings;
 use crate::serve::{Running, STALE_LIMIT, Settings};
 use crate::telemetry::TelemetrySettings;
+use crate::tls::TlsSettings;
 use crate::web::WebSettings;
 
 /// A running server; its folder goes with it.
@@ -62,6 +63,7 @@ impl Host {
             telemetry: TelemetrySettings::default(),
             web: WebSettings::default(),
             ephemeral: EphemeralSettings::default(),
+            tls: TlsSettings::default(),
         };
         let running = Running::start(&settings).await?;
         Ok(Self { running, folder, terminate, interrupt })

@@ -15,6 +15,7 @@ use crate::convert::authz::to_reason;
 use crate::facts::Facts;
 use crate::passwords::Passwords;
 use crate::telemetry::{Calls, Outcome, Signal};
+use crate::tls::{Shaken, Tls};
 
 /// The commit that this was built from, if whoever built it said so.
 const COMMIT: Option<&str> = option_env!("MANDATE_COMMIT");
@@ -25,6 +26,7 @@ pub struct Watched {
     passwords: Arc<Passwords>,
     calls: &'static Calls,
     outbox: Outbox,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Watched {
@@ -32,7 +34,13 @@ impl Watched {
     #[must_use]
     pub fn new(facts: Arc<Facts>, passwords: Arc<Passwords>, calls: &'static Calls) -> Self {
         let outbox = Outbox::start(facts.store().clone());
-        Self { facts, passwords, calls, outbox }
+        Self { facts, passwords, calls, outbox, tls: None }
+    }
+
+    /// The same, of a server whose connections are encrypted.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The facts that questions are decided on.
@@ -65,6 +73,9 @@ impl Watched {
         overload(&mut families, &self.facts);
         self.work(&mut families);
         telemetry(&mut families, self.calls);
+        if let Some(tls) = &self.tls {
+            encryption(&mut families, tls);
+        }
         families.text()
     }
 
@@ -260,6 +271,39 @@ fn telemetry(families: &mut Families, calls: &Calls) {
         "Spans, and records of the decision log (decisions), by outcome: exported; failed (the collector did not take it, \
          or the file could not be written); dropped (no room in the queue). Always 0 where they are not on.",
         all,
+    );
+}
+
+fn encryption(families: &mut Families, tls: &Tls) {
+    families.counter(
+        "mandate_tls_handshakes_total",
+        "Connections by how their handshake ended: done; plain (no TLS was spoken); no_certificate and bad_certificate (of \
+         the caller); refused (the caller does not believe this server's); late (after --tls-handshake-timeout); failed \
+         (anything else). There without TLS as little as the rest of mandate_tls.",
+        Shaken::ALL.map(|how| ([("outcome", how.name())], tls.handshakes(how))),
+    );
+    let (loaded, kept) = tls.reloads();
+    families.counter(
+        "mandate_tls_reloads_total",
+        "Changes of the files of certificate, key and callers' authorities, by outcome: loaded (in force for new \
+         connections), or kept (what is there cannot be used, and what was in force before stays so).",
+        [([("outcome", "loaded")], loaded), ([("outcome", "kept")], kept)],
+    );
+    families.gauge(
+        "mandate_tls_reload_failed",
+        "1: the files hold what cannot be used, and what was in force before still is. 0: they hold what is in force.",
+        [([], if tls.is_behind() { 1.0 } else { 0.0 })],
+    );
+    let (certificate, client_ca) = tls.ends();
+    let files = [("certificate", Some(certificate)), ("client_ca", client_ca)];
+    families.gauge(
+        "mandate_tls_expiry_timestamp_seconds",
+        "Until when what is in force is good, in seconds since 1970, by file: certificate (with those that lead to its \
+         authority), client_ca. The first to end counts.",
+        files.into_iter().filter_map(|(file, end)| {
+            let end = u64::try_from(end?).unwrap_or_default();
+            Some(([("file", file)], float(end)))
+        }),
     );
 }
 

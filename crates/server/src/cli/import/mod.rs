@@ -61,7 +61,7 @@ impl Import {
         let mut tally = Tally::new(Report::open(self.report.as_deref())?);
         let (bar, bytes) = (progress(size), Arc::new(AtomicU64::new(0)));
 
-        let mut client = MembershipServiceClient::new(connect(&self.remote.endpoint).await?);
+        let mut client = MembershipServiceClient::new(connect(&self.remote).await?);
         let (mut reading, rows) = Reading::start(file, self.terms(), &bytes);
         let answers = client.import_members(authorized(&token, ReceiverStream::new(rows))?).await;
         let answers =

@@ -142,7 +142,7 @@ enum Asked {
 impl Client {
     async fn new(remote: &Remote) -> anyhow::Result<Self> {
         let token = remote.credentials.token()?;
-        Ok(Self { authz: AuthzServiceClient::new(connect(&remote.endpoint).await?), token })
+        Ok(Self { authz: AuthzServiceClient::new(connect(remote).await?), token })
     }
 
     async fn ask(&mut self, asked: &Asked) -> anyhow::Result<Answer> {

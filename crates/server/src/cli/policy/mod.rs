@@ -12,6 +12,7 @@ use mandate_domain::policy::{self, Policy, Severity};
 
 use super::print;
 use super::remote::{Credentials, Remote};
+use super::trust::Trust;
 use crate::policies::holds_assertions;
 
 /// What to do with policies.
@@ -54,6 +55,8 @@ pub(super) enum PolicyCommand {
         #[arg(long, value_name = "URL", env = "MANDATE_ENDPOINT")]
         endpoint: Option<String>,
         #[command(flatten)]
+        trust: Trust,
+        #[command(flatten)]
         credentials: Credentials,
     },
     /// Puts a policy in force on a running server, and on all others on its database, as a new version.
@@ -78,9 +81,9 @@ impl PolicyCommand {
                 _ => Err(anyhow!("one or two policies are compared")),
             },
             Self::List { endpoint: None, .. } => list(),
-            Self::List { endpoint: Some(endpoint), credentials } => {
-                let (endpoint, credentials) = (endpoint.clone(), credentials.clone());
-                applied::list(&Remote { endpoint, credentials }).await
+            Self::List { endpoint: Some(endpoint), trust, credentials } => {
+                let (endpoint, trust, credentials) = (endpoint.clone(), trust.clone(), credentials.clone());
+                applied::list(&Remote { endpoint, trust, credentials }).await
             }
             Self::Apply(apply) => apply.run().await,
             Self::Rollback(rollback) => rollback.run().await,
