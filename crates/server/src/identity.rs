@@ -9,7 +9,7 @@ use mandate_proto::v1::identity_service_server::IdentityService;
 use mandate_proto::write::WriteRequest;
 use tonic::{Request, Response, Status};
 
-use crate::auth::SigningKey;
+use crate::auth::SigningKeys;
 use crate::caller::Call;
 use crate::convert::identity;
 use crate::error::Error;
@@ -27,15 +27,15 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// The service on these facts, with tokens signed by this key.
+    /// The service on these facts, with tokens signed by these keys.
     #[must_use]
     pub fn new(
         facts: Arc<Facts>,
-        key: Arc<SigningKey>,
+        keys: Arc<SigningKeys>,
         passwords: Arc<Passwords>,
         rates: Arc<Rates>,
     ) -> Self {
-        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), key, passwords, rates));
+        let sign_ins = Arc::new(SignIns::new(Arc::clone(&facts), keys, passwords, rates));
         Self { facts, sign_ins }
     }
 

@@ -1,4 +1,4 @@
-//! Files that hold a key: readable by their owner alone, made whole and once, and never replaced.
+//! Files that hold a key: readable by their owner alone, made whole and once, and replaced by whoever is told to alone.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
+use tempfile::NamedTempFile;
 
 /// More than any such file has, in bytes.
 const MAX_BYTES: u64 = 16 * 1024;
@@ -65,6 +66,17 @@ fn not_for(owner: u32, own: u32) -> u32 {
     if owner == own { 0o077 } else { 0o037 }
 }
 
+/// Puts something else in the place of the file, whole or not at all.
+///
+/// # Errors
+/// [`SecretFileError::Io`]; the file is as it was then.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), SecretFileError> {
+    let folder = folder_of(path);
+    let file = draft(folder, bytes)?;
+    file.persist(path).map_err(|lost| failed("replacing it", path)(lost.error))?;
+    sync_folder(folder)
+}
+
 /// Makes the file, and its folder if there is none, unless somebody else was faster: then it stays as it is.
 ///
 /// Processes that start at once end up with the same file: it appears whole, and only once.
@@ -72,12 +84,26 @@ fn not_for(owner: u32, own: u32) -> u32 {
 /// # Errors
 /// [`SecretFileError::Io`].
 pub fn create(path: &Path, bytes: &[u8]) -> Result<(), SecretFileError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
         .map_err(failed("making the folder", folder))?;
+    match draft(folder, bytes)?.persist_noclobber(path) {
+        Ok(_) => {}
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(lost) => return Err(failed("making it", path)(lost.error)),
+    }
+    sync_folder(folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file that has no name of its own yet.
+fn draft(folder: &Path, bytes: &[u8]) -> Result<NamedTempFile, SecretFileError> {
     let mut file = tempfile::Builder::new()
         .prefix(".new-key-")
         .permissions(fs::Permissions::from_mode(0o600))
@@ -86,12 +112,11 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<(), SecretFileError> {
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
         .map_err(failed("writing a file in it", folder))?;
-    match file.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(lost) => return Err(failed("making it", path)(lost.error)),
-    }
-    // The name too must survive a power cut, or the next start makes another key.
+    Ok(file)
+}
+
+/// The name too must survive a power cut, or the next start makes another key.
+fn sync_folder(folder: &Path) -> Result<(), SecretFileError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("flushing the folder", folder))
 }
 

@@ -23,7 +23,9 @@ use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use crate::account::Accounts;
-use crate::auth::{Beside, Issuers, KeyRefresh, RefreshTimes, SigningKey, TokenSettings, Verifier};
+use crate::auth::{
+    Beside, Issuers, KeyRefresh, OwnKeysRefresh, RefreshTimes, SigningKeys, TokenSettings, Verifier,
+};
 use crate::authz::Authz;
 use crate::clock::now_micros;
 use crate::config::ConfigFile;
@@ -167,7 +169,7 @@ pub struct Running {
     /// Where operators look, if they do.
     port: Option<Port>,
     retention: Retention,
-    _keys: KeyRefresh,
+    _keys: (KeyRefresh, OwnKeysRefresh),
     _certificates: Option<tls::Reload>,
     /// INVARIANT: the last field, so that it goes when nothing writes mail any more.
     leftovers: Option<Leftovers>,
@@ -193,19 +195,19 @@ impl Running {
         let tls = Tls::open(&settings.tls, web.protocols())?;
         let ephemeral = settings.ephemeral.begin(settings.ready_file.as_deref())?;
         let data_dir = ephemeral.as_ref().map_or(settings.data_dir.as_path(), Ephemeral::folder);
-        let (key, mail_key, database) = match &ephemeral {
+        let (own_keys, mail_key, database) = match &ephemeral {
             Some(_) => {
-                let (key, mail_key) = Ephemeral::keys()?;
-                (key, mail_key, ephemeral::DATABASE.to_owned())
+                let (own_keys, mail_key) = Ephemeral::keys()?;
+                (own_keys, mail_key, ephemeral::DATABASE.to_owned())
             }
             None => {
-                let key = SigningKey::load_or_create(data_dir)?;
-                (key, mail_key::load_or_create(data_dir)?, settings.database.url(data_dir)?)
+                let own_keys = SigningKeys::load_or_create(data_dir)?;
+                (own_keys, mail_key::load_or_create(data_dir)?, settings.database.url(data_dir)?)
             }
         };
-        let key = Arc::new(key);
+        let own_keys = Arc::new(own_keys);
         let post = Post::new(&settings.mail, data_dir, mail_key.clone())?;
-        let issuers = issuers.with_embedded(&key).with_own_leeway(settings.tokens.own());
+        let issuers = issuers.with_own_keys(&own_keys).with_own_leeway(settings.tokens.own());
         let verifier = Arc::new(Verifier::new(issuers, now_micros));
         // Takes a while, and nothing here waits for it before calls can come in.
         let passwords = tokio::task::spawn_blocking(Passwords::new);
@@ -214,7 +216,7 @@ impl Running {
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
         let facts = Facts::open_within(store.clone(), policies, limit, bounds, settings.facts_memory).await?;
-        let keys = verifier.keep_keys_fresh(RefreshTimes::default()).await;
+        let keys = (verifier.keep_keys_fresh(RefreshTimes::default()).await, own_keys.keep_fresh(&verifier)?);
         let seeded = match ephemeral {
             Some(ephemeral) => Some(ephemeral.seed(&facts).await?),
             None => None,
@@ -243,7 +245,7 @@ impl Running {
             }
             None => None,
         };
-        let (health, routes) = routes(settings, &facts, &key, mail_key, passwords, watching).await?;
+        let (health, routes) = routes(settings, &facts, &own_keys, mail_key, passwords, watching).await?;
         let count = CountLayer::new(facts.counts(), calls);
         let guard = GuardLayer::new(Arc::clone(&verifier)).with_short_way(Arc::clone(&facts));
         let threads = settings.workers();
@@ -270,7 +272,7 @@ impl Running {
         let mailer = Mailer::start(store.clone(), post).await?;
         let recorder = Recorder::start(Arc::clone(&facts), settings.activity_interval)?;
         let retention = Retention::start(store.clone(), settings.keep.clone());
-        let leftovers = seeded.map(|seeded| seeded.tell(address, &key)).transpose()?;
+        let leftovers = seeded.map(|seeded| seeded.tell(address, &own_keys)).transpose()?;
         if let Some(file) = &settings.ready_file {
             write_ready(file, address)?;
         }
@@ -365,14 +367,14 @@ const SERVICES: [&str; 5] = [
 async fn routes(
     settings: &Settings,
     facts: &Arc<Facts>,
-    key: &Arc<SigningKey>,
+    own_keys: &Arc<SigningKeys>,
     mail_key: MailKey,
     passwords: Arc<Passwords>,
     watching: Watching,
 ) -> anyhow::Result<(HealthReporter, Routes)> {
     let rates = Arc::new(Rates::new(settings.rates));
     let identities =
-        Identities::new(Arc::clone(facts), Arc::clone(key), Arc::clone(&passwords), Arc::clone(&rates));
+        Identities::new(Arc::clone(facts), Arc::clone(own_keys), Arc::clone(&passwords), Arc::clone(&rates));
     let memberships =
         Memberships::new(Arc::clone(facts), mail_key, passwords, watching.stopping.clone(), rates);
     let largest = settings.connection.connection_max_message.in_memory();

@@ -17,7 +17,7 @@ use mandate_storage::Refreshed;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::AccessError;
-use crate::auth::SigningKey;
+use crate::auth::SigningKeys;
 use crate::back_off::BackOff;
 use crate::caller::Call;
 use crate::clock::{NoRandomness, new_id_bits, now_micros};
@@ -51,22 +51,22 @@ pub enum SignInError {
 /// What signing in needs.
 pub struct SignIns {
     facts: Arc<Facts>,
-    key: Arc<SigningKey>,
+    keys: Arc<SigningKeys>,
     passwords: Arc<Passwords>,
     back_off: BackOff,
     rates: Arc<Rates>,
 }
 
 impl SignIns {
-    /// On these facts, with tokens signed by this key.
+    /// On these facts, with tokens signed by these keys.
     #[must_use]
     pub fn new(
         facts: Arc<Facts>,
-        key: Arc<SigningKey>,
+        keys: Arc<SigningKeys>,
         passwords: Arc<Passwords>,
         rates: Arc<Rates>,
     ) -> Self {
-        Self { facts, key, passwords, back_off: BackOff::default(), rates }
+        Self { facts, keys, passwords, back_off: BackOff::default(), rates }
     }
 
     /// `from` is the network address that the call came from.
@@ -238,7 +238,7 @@ impl SignIns {
     }
 
     pub(crate) fn public_keys(&self) -> v1::GetPublicKeysResponse {
-        credential::to_public_keys(self.key.public_key())
+        credential::to_public_keys(self.keys.public_keys())
     }
 
     fn tokens(&self, session: &Session, refresh_token: String) -> Result<v1::Tokens, Error> {
@@ -247,7 +247,7 @@ impl SignIns {
     }
 
     fn mint(&self, session: &Session) -> Result<(String, Duration), Error> {
-        self.key.mint_session(session, now_micros()).map_err(|error| Error::Defect(error.to_string()))
+        self.keys.mint_session(session, now_micros()).map_err(|error| Error::Defect(error.to_string()))
     }
 }
 

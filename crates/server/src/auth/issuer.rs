@@ -9,8 +9,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::caller::CallerKind;
-use super::keys::Keys;
+use super::keys::{Keys, VerificationKey};
 use super::signing_key::SigningKey;
+use super::signing_keys::SigningKeys;
 
 /// The claim `iss` of tokens that this service mints itself; no configured issuer may have this name.
 pub const EMBEDDED_ISSUER: &str = "mandate";
@@ -94,14 +95,14 @@ impl Issuer {
         &self.name
     }
 
-    fn embedded(key: &SigningKey) -> Self {
+    fn embedded(keys: Vec<VerificationKey>) -> Self {
         Self {
             name: EMBEDDED_ISSUER.into(),
             audiences: vec![EMBEDDED_AUDIENCE.to_owned()],
             algorithms: vec![Algorithm::EdDSA],
             callers: CallerKind::ALL.to_vec(),
             leeway_micros: 0,
-            keys: Keys::new(vec![key.verification_key().clone()]),
+            keys: Keys::new(keys),
             remote: None,
         }
     }
@@ -121,9 +122,19 @@ pub struct Issuers(pub(super) Vec<Issuer>);
 impl Issuers {
     /// These issuers and the service's own, whose key is `key`; a second call replaces the first one's key.
     #[must_use]
-    pub fn with_embedded(mut self, key: &SigningKey) -> Self {
+    pub fn with_embedded(self, key: &SigningKey) -> Self {
+        self.with_own(vec![key.verification_key().clone()])
+    }
+
+    /// The same with all keys that the service has.
+    #[must_use]
+    pub fn with_own_keys(self, keys: &SigningKeys) -> Self {
+        self.with_own(keys.verification_keys())
+    }
+
+    fn with_own(mut self, keys: Vec<VerificationKey>) -> Self {
         self.0.retain(|issuer| issuer.name() != EMBEDDED_ISSUER);
-        self.0.push(Issuer::embedded(key));
+        self.0.push(Issuer::embedded(keys));
         self
     }
 

@@ -29,6 +29,8 @@ mod remembered;
 mod scope;
 mod session_token;
 mod signing_key;
+mod signing_key_file;
+mod signing_keys;
 mod unverified;
 mod verifier;
 
@@ -46,4 +48,6 @@ pub(crate) use nearest::{did_you_mean, nearest};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use session_token::{ACCESS_TOKEN_LIFETIME, PublicKey};
 pub use signing_key::{MintError, SIGNING_KEY_FILE, SigningKey, SigningKeyError};
+pub use signing_key_file::{KeyFileError, SigningKeyFile};
+pub use signing_keys::{OwnKeysRefresh, SigningKeys};
 pub use verifier::{MAX_TOKEN_BYTES, Verifier};

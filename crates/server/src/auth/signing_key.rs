@@ -1,4 +1,4 @@
-//! The embedded issuer: the key that this service makes for itself, and the tokens it mints with it.
+//! The embedded issuer: a key that this service makes for itself, and the tokens it mints with it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ use super::unverified::MICROS;
 use super::verifier::is_subject;
 use crate::secret_file::{self, SecretFileError};
 
-/// The private key's file in the data folder: Ed25519, PKCS#8 (RFC 8410) in PEM.
+/// The file of private keys in the data folder: Ed25519, PKCS#8 (RFC 8410) in PEM, the one that signs first.
 pub const SIGNING_KEY_FILE: &str = "signing-key.pem";
 
 /// The PEM label of a PKCS#8 private key (RFC 7468 §10).
-const PEM_LABEL: &str = "PRIVATE KEY";
+pub(super) const PEM_LABEL: &str = "PRIVATE KEY";
 
 /// Why the signing key can be neither read nor made.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +41,15 @@ pub enum SigningKeyError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no Ed25519 key.
+    /// The file has gone while the server ran.
+    #[error("{path}: is gone; put it back, or the next start makes another key")]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds something else than Ed25519 keys.
     #[error(
-        "{path}: is not an Ed25519 private key in PKCS#8 PEM; restore it from a backup, or delete it to have a new one \
+        "{path}: is not an Ed25519 private key in PKCS#8 PEM, or several of them; restore it from a backup, or delete it to have a new one \
          made (tokens of the old one end with it)"
     )]
     NotAKey {
@@ -92,12 +98,21 @@ impl SigningKey {
     /// # Errors
     /// See [`SigningKeyError`]; an existing file is never replaced.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SigningKeyError> {
+        let path = || data_dir.join(SIGNING_KEY_FILE);
+        Self::load_or_create_all(data_dir)?
+            .into_iter()
+            .next()
+            .ok_or_else(|| SigningKeyError::NotAKey { path: path() })
+    }
+
+    /// All keys in `data_dir`, at least one; it is made as [`load_or_create`](Self::load_or_create) does.
+    pub(super) fn load_or_create_all(data_dir: &Path) -> Result<Vec<Self>, SigningKeyError> {
         let path = data_dir.join(SIGNING_KEY_FILE);
-        if let Some(key) = Self::read(&path)? {
-            return Ok(key);
+        if let Some(keys) = Self::read_all(&path)? {
+            return Ok(keys);
         }
-        secret_file::create(&path, generated()?.as_bytes())?;
-        Self::read(&path)?.ok_or(SigningKeyError::NotAKey { path })
+        secret_file::create(&path, pem::encode(&generated()?).as_bytes())?;
+        Self::read_all(&path)?.ok_or(SigningKeyError::NotAKey { path })
     }
 
     /// A key that nobody else has, and that ends with this value.
@@ -105,27 +120,27 @@ impl SigningKey {
     /// # Errors
     /// [`SigningKeyError::NoRandomness`].
     pub fn in_memory() -> Result<Self, SigningKeyError> {
-        Self::from_pem(generated()?.as_bytes()).ok_or(SigningKeyError::NoRandomness)
+        Self::from_block(&generated()?).ok_or(SigningKeyError::NoRandomness)
     }
 
-    /// The key in `data_dir`, where a server has made one.
+    /// The key in `data_dir` that signs, where a server has made one.
     ///
     /// # Errors
     /// See [`SigningKeyError`].
     pub fn load(data_dir: &Path) -> Result<Self, SigningKeyError> {
         let path = data_dir.join(SIGNING_KEY_FILE);
-        Self::read(&path)?.ok_or(SigningKeyError::Missing { path })
+        let keys = Self::read_all(&path)?.unwrap_or_default();
+        keys.into_iter().next().ok_or(SigningKeyError::Missing { path })
     }
 
-    /// The key in that file, or `None` when there is no such file.
-    fn read(path: &Path) -> Result<Option<Self>, SigningKeyError> {
+    /// The keys in that file, at least one, or `None` when there is no such file.
+    pub(super) fn read_all(path: &Path) -> Result<Option<Vec<Self>>, SigningKeyError> {
         let Some(text) = secret_file::load(path)? else { return Ok(None) };
-        let path = path.to_owned();
-        Self::from_pem(&text).map(Some).ok_or(SigningKeyError::NotAKey { path })
+        let keys = blocks(&text).and_then(|blocks| blocks.iter().map(Self::from_block).collect());
+        keys.map(Some).ok_or_else(|| SigningKeyError::NotAKey { path: path.to_owned() })
     }
 
-    fn from_pem(text: &[u8]) -> Option<Self> {
-        let block = pem::parse(text).ok().filter(|block| block.tag() == PEM_LABEL)?;
+    pub(super) fn from_block(block: &pem::Pem) -> Option<Self> {
         // `jsonwebtoken` wants the 48 bytes of PKCS#8 version 1; other tools write version 2.
         let pair = Ed25519KeyPair::from_pkcs8(block.contents()).ok()?;
         let private = EncodingKey::from_ed_der(pair.to_pkcs8v1().ok()?.as_ref());
@@ -242,9 +257,15 @@ fn token_id() -> Result<String, MintError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The file of a new key.
-fn generated() -> Result<String, SigningKeyError> {
+/// The private keys in a file, at least one; `None`: something else is there.
+pub(super) fn blocks(text: &[u8]) -> Option<Vec<pem::Pem>> {
+    let blocks = pem::parse_many(text).ok().filter(|blocks| !blocks.is_empty())?;
+    blocks.iter().all(|block| block.tag() == PEM_LABEL).then_some(blocks)
+}
+
+/// A new key.
+pub(super) fn generated() -> Result<pem::Pem, SigningKeyError> {
     let pair = Ed25519KeyPair::generate().map_err(|_| SigningKeyError::NoRandomness)?;
     let document = pair.to_pkcs8v1().map_err(|_| SigningKeyError::NoRandomness)?;
-    Ok(pem::encode(&pem::Pem::new(PEM_LABEL, document.as_ref())))
+    Ok(pem::Pem::new(PEM_LABEL, document.as_ref()))
 }

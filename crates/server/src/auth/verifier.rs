@@ -13,6 +13,7 @@ use super::caller::{Caller, CallerKind, MAX_SUBJECT_BYTES};
 use super::error::{AuthError, Malformation};
 use super::issuer::{EMBEDDED_ISSUER, Issuer, Issuers, Remote};
 use super::jwks_url::{KeyRefresh, RefreshTimes};
+use super::keys::VerificationKey;
 use super::remembered::{Remembered, Verified};
 use super::unverified::{Claims, Unverified};
 
@@ -77,6 +78,14 @@ impl Verifier {
         // To find it is to know that it is written as it should be: what is remembered was read with more care.
         let recalled = probable(headers).and_then(|token| self.recall(token, (self.now_micros)()));
         recalled.unwrap_or_else(|| self.verify(bearer(headers)?))
+    }
+
+    /// Believes the service's own tokens by these keys from now on, and no others.
+    pub(super) fn believe_own(&self, keys: Vec<VerificationKey>) {
+        let own = self.positions.get(EMBEDDED_ISSUER).and_then(|position| self.issuers.get(*position));
+        if let Some(issuer) = own {
+            issuer.keys.replace(keys);
+        }
     }
 
     /// What to wait for before a call is refused whose token names a key that is not known: the fetch of its issuer's keys

@@ -8,6 +8,7 @@ mod migrate;
 mod policy;
 mod remote;
 mod serve;
+mod signing_key;
 mod token;
 mod trust;
 
@@ -46,6 +47,8 @@ enum Command {
     /// Without a scope it is a person's, whose user id is the subject; with platform.operator it is an operator's;
     /// with other scopes a service's.
     Token(token::Token),
+    /// Exchanges the server's own key without a failed call: add one, let it sign, remove the one before.
+    SigningKey(signing_key::SigningKeys),
     /// Makes members of the rows of a CSV file, and users of them where they are not known yet.
     ///
     /// Rows that were done before are recognised, so a file that broke off is imported again whole. Refused rows are
@@ -134,6 +137,7 @@ impl Cli {
         let result = match self.command {
             Command::Serve(settings) => serve::run(&settings).await.map(|()| ExitCode::SUCCESS),
             Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS),
+            Command::SigningKey(keys) => keys.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => import.run().await,
             Command::Health(health) => health.run().await,
             Command::Policy(command) => command.run().await,

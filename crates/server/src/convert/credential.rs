@@ -169,10 +169,9 @@ pub fn to_duration(duration: std::time::Duration) -> Duration {
 
 /// The public keys as messages have them.
 #[must_use]
-pub fn to_public_keys(key: PublicKey) -> v1::GetPublicKeysResponse {
-    let PublicKey { x, kid } = key;
+pub fn to_public_keys(keys: Vec<PublicKey>) -> v1::GetPublicKeysResponse {
     let text = str::to_owned;
-    let key = v1::JsonWebKey {
+    let to_message = |PublicKey { x, kid }| v1::JsonWebKey {
         kty: text("OKP"),
         crv: text("Ed25519"),
         x,
@@ -183,6 +182,6 @@ pub fn to_public_keys(key: PublicKey) -> v1::GetPublicKeysResponse {
     v1::GetPublicKeysResponse {
         issuer: text(EMBEDDED_ISSUER),
         audience: text(EMBEDDED_AUDIENCE),
-        keys: vec![key],
+        keys: keys.into_iter().map(to_message).collect(),
     }
 }

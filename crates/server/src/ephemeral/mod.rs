@@ -21,7 +21,7 @@ use mandate_mail::MailKey;
 
 use self::output::Cast;
 pub use self::seed::mistakes;
-use crate::auth::SigningKey;
+use crate::auth::SigningKeys;
 use crate::facts::Facts;
 use crate::{clock, mail_key};
 
@@ -100,8 +100,8 @@ impl Ephemeral {
     ///
     /// # Errors
     /// The system's, when it gives no random numbers.
-    pub(crate) fn keys() -> anyhow::Result<(SigningKey, MailKey)> {
-        Ok((SigningKey::in_memory()?, mail_key::in_memory()?))
+    pub(crate) fn keys() -> anyhow::Result<(SigningKeys, MailKey)> {
+        Ok((SigningKeys::in_memory()?, mail_key::in_memory()?))
     }
 
     /// Makes what the fixtures ask for.
@@ -131,8 +131,8 @@ impl Seeded {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub(crate) fn tell(self, address: SocketAddr, key: &SigningKey) -> anyhow::Result<Leftovers> {
-        output::write(&self.output, self.cast, address, &self.folder.0.join("mail"), key)?;
+    pub(crate) fn tell(self, address: SocketAddr, keys: &SigningKeys) -> anyhow::Result<Leftovers> {
+        output::write(&self.output, self.cast, address, &self.folder.0.join("mail"), keys)?;
         Ok(self.folder)
     }
 }

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use mandate_domain::id::{AccountId, ContactId, GroupId, InvitationId, UserId};
 use serde::Serialize;
 
-use crate::auth::{Scope, ScopeSet, SigningKey};
+use crate::auth::{Scope, ScopeSet, SigningKeys};
 use crate::clock::now_micros;
 
 /// How long the tokens are good: longer than any run of tests.
@@ -89,10 +89,10 @@ pub(super) fn write(
     cast: Cast,
     address: SocketAddr,
     mail: &Path,
-    key: &SigningKey,
+    keys: &SigningKeys,
 ) -> anyhow::Result<()> {
     let now = now_micros();
-    let mint = |subject: &str, scopes: ScopeSet| key.mint(subject, scopes, LIFETIME, now);
+    let mint = |subject: &str, scopes: ScopeSet| keys.signing(|key| key.mint(subject, scopes, LIFETIME, now));
     let Cast { services, people, accounts, groups } = cast;
     let services =
         services.unwrap_or_else(|| BTreeMap::from([("backend".to_owned(), BACKEND.into_iter().collect())]));
