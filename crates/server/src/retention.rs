@@ -177,7 +177,7 @@ async fn look_after(store: Store, settings: KeepSettings, mut stopped: oneshot::
         tokio::select! {
             biased;
             // A sender that is gone will never ask, and nobody waits for this task any more.
-            _ = &mut stopped => return,
+            _ = &mut stopped => return round.tell(),
             () = tokio::time::sleep(rest) => {}
         }
     }

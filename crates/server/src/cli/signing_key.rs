@@ -33,12 +33,14 @@ enum What {
     Add,
     /// Lets a key sign from now on; tokens of the others stay good.
     Use {
-        /// The key's id.
+        /// The key's id. It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Forgets a key that does not sign: its tokens end.
     Remove {
-        /// The key's id.
+        /// The key's id. It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }
@@ -77,5 +79,29 @@ impl SigningKeys {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// The command line as far as it is about this.
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        keys: SigningKeys,
+    }
+
+    #[test]
+    fn an_id_may_begin_like_an_option() {
+        let id = "-AbCd_e-f0123456789";
+        for verb in ["use", "remove"] {
+            let line = Line::try_parse_from(["mandate", verb, id, "--data-dir", "here"]).unwrap();
+            assert_eq!(line.keys.data_dir, PathBuf::from("here"));
+            assert!(matches!(line.keys.what, What::Use { kid } | What::Remove { kid } if kid == id));
+        }
     }
 }
