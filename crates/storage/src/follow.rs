@@ -98,6 +98,8 @@ pub struct Followed {
 /// The snapshot of the statement, and the rows that the last one did not see: of transactions from $2 on, or in $3.
 /// With the snapshot stand, in the place of a time, the last transaction whose rows have been deleted, and, in the
 /// place of a kind, whether writes are refused (`on`). In no order: asked for one, the database may read the whole feed in it.
+/// Each of $3 is looked up by itself: asked for all of them at once (`= ANY`), a plan that was made while there was little reads
+/// everything of the era.
 const POLL: &str = "\
     SELECT 0::bigint AS seq, '' AS xid, \
     COALESCE((SELECT value::bigint FROM meta WHERE name = 'feed_forgotten_xid'), 0) AS at, \
@@ -105,8 +107,8 @@ const POLL: &str = "\
     pg_current_snapshot()::text AS body, NULL AS taken \
     UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
     WHERE era = $1 AND xid >= $2::text::xid8 LIMIT $4) \
-    UNION ALL (SELECT seq, xid::text, at, kind, body, taken FROM feed \
-    WHERE era = $1 AND xid = ANY ($3::text[]::xid8[]) LIMIT $4)";
+    UNION ALL (SELECT f.seq, f.xid::text, f.at, f.kind, f.body, f.taken FROM unnest($3::text[]) AS running (xid) \
+    CROSS JOIN LATERAL (SELECT * FROM feed WHERE era = $1 AND feed.xid = running.xid::xid8 OFFSET 0) f LIMIT $4)";
 
 /// The snapshot of the statement, and the last transaction of the feed that it sees, whether or not its rows have been
 /// deleted since.
