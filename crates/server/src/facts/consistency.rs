@@ -80,7 +80,8 @@ impl Facts {
         self.following.as_ref().is_some_and(|following| following.is_too_old())
     }
 
-    /// How old facts in memory are while the database is away; `None`: it is not.
+    /// How old facts in memory are while the database is away; `None`: it is not, or they are too old to be answered
+    /// from ([`Self::is_too_old`]).
     #[must_use]
     pub fn stale_for(&self) -> Option<Duration> {
         self.following.as_ref()?.stale_for()

@@ -87,10 +87,12 @@ impl Following {
         self.age() > self.limit
     }
 
-    /// How old facts are, if the database is away.
+    /// How old facts are, if the database is away and they are good in spite of it: once they are not, nothing is
+    /// answered from them, and what is read instead is new.
     pub(super) fn stale_for(&self) -> Option<Duration> {
         let age = self.age();
-        (age > OLD || self.away.load(Ordering::Acquire)).then_some(age)
+        let is_away = age > OLD || self.away.load(Ordering::Acquire);
+        (is_away && age <= self.limit).then_some(age)
     }
 
     /// Whether the last poll failed.
@@ -140,10 +142,11 @@ impl Following {
             Ok(polled) => {
                 facts.follow(polled, fills).await;
                 facts.counts.polled(self.begun.elapsed().saturating_sub(start));
-                self.completed.store(start.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Release);
+                // First this: who sees the new age shall not take it for the age of facts of a database that is away.
                 if self.away.swap(false, Ordering::AcqRel) {
                     tracing::info!("the database is back, and its feed is followed again");
                 }
+                self.completed.store(start.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Release);
                 self.ended.send_modify(|ended| ended.applied = number);
             }
             Err(error) => {
@@ -243,5 +246,29 @@ impl Facts {
                 });
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn away(limit: Duration) -> Following {
+        let following = Following::new(limit);
+        following.away.store(true, Ordering::Release);
+        following
+    }
+
+    #[test]
+    fn facts_are_told_to_be_old_while_they_are_good() {
+        let following = away(Duration::from_secs(3_600));
+        assert!(following.stale_for().is_some() && !following.is_too_old());
+    }
+
+    #[test]
+    fn an_age_beyond_the_limit_is_never_told() {
+        let following = away(Duration::ZERO);
+        while !following.is_too_old() {}
+        assert_eq!(following.stale_for(), None);
     }
 }

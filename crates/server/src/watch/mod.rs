@@ -188,10 +188,12 @@ impl Watcher {
     /// Says where the stream stands, if nothing was sent for long, and what happened elsewhere would be known.
     async fn checkpoint(&mut self) -> Result<(), End> {
         let facts = &self.caller.facts;
+        // First this: facts that become too old in between are not taken for those of a database that is not away.
+        let is_stale = facts.stale_for().is_some();
         if facts.is_too_old() {
             return Err(StoreError::away().into());
         }
-        if self.sent.is_some_and(|sent| sent.elapsed() < self.interval) || facts.stale_for().is_some() {
+        if is_stale || self.sent.is_some_and(|sent| sent.elapsed() < self.interval) {
             return Ok(());
         }
         if let Some(idle) = facts.live().idle(self.number) {
