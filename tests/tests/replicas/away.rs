@@ -54,7 +54,10 @@ async fn answers_go_on_for_a_while() {
     let answer = poll::until(SOON, async || pair.other_may(&bob, &acme, "users.view").ask().await.ok());
     let answer = answer.await.expect("recovers by itself");
     assert!(!answer.allowed, "what was revoked meanwhile is denied: {answer:?}");
-    assert!(answer.stale_for.is_none_or(|age| is_within_limit(&age)), "nothing is older than the limit: {answer:?}");
+    assert!(
+        answer.stale_for.is_none_or(|age| is_within_limit(&age)),
+        "nothing is older than the limit: {answer:?}"
+    );
     let current = poll::until(SOON, async || {
         let answer = pair.other_may(&bob, &acme, "users.view").await.answer;
         answer.stale_for.is_none().then_some(())
