@@ -37,7 +37,7 @@ pub async fn write_batch(
     patience: Duration,
 ) -> Result<Vec<Row>, Error> {
     let turn = facts.bounds().turn().await?;
-    let runtime = facts.runtime();
+    let runtime = facts.runtime().clone();
     let (facts, actor) = (Arc::clone(facts), actor.clone());
     let work = carried(async move { carry_out(&facts, &actor, &items, patience, turn).await });
     match runtime.spawn(work).await {

@@ -142,15 +142,12 @@ impl Facts {
         Self::open_within(store, policies, limit, bounds, MEMORY).await
     }
 
-    /// Where to write. A write waits for the database some six times, and whoever is woken on another thread than the one
-    /// that has their connection's socket is woken by the kernel: on PostgreSQL it runs where connections are made and the
-    /// feed is followed. A connection to SQLite is a thread, which wakes one as well as the other.
+    /// Where to write: beside whoever follows the feed, and on connections that wake nobody elsewhere. A write waits for the
+    /// database some six times, and whoever is woken on another runtime than its connection's is woken by the kernel. On
+    /// SQLite writers take turns, and the next one of the same runtime is begun without that.
     #[must_use]
-    pub fn runtime(&self) -> Handle {
-        match &self.following {
-            Some(_) => self.runtime.clone(),
-            None => Handle::current(),
-        }
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// The same with another bound on the memory that facts take.
