@@ -42,7 +42,7 @@ async fn answers_go_on_for_a_while() {
     assert_refused(refused, Code::Unavailable, "STORAGE_UNAVAILABLE");
     let refused = pair.other_operator().remove(&acme, &bob).await;
     assert_refused(refused, Code::Unavailable, "STORAGE_UNAVAILABLE");
-    assert!(asked.elapsed() < Duration::from_secs(2), "at once, not after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5), "at once, not after {:?}", asked.elapsed());
 
     pair.world.operator().remove(&acme, &bob).await.expect("removed elsewhere");
     let status = poll::until(SOON, async || pair.other_may(&bob, &acme, "users.view").ask().await.err());
