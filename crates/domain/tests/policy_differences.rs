@@ -1,9 +1,9 @@
 //! Between which versions somebody may gain or lose on certain resources what they do not in the account as a whole.
 
-use mandate_domain::policy::{Policy, compile, difference};
+use mandate_domain::policy::{compile, difference};
 
-fn site(owner: &str, baker: &str, lead: &str) -> Policy {
-    let text = format!(
+fn site(foreman: &str, baker: &str, lead: &str) -> String {
+    format!(
         "
 policy: site
 title: Building site
@@ -23,18 +23,18 @@ roles:
     may: '*'
     given_by_operator: true
     delegation: {{ over: anyone, give: '*', assign: {{ site: {{ roles: '*' }} }} }}
-  foreman: {{ title: Foreman, description: Helps., may: [{owner}] }}
+  foreman: {{ title: Foreman, description: Helps., may: [{foreman}] }}
   baker: {{ title: Baker, description: Bakes., may_on_assigned: [{baker}] }}
 "
-    );
-    compile("site.yaml", &text).unwrap()
+    )
 }
 
 #[test]
 fn what_is_held_on_everything_alone_reaches_no_resource() {
-    let before = site("jobs.do", "sites.view", "sites.view");
-    let reaches = |after: &Policy| {
-        let difference = difference(&before, after);
+    let compiled = |text: &str| compile("site.yaml", text).unwrap();
+    let before = compiled(&site("jobs.do", "sites.view", "sites.view"));
+    let reaches = |after: &str| {
+        let difference = difference(&before, &compiled(after));
         assert!(!difference.is_empty());
         difference.reaches_resources()
     };
