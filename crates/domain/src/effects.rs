@@ -86,6 +86,16 @@ impl Effect {
         let all = [&effect.gained, &effect.lost, &effect.gained_limited, &effect.lost_limited];
         all.iter().any(|names| !names.is_empty()).then_some(effect)
     }
+
+    /// What is left of it, on one resource, beside what is gained and lost in the account as a whole; `None`: nothing is.
+    #[must_use]
+    pub fn beside(mut self, account: Option<&Self>) -> Option<Self> {
+        if let Some(account) = account {
+            self.gained.retain(|name| !account.gained.contains(name));
+            self.lost.retain(|name| !account.lost.contains(name));
+        }
+        (!(self.gained.is_empty() && self.lost.is_empty())).then_some(self)
+    }
 }
 
 fn names<'p>(policy: &'p Policy, set: &'p PermissionSet) -> BTreeSet<&'p str> {

@@ -4,7 +4,8 @@ use mandate_domain::id::{AccountId, UserId};
 use mandate_server::convert::Fields;
 use mandate_server::convert::page::{More, Paging, Query};
 use mandate_server::convert::people::PersonKey;
-use mandate_storage::{PlaceIn, Way};
+use mandate_server::policies::EffectsFrom;
+use mandate_storage::Way;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +16,7 @@ pub fn run(data: &[u8]) {
     as_key::<i64>(data);
     as_key::<String>(data);
     as_key::<PersonKey>(data);
-    as_key::<PlaceIn>(data);
+    as_key::<EffectsFrom>(data);
     as_key::<Way>(data);
 }
 

@@ -2,7 +2,7 @@
 
 use mandate_domain::policy::{Policy, difference};
 use mandate_proto::v1;
-use mandate_storage::{Effects, PlaceIn};
+use mandate_storage::Effects;
 use tonic::{Request, Response};
 
 use crate::authz::Authz;
@@ -10,7 +10,7 @@ use crate::caller::Call;
 use crate::convert::page::{More, Paging};
 use crate::convert::policy as convert;
 use crate::error::Error;
-use crate::policies::{self, EffectsPage, Outcome, Proposal};
+use crate::policies::{self, EffectsFrom, EffectsPage, Outcome, Proposal};
 use crate::writer::Write;
 
 /// What a proposal came to, as messages have it.
@@ -65,7 +65,7 @@ impl Authz {
         &self,
         write: &Write,
         proposal: Proposal,
-        paging: &Paging<PlaceIn>,
+        paging: &Paging<EffectsFrom>,
     ) -> Result<Told, Error> {
         let diagnostics = proposal.diagnostics.iter().map(convert::to_diagnostic).collect();
         if write.is_preview() && proposal.policy.is_none() {
@@ -99,19 +99,11 @@ impl Authz {
         write: &Write,
         old: &Policy,
         new: &Policy,
-        paging: &Paging<PlaceIn>,
+        paging: &Paging<EffectsFrom>,
     ) -> Result<String, Error> {
-        // Whoever asks for few at a time is not made to ask for every handful of people who are told nothing of.
-        let limit = paging.limit.max(LEAST);
-        let EffectsPage { mut effects, mut next } =
-            policies::effects(self.facts().store(), old, new, paging.after.as_ref(), limit).await?;
-        let most = usize::try_from(paging.limit).unwrap_or(usize::MAX);
-        if effects.len() > most {
-            effects.truncate(most);
-            next = effects
-                .last()
-                .map(|last| PlaceIn { account: last.place.account, after: last.place.subject.to_string() });
-        }
+        let from = paging.after.as_ref();
+        let EffectsPage { effects, next } =
+            policies::effects(self.facts().store(), old, new, from, paging.limit).await?;
         let more = next.is_some();
         let token = paging.next(next, More::from(more))?;
         write.previewed(Effects { effects, more });
@@ -161,6 +153,3 @@ impl Authz {
         Ok(v1::ListPolicyVersionsResponse { versions, next_page_token: paging.next(last, page.more.into())? })
     }
 }
-
-/// Fewest people that a page of effects looks at.
-const LEAST: u32 = 50;

@@ -1,5 +1,5 @@
 //! Everybody whom a policy governs, page by page, with what their permissions rest on: for telling what another version
-//! of it would do to them.
+//! of it would do to them. What is assigned to each, or was created by them, is read as for a look-up.
 //!
 //! INVARIANT: a page looks at no more people than it is told to, and at no more than 64 accounts, however many there are.
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::assignment::Carried;
 use crate::error::StoreError;
 use crate::json::decode;
-use crate::open::Store;
+use crate::look_up::Reading;
 use crate::tx::{Tx, on_tx};
 
 /// Most accounts of a page.
@@ -72,24 +72,24 @@ const PEOPLE: &str = "\
 const CARRIED: &str = "SELECT DISTINCT user_id, kind, what, name FROM assignment_names \
     WHERE account = $1 AND user_id >= $2 AND user_id <= $3";
 
-impl Store {
-    /// The next people whom a policy governs, at most so many, all of one moment.
+impl Reading {
+    /// The next people whom a policy governs, at most so many.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be read or a row is corrupt.
     pub async fn policy_members(
-        &self,
+        &mut self,
         policy: &str,
         from: Option<&PlaceIn>,
         limit: u32,
     ) -> Result<PolicyMembers, StoreError> {
-        let mut tx = self.pools()?.begin_read().await?;
+        let tx = &mut self.0;
         let (first, mut after) = match from {
             Some(PlaceIn { account, after }) => (account.to_string(), after.clone()),
             None => (String::new(), String::new()),
         };
         let sql = "SELECT id, body FROM accounts WHERE policy = $1 AND id >= $2 ORDER BY id LIMIT $3";
-        let rows: Vec<(String, String)> = on_tx!(&mut tx, c => {
+        let rows: Vec<(String, String)> = on_tx!(&mut *tx, c => {
             sqlx::query_as(sql).bind(policy).bind(&first).bind(ACCOUNTS + 1).fetch_all(c).await
         })?;
         let most = usize::try_from(ACCOUNTS).unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ impl Store {
             }
             // Another account than the one that the page before ended in has its first people before it.
             let behind = if id == first { std::mem::take(&mut after) } else { String::new() };
-            let mut people = people(&mut tx, &id, &behind, left + 1).await?;
+            let mut people = people(tx, &id, &behind, left + 1).await?;
             let full = people.len() > usize::try_from(left).unwrap_or(usize::MAX);
             if full {
                 people.pop();
@@ -117,7 +117,6 @@ impl Store {
                 break;
             }
         }
-        tx.rollback().await?;
         Ok(PolicyMembers { accounts, next })
     }
 }

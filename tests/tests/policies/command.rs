@@ -2,15 +2,14 @@
 
 use std::process::Command;
 
-use mandate_tests::on_both_engines;
 use mandate_tests::programs::{program, run};
+use mandate_tests::{Server, on_both_engines};
 
 use crate::applying::Shop;
 use crate::{permitted, set, with_roles, workshop};
 
 /// Runs `mandate policy ARGUMENTS` against the server with an operator's token: the exit code and what it printed.
-fn policy(shop: &Shop, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let server = shop.world.server();
+pub(crate) fn policy(server: &Server, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = server.command("policy");
     command.args(arguments).arg("--endpoint").arg(format!("http://{}", server.address()));
     command.env("MANDATE_TOKEN", server.token("desk", &["platform.operator"]));
@@ -57,37 +56,37 @@ on_both_engines! {
         let file = file.to_str().expect("UTF-8");
 
         for arguments in [&["diff", file][..], &["apply", file, "--validate-only"]] {
-            let (code, printed, all) = policy(&shop, arguments);
+            let (code, printed, all) = policy(shop.world.server(), arguments);
             assert_eq!(code, Some(0), "{all}");
             let line = format!("{} {} gains tools.buy; loses tools.view", shop.account.id, shop.worker.id);
             for expected in ["What worker holds\n  + tools.buy (yes)\n  - tools.view (yes)", &line, "1 x gains", "nothing was changed"] {
                 assert!(printed.contains(expected), "{expected}: {all}");
             }
         }
-        let (code, printed, all) = policy(&shop, &["apply", file, "--after", "1"]);
+        let (code, printed, all) = policy(shop.world.server(), &["apply", file, "--after", "1"]);
         assert_eq!((code, printed.ends_with("workshop: version 2 is in force\n")), (Some(0), true), "{all}");
         assert_eq!(permitted(&shop.world, &shop.worker, &shop.account).await, set(&["tools.buy"]));
-        let (_, printed, all) = policy(&shop, &["list"]);
+        let (_, printed, all) = policy(shop.world.server(), &["list"]);
         assert!(printed.contains("workshop\t2\t") && printed.contains("terminal\t1\t"), "{all}");
-        let (_, printed, all) = policy(&shop, &["versions", "workshop"]);
+        let (_, printed, all) = policy(shop.world.server(), &["versions", "workshop"]);
         assert_eq!(printed.lines().count(), 2, "{all}");
         assert!(printed.lines().all(|line| line.contains("#desk") || line.contains("operator")), "{all}");
-        let (_, printed, all) = policy(&shop, &["get", "workshop", "--version", "1"]);
+        let (_, printed, all) = policy(shop.world.server(), &["get", "workshop", "--version", "1"]);
         assert_eq!(printed.trim(), workshop(&["tools.view"]).trim(), "{all}");
-        let (code, _, all) = policy(&shop, &["apply", file, "--after", "1"]);
+        let (code, _, all) = policy(shop.world.server(), &["apply", file, "--after", "1"]);
         assert_eq!(code, Some(1), "{all}");
-        let (code, printed, all) = policy(&shop, &["rollback", "workshop", "1"]);
+        let (code, printed, all) = policy(shop.world.server(), &["rollback", "workshop", "1"]);
         assert_eq!((code, printed.ends_with("version 3 is in force\n")), (Some(0), true), "{all}");
         assert_eq!(permitted(&shop.world, &shop.worker, &shop.account).await, set(&["tools.view"]));
 
         std::fs::write(file, workshop(&["tools.veiw"])).expect("a policy");
         for arguments in [&["apply", file][..], &["apply", file, "--validate-only"]] {
-            let (code, _, all) = policy(&shop, arguments);
+            let (code, _, all) = policy(shop.world.server(), arguments);
             assert_eq!(code, Some(1), "{all}");
             assert!(all.contains("no permission `tools.veiw`") || all.contains("tools.veiw"), "{all}");
         }
         std::fs::write(file, with_roles(&[("helper", &["tools.view"])])).expect("a policy");
-        let (code, _, all) = policy(&shop, &["apply", file]);
+        let (code, _, all) = policy(shop.world.server(), &["apply", file]);
         assert!(code == Some(1) && all.contains("role worker, which is held 1 time(s)"), "{all}");
     }
 }

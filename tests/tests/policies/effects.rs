@@ -9,10 +9,10 @@ use mandate_tests::{Engine, Server, World, on_both_engines};
 use crate::{PERMISSIONS, permitted, with_roles};
 
 /// Numbers that look like chance and are the same every time.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn next(&mut self, below: u64) -> u64 {
+    pub(crate) fn next(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

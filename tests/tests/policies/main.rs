@@ -4,6 +4,7 @@
 mod applying;
 mod command;
 mod effects;
+mod on_resources;
 mod starting;
 
 use std::collections::BTreeSet;

@@ -2,12 +2,12 @@
 
 use mandate_domain::policy::{Cell, Diagnostic, Difference, HolderChange, RuleChange, Severity};
 use mandate_proto::v1;
-use mandate_storage::{PlaceIn, StoredPolicy};
+use mandate_storage::StoredPolicy;
 
 use super::page::{Paging, Query};
 use super::{Fields, Path, timestamp};
 use crate::error::Error;
-use crate::policies::digest;
+use crate::policies::{EffectsFrom, digest};
 
 /// Longest name of a policy, in bytes.
 const MAX_NAME: usize = 63;
@@ -18,7 +18,7 @@ pub struct Apply {
     /// Its text.
     pub source: String,
     /// Which of its effects to tell, if it is only asked.
-    pub paging: Paging<PlaceIn>,
+    pub paging: Paging<EffectsFrom>,
 }
 
 /// Reads an `ApplyPolicyRequest`.
@@ -45,7 +45,7 @@ pub struct Rollback {
     /// The version.
     pub version: i64,
     /// Which effects to tell, if it is only asked.
-    pub paging: Paging<PlaceIn>,
+    pub paging: Paging<EffectsFrom>,
 }
 
 /// Reads a `RollbackPolicyRequest`.

@@ -17,7 +17,7 @@ use mandate_storage::{StoreError, StoredPolicy};
 use sha2::{Digest as _, Sha256};
 
 pub use self::apply::{Outcome, PolicyRefusal, Proposal, apply, source_of};
-pub use self::effects::{EffectsPage, effects};
+pub use self::effects::{EffectsFrom, EffectsPage, effects};
 pub use self::start::sync;
 
 /// A policy file that can be used.

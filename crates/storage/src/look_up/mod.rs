@@ -28,7 +28,7 @@ pub use self::members::{Holders, MemberRecords};
 pub use self::resources::{Places, ResourceRecords, Walked, Way};
 
 /// Several reads of one moment. Dropping it ends it.
-pub struct Reading(Tx);
+pub struct Reading(pub(crate) Tx);
 
 /// How many ranges one statement merges.
 const MERGED: usize = 40;

@@ -46,6 +46,8 @@ pub struct Walked {
     pub found: Vec<ResourceRecords>,
     /// The last step, if there may be more behind it.
     pub end: Option<Way>,
+    /// How many steps were made.
+    pub steps: usize,
 }
 
 /// What the question about one resource is decided on, beside the account and the subject.
@@ -129,11 +131,12 @@ impl Reading {
             Places::TheirOwn => walk.of(user, after).await?,
         }
         let mut ways = walk.ways;
-        let end = ways.last().filter(|_| ways.len() >= rows).cloned();
+        let steps = ways.len();
+        let end = ways.last().filter(|_| steps >= rows).cloned();
         ways.retain(|way| types.contains(&way.resource().kind.as_str()));
         let mut found = self.facts(account, user, ways).await?;
         found.retain(|records| !records.is_repeated(user));
-        Ok(Walked { found, end })
+        Ok(Walked { found, end, steps })
     }
 
     async fn facts(

@@ -139,7 +139,8 @@ on_every_engine! {
         for size in [1, 2, 3, 100] {
             let (mut found, mut from) = (Vec::new(), None);
             for _ in 0..20 {
-                let page = world.store.policy_members("managed-accounts", from.as_ref(), size).await.expect("reads");
+                let mut reading = world.store.reading().await.expect("reads");
+                let page = reading.policy_members("managed-accounts", from.as_ref(), size).await.expect("reads");
                 for (account, people) in &page.accounts {
                     found.extend(people.iter().map(|profile| match profile.subject {
                         Subject::User(user) => (account.id, user),
@@ -153,7 +154,8 @@ on_every_engine! {
             }
             assert_eq!(found, expected, "pages of {size}");
         }
-        let page = world.store.policy_members("terminal", None, 10).await.expect("reads");
+        let mut reading = world.store.reading().await.expect("reads");
+        let page = reading.policy_members("terminal", None, 10).await.expect("reads");
         assert_eq!(page.accounts.iter().map(|(account, _)| account.id).collect::<Vec<_>>(), [other]);
     }
 

@@ -49,6 +49,22 @@ impl Difference {
     pub fn is_empty(&self) -> bool {
         self.holders.is_empty() && self.rules.is_empty()
     }
+
+    /// Whether somebody may gain or lose on certain resources what they neither gain nor lose in the account as a whole.
+    ///
+    /// INVARIANT: nobody does where nothing differs but what roles and groups hold on everything, and what may be granted.
+    #[must_use]
+    pub fn reaches_resources(&self) -> bool {
+        let everywhere = |cell: &Cell| matches!(cell, Cell::Yes | Cell::OneByOne);
+        let elsewhere = |change: &HolderChange| {
+            let HolderChange { holder, gained, lost, changed } = change;
+            let one = gained.iter().chain(lost).map(|(_, cell)| cell);
+            let both = changed.iter().flat_map(|(_, was, is)| [was, is]);
+            // A holder with a colon is a role or an assignment of resources.
+            holder.contains(':') || one.chain(both).any(|cell| !everywhere(cell))
+        };
+        !self.rules.is_empty() || self.holders.iter().any(elsewhere)
+    }
 }
 
 /// How `new` differs from `old`.

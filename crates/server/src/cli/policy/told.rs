@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use mandate_proto::v1::effect::Subject;
-use mandate_proto::v1::{Effect, PolicyDiagnostic, PolicyHolderChange, PolicyRuleChange, PolicySeverity};
+use mandate_proto::v1::{
+    Effect, PolicyDiagnostic, PolicyHolderChange, PolicyRuleChange, PolicySeverity, ResourceRef,
+};
 
 use super::applied::Answer;
 use super::print;
 
-/// People who are told one by one; all are counted.
-const TOLD: usize = 100;
+/// Effects that are told one by one; all are counted.
+const TOLD: u64 = 100;
 
 /// Different things that people gain and lose, which are counted one by one.
 const COUNTED: usize = 1_000;
@@ -48,9 +50,11 @@ fn lines(sign: &str, lines: &[String]) -> anyhow::Result<()> {
 /// Who gains and loses what: the first one by one, and all in numbers.
 #[derive(Default)]
 pub(super) struct Tally {
+    effects: u64,
     people: u64,
     accounts: u64,
-    last: String,
+    /// The account and whoever of it was told of last.
+    last: (String, String),
     by_effect: BTreeMap<String, u64>,
     others: u64,
 }
@@ -58,7 +62,7 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts one, and tells of it if it is among the first.
     pub(super) fn count(&mut self, effect: &Effect) -> anyhow::Result<()> {
-        let Effect { account, subject, resource: _, gained, lost, gained_limited, lost_limited } = effect;
+        let Effect { account, subject, resource, gained, lost, gained_limited, lost_limited } = effect;
         let subject = match subject {
             Some(Subject::User(id) | Subject::Contact(id)) => id,
             None => "",
@@ -73,17 +77,27 @@ impl Tally {
         let parts: Vec<String> =
             parts.map(|(verb, names, on)| format!("{verb} {}{on}", names.join(", "))).collect();
         let what = parts.join("; ");
-        if self.people == 0 {
+        let (on, on_any) = match resource {
+            Some(ResourceRef { r#type, id }) => {
+                (format!("on {} {id}: ", r#type), format!("on a {}: ", r#type))
+            }
+            None => (String::new(), String::new()),
+        };
+        if self.effects == 0 {
             print("Who gains and loses what")?;
         }
-        self.people += 1;
-        if usize::try_from(self.people).is_ok_and(|people| people <= TOLD) {
-            print(&format!("  {account} {subject} {what}"))?;
+        self.effects += 1;
+        if self.effects <= TOLD {
+            print(&format!("  {account} {subject} {on}{what}"))?;
         }
-        if self.last != *account {
-            self.accounts += 1;
-            self.last.clone_from(account);
+        let (last_account, last_subject) = &self.last;
+        let is_another = last_account != account;
+        self.accounts += u64::from(is_another);
+        if is_another || last_subject != subject {
+            self.people += 1;
+            self.last = (account.clone(), subject.to_owned());
         }
+        let what = format!("{on_any}{what}");
         if self.by_effect.len() < COUNTED || self.by_effect.contains_key(&what) {
             *self.by_effect.entry(what).or_default() += 1;
         } else {
@@ -94,10 +108,10 @@ impl Tally {
 
     /// Tells all in numbers.
     pub(super) fn finish(&self) -> anyhow::Result<()> {
-        if usize::try_from(self.people).is_ok_and(|people| people > TOLD) {
+        if self.effects > TOLD {
             print("  …")?;
         }
-        if self.people > 0 {
+        if self.effects > 0 {
             print("\nIn numbers")?;
         }
         let mut counted: Vec<(&String, &u64)> = self.by_effect.iter().collect();

@@ -58,7 +58,7 @@ impl Facts {
         let every_of_types = free.iter().map(|kind| kind.name.clone()).collect();
         let places = if everything { Places::Registered } else { Places::TheirOwn };
         let rows = sought.rows();
-        let Walked { found, end } =
+        let Walked { found, end, steps: _ } =
             reading.resources(account, user, places, &types, sought.after, rows).await?;
         reading.end().await?;
         let of = |ResourceRecords { way, resource, assignments }| {
