@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         files.push(entry?.path());
     }
     files.sort();
-    println!("cargo::rerun-if-changed={}", ours.display());
+    println!("cargo::rerun-if-changed={}", ours.join("mandate").display());
     println!("cargo::rerun-if-changed={}", foreign.display());
 
     let descriptors = protox::compile(&files, [&ours, &foreign])?;

@@ -30,8 +30,9 @@ impl fmt::Display for Engine {
 /// The environment variable that names the PostgreSQL server: the URL of a role that may create databases.
 const ADMIN_URL: &str = "MANDATE_TEST_POSTGRES";
 
-/// Long enough for a loaded machine to copy a template database.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Long enough for a loaded machine to copy a template database, and for PostgreSQL to give up a session that fell silent
+/// while it was signing in (`authentication_timeout`, a minute by default), which databases are not made nor dropped beside.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A database that ends with this value.
 pub(crate) struct Database {

@@ -14,21 +14,17 @@ const MOST: usize = 20_000;
 
 /// Every row of every table. Panics where it cannot be read.
 pub fn rows(server: &Server) -> String {
-    let (engine, url) = (server.engine(), server.database_url().to_owned());
-    let rows = background::run(LIMIT, async move {
-        match engine {
-            Engine::Sqlite => sqlite(&url).await,
-            Engine::Postgres => postgres(&url).await,
-        }
-    });
-    rows.expect("the database in time").expect("a database that can be read")
+    read(server, LIMIT).expect("a database that can be read in time")
 }
 
 /// The same of the first rows of each table, in the time that there is: for what looks at the database of every test.
 pub(crate) fn some_rows(server: &Server) -> Result<String, String> {
-    const TIME: Duration = Duration::from_secs(20);
+    read(server, Duration::from_secs(20))
+}
+
+fn read(server: &Server, limit: Duration) -> Result<String, String> {
     let (engine, url) = (server.engine(), server.database_url().to_owned());
-    let rows = background::run(TIME, async move {
+    let rows = background::run(limit, async move {
         match engine {
             Engine::Sqlite => sqlite(&url).await,
             Engine::Postgres => postgres(&url).await,

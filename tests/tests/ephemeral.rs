@@ -202,7 +202,7 @@ fn serve(folder: &TempDir, seed: &Path) -> Command {
 
 #[tokio::test]
 async fn the_fixtures_of_the_readme_are_a_world() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../crates/testkit/README.md");
     let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let fixtures: Vec<&str> = blocks.filter(|block| block.contains("\npeople:")).collect();
     let [fixtures] = fixtures.as_slice() else { panic!("one block of fixtures: {fixtures:?}") };

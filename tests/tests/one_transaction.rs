@@ -13,7 +13,7 @@ fn rows(world: &World) -> [usize; 3] {
 }
 
 /// How long a server may take to see that its database is whole again.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 const TABLES: [&str; 3] = ["activity", "feed", "outbox"];
 

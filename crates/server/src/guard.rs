@@ -305,8 +305,7 @@ mod tests {
     }
 
     fn key() -> (Verifier, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let key = SigningKey::load_or_create(folder.path()).unwrap();
+        let key = SigningKey::in_memory().unwrap();
         let scopes = ScopeSet::EMPTY.with(Scope::AuthzCheck);
         let token = key.mint("tester", scopes, std::time::Duration::from_secs(60), now_micros()).unwrap();
         (Verifier::new(Issuers::default().with_embedded(&key), now_micros), token)

@@ -45,6 +45,7 @@ pub mod import;
 pub mod invitation;
 pub mod last_active;
 mod listen;
+mod look_again;
 mod look_up;
 pub mod mail;
 pub mod mail_key;

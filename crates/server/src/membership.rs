@@ -11,7 +11,7 @@ use mandate_domain::resource::Assignment;
 use mandate_mail::MailKey;
 use mandate_proto::v1;
 use mandate_proto::v1::membership_service_server::MembershipService;
-use mandate_storage::{Member, MemberFilter, StoreError};
+use mandate_storage::{Member, MemberFilter, MemberProfile, StoreError};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -86,8 +86,12 @@ impl Memberships {
     async fn change(&self, call: &Call, command: Command) -> Result<Option<v1::Member>, Error> {
         let no_member = || Error::Defect(format!("{} names no member", command.name()));
         let (account, user) = command.account().zip(command.user()).ok_or_else(no_member)?;
-        let committed = write(&self.facts, &call.write, command).await?;
-        let changed = committed.plan.changes.into_iter().find_map(|change| match change {
+        // Whom it is about does not depend on the write, which waits for the database most of its time.
+        let (committed, profile) = tokio::join!(
+            write(&self.facts, &call.write, command),
+            self.facts.store().profile(account, user),
+        );
+        let changed = committed?.plan.changes.into_iter().find_map(|change| match change {
             Change::Membership(changed) if changed.account == account && changed.user == user => {
                 Some(changed)
             }
@@ -95,7 +99,7 @@ impl Memberships {
         });
         let member = match changed {
             // What this write did, whatever another one has done since.
-            Some(membership) => self.as_changed(membership).await?,
+            Some(membership) => self.as_changed(membership, profile).await?,
             // Nothing changed: it was like that before.
             None => self.stored(account, user).await?,
         };
@@ -103,15 +107,21 @@ impl Memberships {
     }
 
     /// The member as this membership has them, which may have been changed again since, or not be there any more.
-    async fn as_changed(&self, membership: Membership) -> Result<Member, Error> {
+    async fn as_changed(
+        &self,
+        membership: Membership,
+        profile: Result<Option<MemberProfile>, StoreError>,
+    ) -> Result<Member, Error> {
         let (account, user) = (membership.account, membership.user);
-        let stored = self.facts.store().member(account, user).await.map_err(StoreError::after_commit)?;
-        if let Some(stored) = stored {
-            return Ok(Member { membership, ..stored });
-        }
-        let person = self.facts.store().user(user).await.map_err(StoreError::after_commit)?;
-        let person = person.ok_or_else(|| Error::not_found("user", user))?;
-        Ok(Member::new(membership, person, None))
+        let found = match profile {
+            Ok(Some(found)) => Some(found),
+            // They became a user while the write waited, or the database was away for a moment.
+            Ok(None) | Err(_) => {
+                self.facts.store().profile(account, user).await.map_err(StoreError::after_commit)?
+            }
+        };
+        let MemberProfile { user, last_active } = found.ok_or_else(|| Error::not_found("user", user))?;
+        Ok(Member::new(membership, user, last_active))
     }
 
     async fn list(

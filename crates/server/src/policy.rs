@@ -24,6 +24,21 @@ struct Told {
     next_page_token: String,
 }
 
+macro_rules! told_in {
+    ($($message:ident),+) => {$(
+        impl From<Told> for v1::$message {
+            fn from(told: Told) -> Self {
+                let Told { policy, unchanged, diagnostics, holders, rules, next_page_token } = told;
+                // Effects and token are put in by `Write::answer`.
+                let answer = Self::default();
+                Self { policy, unchanged, diagnostics, holders, rules, next_page_token, ..answer }
+            }
+        }
+    )+};
+}
+
+told_in!(ApplyPolicyResponse, RollbackPolicyResponse);
+
 impl Authz {
     pub(crate) async fn apply(
         &self,
@@ -32,16 +47,7 @@ impl Authz {
         let (call, message) = Call::of_write(request, self.facts()).await?;
         let convert::Apply { source, paging } = convert::apply(message)?;
         let told = self.propose(&call.write, Proposal::new(source), &paging).await?;
-        let Told { policy, unchanged, diagnostics, holders, rules, next_page_token } = told;
-        Ok(call.write.answer(v1::ApplyPolicyResponse {
-            policy,
-            unchanged,
-            diagnostics,
-            holders,
-            rules,
-            next_page_token,
-            ..Default::default()
-        }))
+        Ok(call.write.answer(told.into()))
     }
 
     pub(crate) async fn rollback(
@@ -52,16 +58,7 @@ impl Authz {
         let convert::Rollback { policy, version, paging } = convert::rollback(message)?;
         let source = policies::source_of(self.facts(), &policy, version).await?;
         let told = self.propose(&call.write, Proposal::new(source), &paging).await?;
-        let Told { policy, unchanged, diagnostics, holders, rules, next_page_token } = told;
-        Ok(call.write.answer(v1::RollbackPolicyResponse {
-            policy,
-            unchanged,
-            diagnostics,
-            holders,
-            rules,
-            next_page_token,
-            ..Default::default()
-        }))
+        Ok(call.write.answer(told.into()))
     }
 
     async fn propose(
@@ -71,32 +68,29 @@ impl Authz {
         paging: &Paging<PlaceIn>,
     ) -> Result<Told, Error> {
         let diagnostics = proposal.diagnostics.iter().map(convert::to_diagnostic).collect();
-        let Some(policy) = proposal.policy.as_ref().filter(|_| write.is_preview()) else {
-            if write.is_preview() {
-                write.previewed(Effects::default());
-                return Ok(Told { diagnostics, ..Told::default() });
-            }
-            let Outcome { stored, before } = policies::apply(self.facts(), write, &proposal).await?;
-            let newest = self.newest(&stored.name).await?;
-            let unchanged = before.as_ref().is_some_and(|before| before.version == stored.version);
-            let old = before.as_ref().and_then(|before| Proposal::new(before.source.clone()).policy);
-            let (holders, rules) = told(old.as_ref(), proposal.policy.as_ref());
-            let policy = Some(convert::to_version(&stored, newest));
-            return Ok(Told { policy, unchanged, diagnostics, holders, rules, ..Told::default() });
-        };
+        if write.is_preview() && proposal.policy.is_none() {
+            write.previewed(Effects::default());
+            return Ok(Told { diagnostics, ..Told::default() });
+        }
         let Outcome { stored, before } = policies::apply(self.facts(), write, &proposal).await?;
         let unchanged = before.as_ref().is_some_and(|before| before.version == stored.version);
         let old = before.and_then(|before| Proposal::new(before.source).policy);
-        let (holders, rules) = told(old.as_ref(), Some(policy));
-        let next_page_token = match &old {
-            Some(old) if !unchanged => self.effects(write, old, policy, paging).await?,
-            _ => {
+        // If both can be read.
+        let between = old.as_ref().zip(proposal.policy.as_ref());
+        let difference = between.map(|(old, new)| difference(old, new));
+        let (holders, rules) = convert::to_difference(difference.unwrap_or_default());
+        let (newest, next_page_token) = match (write.is_preview(), between) {
+            (false, _) => (self.newest(&stored.name).await?, String::new()),
+            (true, Some((old, new))) if !unchanged => {
+                (stored.version, self.effects(write, old, new, paging).await?)
+            }
+            (true, _) => {
                 write.previewed(Effects::default());
-                String::new()
+                (stored.version, String::new())
             }
         };
-        let policy = convert::to_version(&stored, stored.version);
-        Ok(Told { policy: Some(policy), unchanged, diagnostics, holders, rules, next_page_token })
+        let policy = Some(convert::to_version(&stored, newest));
+        Ok(Told { policy, unchanged, diagnostics, holders, rules, next_page_token })
     }
 
     /// Tells a page of effects, and the token of the next one.
@@ -170,12 +164,3 @@ impl Authz {
 
 /// Fewest people that a page of effects looks at.
 const LEAST: u32 = 50;
-
-/// How the new one differs from the old one, if both can be read.
-fn told(
-    old: Option<&Policy>,
-    new: Option<&Policy>,
-) -> (Vec<v1::PolicyHolderChange>, Vec<v1::PolicyRuleChange>) {
-    let between = old.zip(new).map(|(old, new)| difference(old, new));
-    convert::to_difference(between.unwrap_or_default())
-}

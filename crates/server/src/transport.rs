@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
+use tonic::service::Routes;
 use tonic::transport::server::Router;
 use tower::{Layer, Service};
 
@@ -30,6 +31,25 @@ const DEALT: usize = 64;
 
 /// How long nothing is accepted after the system refused to (too many open files, say).
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// What answers the calls of a connection: one name for all that tonic asks of it.
+pub(crate) trait Answering:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send
+{
+}
+
+impl<S> Answering for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send
+{
+}
+
+/// What stands around the services of a router: the same for it.
+pub(crate) trait RouterLayer:
+    Layer<Routes, Service: Answering + 'static> + Clone + Send + 'static
+{
+}
+
+impl<L: Layer<Routes, Service: Answering + 'static> + Clone + Send + 'static> RouterLayer for L {}
 
 /// The threads, and who deals connections to them. Dropping it ends them, and whatever they still do.
 pub(crate) struct Workers {
@@ -45,19 +65,13 @@ impl Workers {
     ///
     /// # Errors
     /// The system's, when it gives no more threads.
-    pub(crate) fn start<L>(
+    pub(crate) fn start<L: RouterLayer>(
         listener: TcpListener,
         number: usize,
         lifetime: Lifetime,
         secure: Option<&Secure>,
         router: impl Fn() -> Router<L>,
-    ) -> anyhow::Result<Self>
-    where
-        L: Layer<tonic::service::Routes> + Clone + Send + 'static,
-        L::Service:
-            Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-    {
+    ) -> anyhow::Result<Self> {
         let stopping = CancellationToken::new();
         let (mut hands, mut served, mut leave) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..number {
@@ -113,18 +127,13 @@ impl Workers {
 }
 
 /// Serves the connections that are dealt to one thread until it is told to stop and all of them have ended.
-async fn serve<L>(
+async fn serve<L: RouterLayer>(
     mut dealt: mpsc::Receiver<std::net::TcpStream>,
     router: Router<L>,
     lifetime: Lifetime,
     handshakes: Option<Handshakes>,
     stopping: CancellationToken,
-) where
-    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
-    L::Service:
-        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-{
+) {
     let (mut connections, mut number) = (JoinSet::new(), 0_u64);
     loop {
         tokio::select! {
@@ -133,12 +142,17 @@ async fn serve<L>(
             connection = dealt.recv() => {
                 let Some(connection) = connection else { break };
                 number = number.wrapping_add(1);
+                let handle = lifetime.handle(&connection);
+                // The system gives no events of it: as good as gone.
+                let Ok(connection) = TcpStream::from_std(connection) else { continue };
                 let (router, stopping) = (router.clone(), stopping.clone());
                 match &handshakes {
-                    None => connections.spawn(serve_plain(connection, router, lifetime, number, stopping)),
+                    None => connections.spawn(serve_one(connection, handle, router, lifetime, number, stopping)),
                     Some(handshakes) => {
                         let handshakes = handshakes.clone();
-                        connections.spawn(serve_encrypted(connection, handshakes, router, lifetime, number, stopping))
+                        connections.spawn(serve_encrypted(
+                            connection, handle, handshakes, router, lifetime, number, stopping,
+                        ))
                     }
                 };
             }
@@ -148,39 +162,15 @@ async fn serve<L>(
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_plain<L>(
-    connection: std::net::TcpStream,
-    router: Router<L>,
-    lifetime: Lifetime,
-    number: u64,
-    stopping: CancellationToken,
-) where
-    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
-    L::Service:
-        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-{
-    let handle = lifetime.handle(&connection);
-    // The system gives no events of it: as good as gone.
-    let Ok(connection) = TcpStream::from_std(connection) else { return };
-    serve_one(connection, handle, router, lifetime, number, stopping).await;
-}
-
-async fn serve_encrypted<L>(
-    connection: std::net::TcpStream,
+async fn serve_encrypted<L: RouterLayer>(
+    connection: TcpStream,
+    handle: Option<std::net::TcpStream>,
     handshakes: Handshakes,
     router: Router<L>,
     lifetime: Lifetime,
     number: u64,
     stopping: CancellationToken,
-) where
-    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
-    L::Service:
-        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-{
-    let handle = lifetime.handle(&connection);
-    let Ok(connection) = TcpStream::from_std(connection) else { return };
+) {
     let encrypted = tokio::select! {
         encrypted = handshakes.shake(connection) => encrypted,
         () = stopping.cancelled() => None,
@@ -191,19 +181,14 @@ async fn serve_encrypted<L>(
 }
 
 /// Serves one connection until it is gone: by a server of its own, since tonic asks no single connection to end.
-async fn serve_one<L, S: Stream>(
+async fn serve_one<L: RouterLayer, S: Stream>(
     connection: S,
     handle: Option<std::net::TcpStream>,
     router: Router<L>,
     lifetime: Lifetime,
     number: u64,
     stopping: CancellationToken,
-) where
-    L: Layer<tonic::service::Routes> + Clone + Send + 'static,
-    L::Service:
-        Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-{
+) {
     let (connection, seen, gone) = Watched::new(connection);
     let over = async move {
         tokio::select! {

@@ -33,12 +33,9 @@ pub(crate) async fn load(
 
 /// Every assignment of one member, ascending by resource.
 pub(crate) async fn of(tx: &mut Tx, account: AccountId, user: UserId) -> Result<Vec<Assignment>, StoreError> {
-    let sql = "SELECT user_id, kind, id, body FROM assignments \
-               WHERE account = $1 AND user_id = $2 ORDER BY kind, id";
-    let rows: Vec<Row> = on_tx!(tx, c => {
-        sqlx::query_as(sql).bind(account.to_string()).bind(user.to_string()).fetch_all(c).await
-    })?;
-    rows.into_iter().map(|row| read(account, row)).collect()
+    let mut query = Statement::new("SELECT ");
+    find_of(&mut query, account, user);
+    read_of(account, user, query.rows_in(tx).await?)
 }
 
 /// Goes on with `id` and `body` of every assignment of one member.

@@ -155,7 +155,10 @@ fn class_of(error: &dyn DatabaseError) -> Class {
     let code = error.code().unwrap_or_default();
     if is_sqlite(error) {
         return match code.parse::<i64>().map(|code| code & 0xff) {
+            // SQLITE_BUSY, SQLITE_LOCKED
             Ok(5 | 6) => Class::Busy,
+            // SQLITE_NOMEM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN: the disk is full, failing or gone.
+            Ok(7 | 8 | 10 | 13 | 14) => Class::Away,
             _ => Class::Other,
         };
     }
@@ -292,6 +295,7 @@ mod tests {
     use std::fmt;
 
     use sqlx::error::ErrorKind;
+    use sqlx::{ConnectOptions as _, Executor as _};
 
     use super::*;
 
@@ -331,6 +335,18 @@ mod tests {
         fn kind(&self) -> ErrorKind {
             ErrorKind::Other
         }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_finds_no_room_is_away_until_it_does() {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
+        let mut connection = options.connect().await.unwrap();
+        let fill = "CREATE TABLE IF NOT EXISTS filled AS SELECT randomblob(100000) AS some";
+        connection.execute("PRAGMA max_page_count = 2").await.unwrap();
+        let error = connection.execute(fill).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::Unavailable { .. }));
+        connection.execute("PRAGMA max_page_count = 1000").await.unwrap();
+        connection.execute(fill).await.unwrap();
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub use list::Page;
 pub use look_up::{
     AccountRecords, Held, Holders, MemberRecords, Places, Reading, ResourceRecords, Walked, Way,
 };
-pub use member_list::{Member, MemberFilter};
+pub use member_list::{Member, MemberFilter, MemberProfile};
 pub use migrations::Migrated;
 pub use open::{OpenOptions, Store};
 pub use outbox::{ClaimedMail, MailState, OutboxEntry, Settled};

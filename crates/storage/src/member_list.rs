@@ -11,6 +11,7 @@ use crate::list::{Page, rows_for};
 use crate::open::Store;
 use crate::search::pattern;
 use crate::statement::{Statement, Value};
+use crate::tx::on_readers;
 
 /// Which members to list. All conditions hold at once; none lists all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +40,15 @@ pub struct Member {
     /// Where a picture of the user is; empty: nowhere.
     pub avatar_url: String,
     /// When they were last active: microseconds since the Unix epoch; `None`: never.
+    pub last_active: Option<i64>,
+}
+
+/// Whom a membership is about, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberProfile {
+    /// The user.
+    pub user: User,
+    /// When they were last active in the account: microseconds since the Unix epoch; `None`: never.
     pub last_active: Option<i64>,
 }
 
@@ -156,5 +166,26 @@ impl Store {
         one.then(" AND p.user_id = ").text(user).then(ASCENDING);
         let rows: Vec<Row> = one.rows(self.pools()?).await?;
         rows.into_iter().next().map(|row| Member::read(account, row)).transpose()
+    }
+
+    /// Whom a membership of this user in this account is about, whether or not there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read or the row is corrupt.
+    pub async fn profile(
+        &self,
+        account: AccountId,
+        user: UserId,
+    ) -> Result<Option<MemberProfile>, StoreError> {
+        let sql = "SELECT u.body, (SELECT a.at FROM member_activity a WHERE a.account = $1 AND a.user_id = u.id) \
+                   FROM users u WHERE u.id = $2";
+        let (account, user) = (account.to_string(), user.to_string());
+        let row: Option<(String, Option<i64>)> = on_readers!(self.pools()?, c => {
+            sqlx::query_as(sql).bind(&account).bind(&user).fetch_optional(c).await
+        })?;
+        row.map(|(body, last_active)| {
+            Ok(MemberProfile { user: decode("users", || user, &body)?, last_active })
+        })
+        .transpose()
     }
 }

@@ -202,18 +202,23 @@ fn dressed(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .statement_cache_capacity(200)
 }
 
+/// Connections that wait as long as the options say. One is a thread of this process, and is asked whether it is there when
+/// it is given back, but not again before it is used.
+fn pool(options: OpenOptions) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().acquire_timeout(options.acquire).test_before_acquire(false)
+}
+
 /// One connection for everything: a second one to a shared cache would fail where this one waits. Another one says
 /// nothing, and keeps the database while there is none: sqlx may close a connection that somebody has left in the middle.
 async fn open_memory(options: OpenOptions) -> Result<Opened, StoreError> {
     // A database of its own, shared by the connections that are made of these options.
     let connect = dressed(SqliteConnectOptions::from_str("sqlite::memory:")?);
     let guard = Guard::Memory { _connection: connect.connect().await? };
-    let pool = SqlitePoolOptions::new()
+    let pool = pool(options)
         .min_connections(1)
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
-        .acquire_timeout(options.acquire)
         .connect_with(connect)
         .await?;
     let migrated = migrations::sqlite(&pool).await?;
@@ -236,19 +241,15 @@ async fn open_file(path: &str, options: OpenOptions) -> Result<Opened, StoreErro
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL mode anything less may lose the last commits when the power fails.
         .synchronous(SqliteSynchronous::Full);
-    let writer = SqlitePoolOptions::new()
+    let writer = pool(options)
         .max_connections(1)
-        // It is a thread of this process, and is asked whether it is there when it is given back.
-        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .acquire_timeout(options.acquire)
         .connect_with(connect.clone())
         .await?;
     let migrated = migrations::sqlite(&writer).await?;
-    let readers = SqlitePoolOptions::new()
+    let readers = pool(options)
         .max_connections(options.connections.max(1))
-        .acquire_timeout(options.acquire)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
     let pools = Pools::Sqlite { writer, readers };
     search::complete(&pools).await?;

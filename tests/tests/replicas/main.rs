@@ -13,7 +13,7 @@ use mandate_tests::world::{Party, Question};
 use mandate_tests::{Door, Engine, Replica, Server, World, poll};
 
 /// How long to wait for what must come soon, on a machine with other things to do.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// One server, and another one on the same database that has a door of its own before it.
 struct Pair {

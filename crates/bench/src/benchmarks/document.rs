@@ -30,7 +30,8 @@ pub(super) fn compose(
     let _ = write!(
         out,
         "\n```\n\nwhich measures everything anew: nothing here was typed by hand. It needs Linux, two cores that do nothing \
-         else, and the time that is told below. Each part can be run alone, by the line above it; it then prints one \
+         else, the time that is told below, and for some parts a PostgreSQL server that `MANDATE_TEST_POSTGRES` names \
+         (`deploy/local-cluster --replicas 0 -- COMMAND` runs a command beside a private one). Each part can be run alone, by the line above it; it then prints one \
          `name value` per line. All of them are in [{PLOTS}/figures.txt]({PLOTS}/figures.txt).\n\n## Conditions\n\n"
     );
     for line in &conditions.lines {

@@ -44,11 +44,20 @@ struct Part {
 }
 
 /// All parts, in the order of the report. A new subcommand that returns a [`Section`] needs a line here.
-const PARTS: [Part; 8] = [
-    Part { name: "check", full: "--seconds 2", short: "--seconds 1 --memberships 20000" },
+const PARTS: [Part; 9] = [
+    Part {
+        name: "check",
+        full: "--seconds 2 --memberships 1000000",
+        short: "--seconds 1 --memberships 20000",
+    },
     Part { name: "decide", full: "--seconds 1", short: "--seconds 0.5 --memberships 100000" },
-    Part { name: "growth", full: "--seconds 1", short: "--seconds 0.5 --runs 3" },
+    Part { name: "growth", full: "--seconds 1 --cached 1000000", short: "--seconds 0.5 --runs 3" },
     Part { name: "writes", full: "--seconds 2", short: "--seconds 1 --runs 3" },
+    Part {
+        name: "writes",
+        full: "--seconds 2 --engine postgres",
+        short: "--seconds 1 --runs 3 --engine postgres",
+    },
     Part { name: "import", full: "", short: "--rows 10000" },
     Part { name: "overload", full: "--seconds 2", short: "--seconds 1 --runs 3" },
     Part { name: "revocation", full: "", short: "--accounts 3,10000 --runs 5" },

@@ -24,7 +24,7 @@ use crate::secret_file::{self, SecretFileError};
 pub const SIGNING_KEY_FILE: &str = "signing-key.pem";
 
 /// The PEM label of a PKCS#8 private key (RFC 7468 §10).
-pub(super) const PEM_LABEL: &str = "PRIVATE KEY";
+const PEM_LABEL: &str = "PRIVATE KEY";
 
 /// Why the signing key can be neither read nor made.
 #[derive(Debug, thiserror::Error)]
@@ -91,21 +91,9 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// The key in `data_dir`, made there if there is none yet, the folder too.
+    /// The keys in `data_dir`, at least one: it is made there if there is none yet, the folder too.
     ///
     /// Processes that start at once end up with the same key: the file appears whole, and only once.
-    ///
-    /// # Errors
-    /// See [`SigningKeyError`]; an existing file is never replaced.
-    pub fn load_or_create(data_dir: &Path) -> Result<Self, SigningKeyError> {
-        let path = || data_dir.join(SIGNING_KEY_FILE);
-        Self::load_or_create_all(data_dir)?
-            .into_iter()
-            .next()
-            .ok_or_else(|| SigningKeyError::NotAKey { path: path() })
-    }
-
-    /// All keys in `data_dir`, at least one; it is made as [`load_or_create`](Self::load_or_create) does.
     pub(super) fn load_or_create_all(data_dir: &Path) -> Result<Vec<Self>, SigningKeyError> {
         let path = data_dir.join(SIGNING_KEY_FILE);
         if let Some(keys) = Self::read_all(&path)? {
@@ -135,8 +123,15 @@ impl SigningKey {
 
     /// The keys in that file, at least one, or `None` when there is no such file.
     pub(super) fn read_all(path: &Path) -> Result<Option<Vec<Self>>, SigningKeyError> {
+        let keys = Self::read_blocks(path)?;
+        Ok(keys.map(|keys| keys.into_iter().map(|(key, _)| key).collect()))
+    }
+
+    /// The same, each with its PEM.
+    pub(super) fn read_blocks(path: &Path) -> Result<Option<Vec<(Self, pem::Pem)>>, SigningKeyError> {
         let Some(text) = secret_file::load(path)? else { return Ok(None) };
-        let keys = blocks(&text).and_then(|blocks| blocks.iter().map(Self::from_block).collect());
+        let with_key = |block: pem::Pem| Self::from_block(&block).map(|key| (key, block));
+        let keys = blocks(&text).and_then(|blocks| blocks.into_iter().map(with_key).collect());
         keys.map(Some).ok_or_else(|| SigningKeyError::NotAKey { path: path.to_owned() })
     }
 
@@ -258,7 +253,7 @@ fn token_id() -> Result<String, MintError> {
 }
 
 /// The private keys in a file, at least one; `None`: something else is there.
-pub(super) fn blocks(text: &[u8]) -> Option<Vec<pem::Pem>> {
+fn blocks(text: &[u8]) -> Option<Vec<pem::Pem>> {
     let blocks = pem::parse_many(text).ok().filter(|blocks| !blocks.is_empty())?;
     blocks.iter().all(|block| block.tag() == PEM_LABEL).then_some(blocks)
 }

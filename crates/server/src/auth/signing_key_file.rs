@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::signing_key::{PEM_LABEL, SIGNING_KEY_FILE, SigningKey, SigningKeyError, blocks, generated};
+use super::signing_key::{SIGNING_KEY_FILE, SigningKey, SigningKeyError, generated};
 use crate::secret_file::{self, SecretFileError};
 
 /// The most keys that a file holds: the file has a bound, and an exchange needs two.
@@ -50,14 +50,9 @@ impl SigningKeyFile {
     /// [`KeyFileError::Key`].
     pub fn open(data_dir: &Path) -> Result<Self, KeyFileError> {
         let path = data_dir.join(SIGNING_KEY_FILE);
-        let not_a_key = || SigningKeyError::NotAKey { path: path.clone() };
-        let text = secret_file::load(&path)?;
-        let text = text.ok_or_else(|| SigningKeyError::Missing { path: path.clone() })?;
-        let blocks = blocks(&text).ok_or_else(not_a_key)?;
-        let named = blocks.into_iter().map(|block| {
-            SigningKey::from_block(&block).map(|key| (key.kid().to_owned(), block)).ok_or_else(not_a_key)
-        });
-        let keys = named.collect::<Result<_, _>>()?;
+        let keys = SigningKey::read_blocks(&path)?;
+        let keys = keys.ok_or_else(|| SigningKeyError::Missing { path: path.clone() })?;
+        let keys = keys.into_iter().map(|(key, block)| (key.kid().to_owned(), block)).collect();
         Ok(Self { path, keys })
     }
 
@@ -113,7 +108,6 @@ impl SigningKeyFile {
     }
 
     fn write(&self) -> Result<(), KeyFileError> {
-        debug_assert!(self.keys.iter().all(|(_, block)| block.tag() == PEM_LABEL));
         let text: String = self.keys.iter().map(|(_, block)| pem::encode(block)).collect();
         Ok(secret_file::replace(&self.path, text.as_bytes())?)
     }

@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use mandate_domain::session::Session;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::keys::VerificationKey;
 use super::session_token::PublicKey;
 use super::signing_key::{MintError, SIGNING_KEY_FILE, SigningKey, SigningKeyError};
 use super::verifier::Verifier;
+use crate::look_again::{Hangup, Mistake};
 
 /// How often the file is looked at; on SIGHUP it is at once.
 const LOOKED_AT: Duration = Duration::from_secs(10);
@@ -86,8 +85,7 @@ impl SigningKeys {
     pub fn keep_fresh(self: &Arc<Self>, verifier: &Arc<Verifier>) -> anyhow::Result<OwnKeysRefresh> {
         let mut tasks = JoinSet::new();
         if let Some(file) = self.file.clone() {
-            let hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be heard")?;
-            tasks.spawn(follow(Arc::clone(self), Arc::clone(verifier), file, hangup));
+            tasks.spawn(follow(Arc::clone(self), Arc::clone(verifier), file, Hangup::listen()?));
         }
         Ok(OwnKeysRefresh { _tasks: tasks })
     }
@@ -109,27 +107,20 @@ fn verification_keys(keys: &[SigningKey]) -> Vec<VerificationKey> {
     keys.iter().map(|key| key.verification_key().clone()).collect()
 }
 
-async fn follow(keys: Arc<SigningKeys>, verifier: Arc<Verifier>, file: PathBuf, mut hangup: Signal) {
-    let mut told = None;
+async fn follow(keys: Arc<SigningKeys>, verifier: Arc<Verifier>, file: PathBuf, mut hangup: Hangup) {
+    let mut mistake = Mistake::default();
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOKED_AT) => {}
-            // Nothing more to hear: the interval alone then.
-            heard = hangup.recv() => if heard.is_none() { tokio::time::sleep(LOOKED_AT).await },
-        }
+        hangup.or_after(LOOKED_AT).await;
         match SigningKey::read_all(&file)
             .and_then(|read| read.ok_or(SigningKeyError::Gone { path: file.clone() }))
         {
             Ok(read) => {
                 keys.take(read, &verifier);
-                told = None;
+                mistake.mended();
             }
             Err(error) => {
-                let error = error.to_string();
-                // The same mistake is told once.
-                if told.as_ref() != Some(&error) {
+                if let Some(error) = mistake.news(&error) {
                     tracing::error!(error, "the signing keys cannot be read; those before stay in force");
-                    told = Some(error);
                 }
             }
         }

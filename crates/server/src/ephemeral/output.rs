@@ -50,7 +50,7 @@ pub(super) struct Group {
     pub(super) id: GroupId,
 }
 
-/// The file. Its keys are documented in the README.
+/// The file. Its keys are documented in crates/testkit/README.md.
 #[derive(Serialize)]
 struct Output<'a> {
     address: SocketAddr,

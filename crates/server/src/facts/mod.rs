@@ -143,7 +143,8 @@ impl Facts {
     }
 
     /// Where to write: beside whoever follows the feed, and on connections that wake nobody elsewhere. A write waits for the
-    /// database some six times, and whoever is woken on another runtime than its connection's is woken by the kernel.
+    /// database some six times, and whoever is woken on another runtime than its connection's is woken by the kernel. On
+    /// SQLite writers take turns, and the next one of the same runtime is begun without that.
     #[must_use]
     pub fn runtime(&self) -> &Handle {
         &self.runtime

@@ -179,8 +179,8 @@ mod tests {
     use crate::passwords::Passwords;
     use crate::telemetry::Calls;
 
-    #[tokio::test]
-    async fn who_stops_or_cannot_read_the_database_is_not_ready() {
+    /// A server on a database of its own.
+    async fn watched() -> (Store, Watched) {
         let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
         let facts = Facts::open(
             store.clone(),
@@ -190,7 +190,12 @@ mod tests {
         )
         .await
         .unwrap();
-        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()), Calls::unrecorded());
+        (store, Watched::new(facts, Arc::new(Passwords::new().unwrap()), Calls::unrecorded()))
+    }
+
+    #[tokio::test]
+    async fn who_stops_or_cannot_read_the_database_is_not_ready() {
+        let (store, watched) = watched().await;
         let stopping = CancellationToken::new();
         let status = async |path| answer(&Method::GET, path, &watched, &stopping).await.status().as_u16();
         assert_eq!((status("/readyz").await, status("/healthz").await), (200, 200));
@@ -203,16 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_stops_is_not_ready_although_the_database_is_there() {
-        let store = Store::open("sqlite::memory:", OpenOptions::default()).await.unwrap();
-        let facts = Facts::open(
-            store.clone(),
-            Policies::default(),
-            Duration::from_secs(1),
-            Bounds::for_tests(&store),
-        )
-        .await
-        .unwrap();
-        let watched = Watched::new(facts, Arc::new(Passwords::new().unwrap()), Calls::unrecorded());
+        let (_store, watched) = watched().await;
         let stopping = CancellationToken::new();
         stopping.cancel();
         assert_eq!(answer(&Method::GET, "/readyz", &watched, &stopping).await.status().as_u16(), 503);

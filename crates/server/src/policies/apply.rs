@@ -12,6 +12,7 @@ use crate::clock::now_micros;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::overload::Turn;
+use crate::telemetry::carried;
 use crate::writer::{Write, answered, mark_written};
 
 /// How often a version is judged again because another one was written meanwhile.
@@ -85,9 +86,9 @@ pub async fn source_of(facts: &Facts, name: &str, version: i64) -> Result<String
 /// Mistakes in the text, [`PolicyRefusal`], a mismatch of the etag; what kept the store from writing.
 pub async fn apply(facts: &Arc<Facts>, write: &Write, proposal: &Proposal) -> Result<Outcome, Error> {
     let turn = facts.bounds().turn().await?;
-    let task = tokio::spawn({
+    let task = facts.runtime().spawn({
         let (facts, write, proposal) = (Arc::clone(facts), write.clone(), proposal.clone());
-        async move { carry_out(&facts, &write, &proposal, turn).await }
+        carried(async move { carry_out(&facts, &write, &proposal, turn).await })
     });
     let result = task.await;
     let result = result.map_err(|error| Error::Defect(format!("a change of a policy broke off: {error}")))?;

@@ -19,12 +19,12 @@ use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, Severity};
 use opentelemetry_sdk::logs::SdkLogger;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::call::Recorded;
 use super::sampling::Chance;
 use super::settings::{DecisionSink, Outcomes, TelemetrySettings};
 use super::tally::{Outcome, Signal, Tallies};
+use crate::look_again::Hangup;
 
 /// Records that wait to be written: some megabytes.
 const QUEUE: u16 = 8_192;
@@ -111,7 +111,7 @@ impl ToFile {
         let reopen = Arc::new(AtomicBool::new(false));
         let queue = Arc::new(queue);
         // Nothing but this value keeps the queue open.
-        tokio::spawn(reopen_when_told(Arc::downgrade(&queue), Arc::clone(&reopen))?);
+        tokio::spawn(reopen_when_told(Hangup::listen()?, Arc::downgrade(&queue), Arc::clone(&reopen)));
         let writer = Writer { path, file: Some(file), reopen, torn: false, tallies: Arc::clone(&tallies) };
         thread::Builder::new().name("decision-log".to_owned()).spawn(move || {
             writer.run(&records);
@@ -145,20 +145,14 @@ impl ToFile {
 }
 
 /// Opens the file again when it was moved away.
-fn reopen_when_told(
-    queue: Weak<SyncSender<Vec<u8>>>,
-    reopen: Arc<AtomicBool>,
-) -> io::Result<impl Future<Output = ()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        while hangup.recv().await.is_some() {
-            reopen.store(true, Ordering::Release);
-            if let Some(queue) = queue.upgrade() {
-                // If it is full, the writer is awake anyway.
-                let _ = queue.try_send(Vec::new());
-            }
+async fn reopen_when_told(mut hangup: Hangup, queue: Weak<SyncSender<Vec<u8>>>, reopen: Arc<AtomicBool>) {
+    while hangup.heard().await.is_some() {
+        reopen.store(true, Ordering::Release);
+        if let Some(queue) = queue.upgrade() {
+            // If it is full, the writer is awake anyway.
+            let _ = queue.try_send(Vec::new());
         }
-    })
+    }
 }
 
 /// Only for the one that the server runs as: it tells who may do what.

@@ -8,15 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::TlsSettings;
 use super::material::{Contents, Material, Sources, TlsError};
 use super::tally::{Shaken, Tally};
+use crate::look_again::{Hangup, Mistake};
 
 /// For how long files must have stayed the same to be taken: one that is half written, or a certificate whose key is yet
 /// to come, has changed again by then.
@@ -106,46 +105,38 @@ impl Tls {
     /// # Errors
     /// The system gives no signals.
     pub(crate) fn keep_fresh(self: &Arc<Self>, interval: Duration) -> anyhow::Result<Reload> {
-        let hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be heard")?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(self).follow(interval, hangup));
+        tasks.spawn(Arc::clone(self).follow(interval, Hangup::listen()?));
         Ok(Reload { _tasks: tasks })
     }
 
-    async fn follow(self: Arc<Self>, interval: Duration, mut hangup: Signal) {
-        let mut told = None;
+    async fn follow(self: Arc<Self>, interval: Duration, mut hangup: Hangup) {
+        let mut mistake = Mistake::default();
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(interval) => {}
-                // Nothing more to hear: the interval alone then.
-                heard = hangup.recv() => if heard.is_none() { tokio::time::sleep(interval).await },
+            hangup.or_after(interval).await;
+            let looked = self.look().await;
+            let was_behind = self.behind.swap(looked.is_err(), Ordering::Relaxed);
+            if looked.is_ok() {
+                mistake.mended();
             }
-            match self.look().await {
-                Ok(Look::Same) if !self.behind.swap(false, Ordering::Relaxed) => {}
-                Ok(Look::Same) => tracing::info!("the TLS files are again what is in force"),
+            match looked {
+                Ok(Look::Same) if was_behind => tracing::info!("the TLS files are again what is in force"),
+                Ok(Look::Same) => {}
                 Ok(Look::Loaded) => {
-                    self.behind.store(false, Ordering::Relaxed);
                     Tally::count(&self.tally.loaded);
                     let (ends, _) = self.ends();
                     tracing::info!(ends, "changed TLS files are in force for new connections");
                 }
                 Err(error) => {
-                    self.behind.store(true, Ordering::Relaxed);
-                    let error = error.to_string();
-                    // The same mistake is told once.
-                    if told.as_ref() == Some(&error) {
-                        continue;
+                    if let Some(error) = mistake.news(&error) {
+                        Tally::count(&self.tally.kept);
+                        tracing::error!(
+                            error,
+                            "changed TLS files cannot be used; what was in force before stays so"
+                        );
                     }
-                    Tally::count(&self.tally.kept);
-                    tracing::error!(
-                        error,
-                        "changed TLS files cannot be used; what was in force before stays so"
-                    );
-                    told = Some(error);
-                    continue;
                 }
             }
-            told = None;
         }
     }
 

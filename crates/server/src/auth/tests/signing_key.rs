@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -9,23 +10,29 @@ use serde_json::{Value, json};
 
 use super::{NOW, TestClock, TestKey, claims_with, issuer_with};
 use crate::auth::{
-    AuthError, CallerKind, Issuers, MintError, SIGNING_KEY_FILE, Scope, ScopeSet, SigningKey, SigningKeyError,
+    AuthError, CallerKind, Issuers, MintError, SIGNING_KEY_FILE, Scope, ScopeSet, SigningKey,
+    SigningKeyError, SigningKeys,
 };
 use crate::secret_file::SecretFileError;
 
 const NOW_MICROS: i64 = NOW * 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// The id of the key that a server on this folder signs with.
+fn started_on(data: &Path) -> Result<String, SigningKeyError> {
+    SigningKeys::load_or_create(data).map(|keys| keys.public_keys()[0].kid.clone())
+}
+
 #[test]
 fn the_key_is_made_once_and_only_for_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new/data");
-    let made = SigningKey::load_or_create(&data).unwrap();
+    let made = started_on(&data).unwrap();
     let path = data.join(SIGNING_KEY_FILE);
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("-----BEGIN PRIVATE KEY-----"));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(SigningKey::load_or_create(&data).unwrap().kid(), made.kid());
+    assert_eq!(started_on(&data).unwrap(), made);
     assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "no temporary file is left");
 }
 
@@ -37,17 +44,15 @@ fn reading_the_key_makes_none() {
     assert!(matches!(error, SigningKeyError::Missing { .. }), "{error}");
     assert!(error.to_string().starts_with(data.to_str().unwrap()), "{error}");
     assert!(!data.exists());
-    let made = SigningKey::load_or_create(&data).unwrap();
-    assert_eq!(SigningKey::load(&data).unwrap().kid(), made.kid());
+    let made = started_on(&data).unwrap();
+    assert_eq!(SigningKey::load(&data).unwrap().kid(), made);
 }
 
 #[test]
 fn starting_at_once_makes_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let kids: Vec<String> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| SigningKey::load_or_create(folder.path()).unwrap().kid().to_owned()))
-            .collect();
+        let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| started_on(folder.path()).unwrap())).collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     assert!(kids.iter().all(|kid| *kid == kids[0]), "{kids:?}");
@@ -56,13 +61,13 @@ fn starting_at_once_makes_one_key() {
 #[test]
 fn a_key_that_others_can_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    SigningKey::load_or_create(folder.path()).unwrap();
+    started_on(folder.path()).unwrap();
     let path = folder.path().join(SIGNING_KEY_FILE);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    let error = SigningKey::load_or_create(folder.path()).unwrap_err();
+    let error = started_on(folder.path()).unwrap_err();
     assert!(matches!(error, SigningKeyError::File(SecretFileError::Exposed { mode: 0o640, .. })));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-    assert!(SigningKey::load_or_create(folder.path()).is_ok());
+    assert!(started_on(folder.path()).is_ok());
 }
 
 #[test]
@@ -72,7 +77,7 @@ fn a_file_that_is_no_key_is_kept_and_named() {
     for text in ["", "not a key", &TestKey::ed25519().public_pem()] {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let error = SigningKey::load_or_create(folder.path()).unwrap_err();
+        let error = started_on(folder.path()).unwrap_err();
         assert!(matches!(error, SigningKeyError::NotAKey { .. }), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
@@ -87,7 +92,7 @@ fn a_key_of_another_tool_is_read_in_either_version() {
         let path = folder.path().join(SIGNING_KEY_FILE);
         fs::write(&path, pem::encode(&pem::Pem::new("PRIVATE KEY", der))).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        SigningKey::load_or_create(folder.path()).unwrap().kid().to_owned()
+        started_on(folder.path()).unwrap()
     });
     assert_eq!(kids[0], kids[1]);
 }
@@ -95,7 +100,8 @@ fn a_key_of_another_tool_is_read_in_either_version() {
 #[test]
 fn neither_debug_nor_jwks_shows_the_key() {
     let folder = tempfile::tempdir().unwrap();
-    let key = SigningKey::load_or_create(folder.path()).unwrap();
+    started_on(folder.path()).unwrap();
+    let key = SigningKey::load(folder.path()).unwrap();
     let text = fs::read_to_string(folder.path().join(SIGNING_KEY_FILE)).unwrap();
     let der = pem::parse(&text).unwrap().into_contents();
     let seed = &der[der.len() - 32..];
@@ -118,8 +124,7 @@ fn neither_debug_nor_jwks_shows_the_key() {
 
 #[test]
 fn minted_tokens_verify_for_every_kind() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = SigningKey::load_or_create(folder.path()).unwrap();
+    let key = SigningKey::in_memory().unwrap();
     let clock = TestClock::new();
     let verifier = clock.verifier(Issuers::default().with_embedded(&key));
     for (scopes, kind) in [
@@ -147,8 +152,7 @@ fn minted_tokens_verify_for_every_kind() {
 
 #[test]
 fn what_could_not_be_verified_is_not_minted() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = SigningKey::load_or_create(folder.path()).unwrap();
+    let key = SigningKey::in_memory().unwrap();
     let mint = |subject: &str, ttl| key.mint(subject, ScopeSet::EMPTY, ttl, NOW_MICROS);
     for subject in ["", "a\nb", &"a".repeat(256)] {
         assert_eq!(mint(subject, HOUR), Err(MintError::Subject));
@@ -160,8 +164,7 @@ fn what_could_not_be_verified_is_not_minted() {
 
 #[test]
 fn nobody_else_mints_in_the_embedded_issuers_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = SigningKey::load_or_create(folder.path()).unwrap();
+    let key = SigningKey::in_memory().unwrap();
     let other = TestKey::ed25519();
     let verifier = TestClock::new().verifier(issuer_with(&other, "").with_embedded(&key));
     let claims = claims_with(json!({"iss": "mandate", "scope": "platform.operator"}));

@@ -99,39 +99,28 @@ pub(super) struct Answer {
     next_page_token: String,
 }
 
-impl From<ApplyPolicyResponse> for Answer {
-    fn from(answer: ApplyPolicyResponse) -> Self {
-        let ApplyPolicyResponse {
-            policy,
-            unchanged,
-            diagnostics,
-            holders,
-            rules,
-            next_page_token,
-            effects,
-            more_effects: _,
-            consistency_token: _,
-        } = answer;
-        Self { policy, unchanged, diagnostics, holders, rules, effects, next_page_token }
-    }
+macro_rules! answered_by {
+    ($($message:ident),+) => {$(
+        impl From<$message> for Answer {
+            fn from(answer: $message) -> Self {
+                let $message {
+                    policy,
+                    unchanged,
+                    diagnostics,
+                    holders,
+                    rules,
+                    next_page_token,
+                    effects,
+                    more_effects: _,
+                    consistency_token: _,
+                } = answer;
+                Self { policy, unchanged, diagnostics, holders, rules, effects, next_page_token }
+            }
+        }
+    )+};
 }
 
-impl From<RollbackPolicyResponse> for Answer {
-    fn from(answer: RollbackPolicyResponse) -> Self {
-        let RollbackPolicyResponse {
-            policy,
-            unchanged,
-            diagnostics,
-            holders,
-            rules,
-            next_page_token,
-            effects,
-            more_effects: _,
-            consistency_token: _,
-        } = answer;
-        Self { policy, unchanged, diagnostics, holders, rules, effects, next_page_token }
-    }
-}
+answered_by!(ApplyPolicyResponse, RollbackPolicyResponse);
 
 /// What is proposed, to be asked about page by page.
 enum Asked {
