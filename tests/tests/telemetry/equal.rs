@@ -82,7 +82,9 @@ on_both_engines! {
         let mut party = world.by(&olga).memberships();
 
         let mut all = Vec::new();
-        for (address, number) in ["nobody@example.com", &known.email].into_iter().zip([1_u128, 11]) {
+        // The first one finds nothing in memory.
+        let addresses = ["first@example.com", "nobody@example.com", &known.email];
+        for (address, number) in addresses.into_iter().zip([1_u128, 11, 21]) {
             let (account, email) = (chatty.clone(), address.to_owned());
             let request = InviteMemberRequest { account, email, roles: vec!["member".to_owned()], ..Default::default() };
             let (parent, invited) = traced(number);
@@ -106,12 +108,15 @@ on_both_engines! {
                 (activated, "MembershipService/ActivateContact"),
             ] {
                 let statements = statements(&collector, &trace, method).await;
-                let reads = |text: &&String| text.starts_with("SELECT") || text.starts_with("BEGIN");
+                // An activation makes a user of nobody, and so needs more places in the feed.
+                let reads = |text: &&String| {
+                    (text.starts_with("SELECT") || text.starts_with("BEGIN")) && !text.contains("(\"SELECT nextval")
+                };
                 told.push((method, statements.iter().filter(reads).cloned().collect::<Vec<_>>()));
             }
             all.push(told);
         }
-        assert!(all[0].iter().all(|(_, reads)| !reads.is_empty()), "{all:#?}");
-        assert_eq!(all[0], all[1], "nobody, and somebody");
+        assert!(all[1].iter().all(|(_, reads)| !reads.is_empty()), "{all:#?}");
+        assert_eq!(all[1], all[2], "nobody, and somebody");
     }
 }

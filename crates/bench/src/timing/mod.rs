@@ -221,7 +221,7 @@ async fn make_contact(
     kind: Kind,
     number: u32,
 ) -> anyhow::Result<(String, Duration)> {
-    let (account, email) = (account.to_owned(), kind.address(number / TRIES));
+    let (account, email) = (account.to_owned(), kind.address(number));
     let display_name = "Somebody".to_owned();
     let request = CreateContactRequest { account, email, display_name, ..Default::default() };
     let mut memberships = client.memberships();
