@@ -143,8 +143,9 @@ mod tests {
     #[test]
     fn what_differs_in_the_fast_ones_alone_is_told_though_the_others_drown_it() {
         let made = |shift: f64| -> Vec<f64> {
-            let slow =
-                |place: u32| if place % 2 == 0 { 500.0 + f64::from(place * 7919 % 1_000) } else { 0.0 };
+            let slow = |place: u32| {
+                if place.is_multiple_of(2) { 500.0 + f64::from(place * 7919 % 1_000) } else { 0.0 }
+            };
             (0..400).map(|place| f64::from(place % 20) + slow(place) + shift).collect()
         };
         let found = Apart::of(&made(0.0), &made(5.0));
