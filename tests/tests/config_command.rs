@@ -50,10 +50,10 @@ on_both_engines! {
         let (said, _, code) = run(&server, "config", &["check", "--config", path(&file)], &[]);
         assert_eq!(code, 1, "{said}");
         for expected in [
-            "wrong.toml:2:10: error: listen: \"localhost\" does not fit: invalid socket address syntax; expected ADDRESS",
+            "wrong.toml:2:10: error: listen: \"localhost\" is no address: write IP:PORT, such as 127.0.0.1:50051",
             "wrong.toml:3:1: error: stale_limt: there is no such setting; did you mean `stale_limit`?",
             "wrong.toml:6:2: error: databse: there is no such table; did you mean [database]?",
-            "wrong.toml:7:15: error: database.connections: \"many\" does not fit",
+            "wrong.toml:7:15: error: database.connections: \"many\" is no whole number",
             "wrong.toml:4:1: error: policies: ",
             "no-such-folder",
             "wrong.toml:10:1: error: mail.smtp: --smtp needs --mail-from",

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use mandate_storage::OpenOptions;
+use mandate_storage::{OpenOptions, Store, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::config::mask::mask;
 
 /// How the database is used.
 #[derive(Debug, Clone, clap::Args)]
@@ -87,6 +89,22 @@ impl DatabaseSettings {
             Some(file) => with_password(url, file),
             None => Ok(url.clone()),
         }
+    }
+
+    /// Opens the database of that URL.
+    ///
+    /// # Errors
+    /// Why it cannot be, and what to do about it. The URL's password is not told.
+    pub async fn open(&self, url: &str) -> anyhow::Result<Store> {
+        Store::open(url, self.options()).await.map_err(|error| match error {
+            // At a start nobody has asked for anything that could be tried again.
+            StoreError::Unavailable { source } => anyhow!(
+                "the database at {} cannot be reached: see that it runs and lets this machine in, or correct --database (in \
+                 the file: url of [database]); {source}",
+                mask(url)
+            ),
+            other => other.into(),
+        })
     }
 
     /// Which database it is, as OpenTelemetry names it.
@@ -184,6 +202,18 @@ mod tests {
             assert!(error.contains("--database-password-file") && !error.contains("other"), "{error}");
         }
         assert!(with_password("postgres://me@one/db", &folder.path().join("none")).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_told_with_its_place_and_without_its_password() {
+        let url = "postgres://me:hunter2@127.0.0.1:1/db";
+        let error = DatabaseSettings::default().open(url).await.err().unwrap();
+        let told = format!("{error:#}");
+        assert!(
+            told.starts_with("the database at postgres://me:***@127.0.0.1:1/db cannot be reached: "),
+            "{told}"
+        );
+        assert_eq!((told.matches("refused").count(), told.contains("hunter2")), (1, false), "{told}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub mod identity;
 pub mod import;
 pub mod invitation;
 pub mod last_active;
+mod listen;
 mod look_again;
 mod look_up;
 pub mod mail;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use mandate_domain::credential::Secret;
 use tokio::sync::Semaphore;
 
@@ -76,7 +78,7 @@ pub enum Fit {
 pub struct Passwords {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// A hash that no password fits, to take as long over nobody as over somebody.
+    /// A hash that nobody knows a password for, to take as long over nobody as over somebody.
     nobodys: Arc<str>,
 }
 
@@ -87,7 +89,7 @@ impl Passwords {
     /// [`Error::Defect`] when the system gives no random numbers.
     pub fn new() -> Result<Self, Error> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let nobodys = hashed(&Password::random()?)?.reveal().into();
+        let nobodys = nobodys()?.into();
         let slots = |count| Arc::new(Semaphore::new(count));
         Ok(Self { running: slots(cores), waiting: slots(MOST_WAITING), nobodys })
     }
@@ -147,6 +149,15 @@ fn hashed(password: &Password) -> Result<Secret, Error> {
     Ok(Secret::new(hash.to_string()))
 }
 
+/// What looks like a hash of [`hashed`], and is one of nothing: to hash something for it would hold up each start.
+fn nobodys() -> Result<String, Error> {
+    let (mut salt, mut output) = ([0; 16], [0; Params::DEFAULT_OUTPUT_LEN]);
+    getrandom::fill(&mut salt).and_then(|()| getrandom::fill(&mut output)).map_err(|_| NoRandomness)?;
+    let (memory, passes, lanes) = PARAMETERS;
+    let [salt, output] = [salt.as_slice(), output.as_slice()].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+    Ok(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}"))
+}
+
 fn verified(password: &Password, hash: &str) -> Result<Fit, Error> {
     let hash = PasswordHash::new(hash).map_err(defect)?;
     match argon2()?.verify_password(password.0.as_bytes(), &hash) {
@@ -180,6 +191,18 @@ mod tests {
         assert_eq!(fits("correct horse", None).await, Fit::No, "nobody's password");
         let again = passwords.hash(password("correct horse")).await.unwrap();
         assert_ne!(again, hash, "each hash has a salt of its own");
+    }
+
+    /// What is asked of argon2 is the same over it as over somebody's: all but what comes out.
+    #[test]
+    fn nobodys_hash_is_as_much_work_as_any() {
+        let (made_up, real) = (nobodys().unwrap(), hashed(&password("correct horse")).unwrap());
+        let [made_up, real] = [made_up.as_str(), real.reveal()].map(|text| PasswordHash::new(text).unwrap());
+        assert_eq!((made_up.algorithm, made_up.version), (real.algorithm, real.version));
+        assert_eq!(made_up.params, real.params);
+        let lengths = |hash: &PasswordHash<'_>| (hash.salt.unwrap().as_str().len(), hash.hash.unwrap().len());
+        assert_eq!(lengths(&made_up), lengths(&real));
+        assert_ne!(nobodys().unwrap(), nobodys().unwrap());
     }
 
     #[test]

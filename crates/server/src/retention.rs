@@ -80,7 +80,7 @@ pub struct NoTime;
 
 impl fmt::Display for NoTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is no time from 1s to 36500d: write it as 90s, 30m, 12h, 7d or forever")
+        f.write_str("is no time from 1s to 36500d: write it with its unit, as 90s, 30m, 12h, 7d, or forever")
     }
 }
 
@@ -95,7 +95,8 @@ impl FromStr for KeepFor {
         }
         let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
         let unit = match text.strip_prefix(digits) {
-            Some("" | "s") => 1,
+            // INVARIANT: without a unit it is none, since whoever writes 400 where the default is 400d means no seconds.
+            Some("s") => 1,
             Some("m") => 60,
             Some("h") => 60 * 60,
             Some("d") => DAY,
@@ -224,7 +225,7 @@ mod tests {
     fn reads_times() {
         let time = |seconds| Ok(KeepFor::For(Duration::from_secs(seconds)));
         for (text, expected) in [
-            ("1", time(1)),
+            ("1s", time(1)),
             ("90s", time(90)),
             ("30m", time(1_800)),
             ("12h", time(43_200)),
@@ -236,7 +237,8 @@ mod tests {
         }
         for text in [
             "",
-            "0",
+            "0s",
+            "400",
             "0d",
             "s",
             "-1",

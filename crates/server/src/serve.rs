@@ -14,7 +14,6 @@ use mandate_proto::v1::identity_service_server::IdentityServiceServer;
 use mandate_proto::v1::mail_service_server::MailServiceServer;
 use mandate_proto::v1::membership_service_server::MembershipServiceServer;
 use mandate_storage::Store;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -36,6 +35,7 @@ use crate::facts::{Facts, MEMORY};
 use crate::guard::GuardLayer;
 use crate::identity::Identities;
 use crate::last_active::Recorder;
+use crate::listen;
 use crate::mail::Mails;
 use crate::mail_key;
 use crate::mailer::{MailSettings, Mailer, Post, seconds};
@@ -209,9 +209,7 @@ impl Running {
         let post = Post::new(&settings.mail, data_dir, mail_key.clone())?;
         let issuers = issuers.with_own_keys(&own_keys).with_own_leeway(settings.tokens.own());
         let verifier = Arc::new(Verifier::new(issuers, now_micros));
-        // Takes a while, and nothing here waits for it before calls can come in.
-        let passwords = tokio::task::spawn_blocking(Passwords::new);
-        let store = Store::open(&database, settings.database.options()).await?;
+        let store = settings.database.open(&database).await?;
         let policies = policies::sync(&store, &files).await?;
         let limit = Duration::from_secs(settings.stale_limit);
         let bounds = Bounds::new(&settings.overload, &store);
@@ -229,14 +227,12 @@ impl Running {
                 settings.listen
             );
         }
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}; is another server there?", settings.listen))?;
+        let listener = listen::bind(settings.listen, "--listen").await?;
         let address = listener.local_addr()?;
         let stopping = CancellationToken::new();
         let patience = Duration::from_secs(settings.watch_patience);
         let watching = Watching { patience, stopping: stopping.clone() };
-        let passwords = Arc::new(passwords.await??);
+        let passwords = Arc::new(Passwords::new()?);
         let port = match settings.metrics_listen {
             Some(listen) => {
                 let watched = Watched::new(Arc::clone(&facts), Arc::clone(&passwords), calls);

@@ -24,6 +24,7 @@ const PREFLIGHT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Who may call from a browser.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "gRPC-Web")]
 pub struct WebSettings {
     /// The origins (https://app.example.com), separated by commas, whose pages may call over gRPC-Web, which is then
     /// answered on the same port, over HTTP/1.1 and HTTP/2. Default: none, and there is no gRPC-Web.

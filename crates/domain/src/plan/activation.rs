@@ -63,7 +63,7 @@ fn activate(
     let Offer { membership, .. } =
         member::offer(scene, invitation::nobody(letter.id), &names, &access.assignments)?;
     let letter = Letter { email: &before.email, ..*letter };
-    let mut changes = invitation::make_room(scene, letter.email)?;
+    let mut changes = invitation::make_room(scene, &letter)?;
     let after = Contact {
         display_name: display_name.unwrap_or(&before.display_name).clone(),
         details: details.unwrap_or(&before.details).clone(),
@@ -95,6 +95,9 @@ fn prove(
 ) -> Result<Vec<Change>, Stop> {
     let by = Activation { account: offered.account, invitation: offered.id };
     let known = context.records.user_by_email(&offered.email)?.map(|user| user.id);
+    // INVARIANT: of an address that is nobody's as much is read as of somebody's, so that time does not tell which it is.
+    let user = known.unwrap_or(invitation::nobody(offered.id));
+    let is_unclaimed = identity::is_unclaimed(context, user, by)?;
     let mut changes = Vec::new();
     let user = match known {
         None => {
@@ -111,7 +114,7 @@ fn prove(
             }));
             initial.newcomer
         }
-        Some(user) if identity::is_unclaimed(context, user, by)? => {
+        Some(user) if is_unclaimed => {
             changes.extend(credential::end_all(context, user)?);
             user
         }

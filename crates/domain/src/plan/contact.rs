@@ -8,7 +8,7 @@ use super::scene::Scene;
 use crate::change::Change;
 use crate::command::Command;
 use crate::contact::Contact;
-use crate::id::{AccountId, ContactId};
+use crate::id::{AccountId, ContactId, UserId};
 use crate::invitation::InvitationState;
 use crate::operation::Operation;
 use crate::policy::model::{ContactRule, Policy};
@@ -53,14 +53,15 @@ fn create(context: Context<'_>, account: AccountId, born: &Born<'_>) -> Result<V
         let what = "a contact of this account with the e-mail address";
         return Err(Refusal::AlreadyExists { what, id: born.email.to_owned() }.into());
     }
-    // Whoever is a member already is that user from the start.
+    // Whoever is a member already is that user from the start. INVARIANT: of an address that is nobody's as much is read
+    // as of somebody's, so that time does not tell which it is.
     let user = match scene.policy.contacts_become_users() {
-        true => context.records.user_by_email(born.email)?.map(|user| user.id),
+        true => {
+            let known = context.records.user_by_email(born.email)?.map(|user| user.id);
+            let user = known.unwrap_or(UserId::from_bits(born.id.bits()));
+            context.records.membership(account, user)?.map(|membership| membership.user)
+        }
         false => None,
-    };
-    let user = match user {
-        Some(user) => context.records.membership(account, user)?.map(|membership| membership.user),
-        None => None,
     };
     Ok(vec![Change::Contact(Contact {
         account,

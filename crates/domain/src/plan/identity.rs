@@ -21,9 +21,9 @@ pub(super) fn is_resettable(context: Context<'_>, account: AccountId, user: &Use
 /// Whether whoever has the address was made known by the activation of a login and has never come in: then this
 /// activation, too, brings an initial password.
 pub(super) fn is_unclaimed(context: Context<'_>, user: UserId, by: Activation) -> Result<bool, Stop> {
-    let Some(user) = context.records.user(user)? else { return Ok(false) };
-    let Some(Credential { kind: CredentialKind::Initial { activation: Some(before), .. }, .. }) =
-        context.records.credential(user.id)?
+    let (found, credential) = (context.records.user(user)?, context.records.credential(user)?);
+    let Some(user) = found else { return Ok(false) };
+    let Some(Credential { kind: CredentialKind::Initial { activation: Some(before), .. }, .. }) = credential
     else {
         return Ok(false);
     };

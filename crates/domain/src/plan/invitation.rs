@@ -97,16 +97,18 @@ fn invite(
     if let Some(replaced) = letter.replaces {
         may_replace(scene, replaced)?;
     }
-    let mut changes = make_room(scene, letter.email)?;
+    let mut changes = make_room(scene, letter)?;
     changes.push(Change::Invitation(pending_from(scene, letter, membership, assignments)?));
     Ok(changes)
 }
 
 /// Nothing of the address that a new invitation would be beside: one that has expired makes room for it.
-pub(super) fn make_room(scene: &Scene<'_>, email: &str) -> Result<Vec<Change>, Stop> {
+pub(super) fn make_room(scene: &Scene<'_>, letter: &Letter<'_>) -> Result<Vec<Change>, Stop> {
     let (context, account) = (scene.context, scene.account.id);
-    not_there_yet(scene, email)?;
-    let Some(pending) = context.records.pending_invitation(account, email)? else { return Ok(Vec::new()) };
+    not_there_yet(scene, letter)?;
+    let Some(pending) = context.records.pending_invitation(account, letter.email)? else {
+        return Ok(Vec::new());
+    };
     if pending.is_open(context.now) {
         let id = pending.id.to_string();
         return Err(Refusal::AlreadyExists { what: "a pending invitation, ", id }.into());
@@ -148,9 +150,12 @@ pub(super) fn pending_from(
 }
 
 /// Those who may see the members learn that somebody is one; the others invite in vain.
-fn not_there_yet(scene: &Scene<'_>, email: &str) -> Result<(), Stop> {
+///
+/// INVARIANT: of an address that is nobody's as much is read as of somebody's, so that time does not tell which it is.
+fn not_there_yet(scene: &Scene<'_>, letter: &Letter<'_>) -> Result<(), Stop> {
     let records = scene.context.records;
-    let Some(user) = records.user_by_email(email)?.map(|user| user.id) else { return Ok(()) };
+    let known = records.user_by_email(letter.email)?.map(|user| user.id);
+    let user = known.unwrap_or(nobody(letter.id));
     if records.membership(scene.account.id, user)?.is_none() {
         return Ok(());
     }

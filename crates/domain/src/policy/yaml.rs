@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 /// Most bytes of a file.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -26,8 +26,25 @@ pub struct Position {
 }
 
 impl Position {
-    fn of(span: Span) -> Self {
-        Self { line: span.start.line().max(1), column: span.start.col() + 1 }
+    fn of(marker: &Marker) -> Self {
+        Self { line: marker.line().max(1), column: marker.col() + 1 }
+    }
+
+    /// Just behind the last thing that a text says: no line begins after it.
+    fn end_of(source: &str) -> Self {
+        let (mut at, mut end) = (Self { line: 1, column: 1 }, Self { line: 1, column: 1 });
+        let mut letters = source.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\r' if letters.peek() == Some(&'\n') => {}
+                '\r' | '\n' => at = Self { line: at.line + 1, column: 1 },
+                _ => {
+                    at.column += 1;
+                    end = at;
+                }
+            }
+        }
+        end
     }
 }
 
@@ -131,19 +148,23 @@ impl Builder {
     /// Pulls events instead of letting the parser recurse: its recursion knows no depth limit.
     fn build(&mut self, source: &str) -> Result<(), Fault> {
         let mut parser = Parser::new_from_str(source);
+        // Where a text breaks off, the parser is on a line that is not there any more.
+        let end = Position::end_of(source);
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| {
-                let at = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
-                Fault::new(at, format!("this is not YAML: {}", error.info()))
+                let at = Position::of(error.marker());
+                let broken_off = if at > end { "it ends in the middle: " } else { "" };
+                Fault::new(at.min(end), format!("this is not YAML: {broken_off}{}", error.info()))
             })?;
+            let at = Position::of(&span.start).min(end);
             if matches!(event, Event::DocumentStart(_)) {
                 documents += 1;
                 if documents > 1 {
-                    return Err(Fault::new(Position::of(span), "a file holds one document"));
+                    return Err(Fault::new(at, "a file holds one document"));
                 }
             }
-            self.take(event, Position::of(span))?;
+            self.take(event, at)?;
         }
         Ok(())
     }
@@ -314,6 +335,18 @@ pub fn join(path: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_breaks_off_is_at_fault_where_it_ends() {
+        for (source, line, column) in
+            [("[[[", 1, 4), ("a: 1\r\nb: [1,\r\n", 2, 7), ("a: {b: 1\n\n\n", 1, 9), ("[1,\r2", 2, 2)]
+        {
+            let (root, faults) = read(source);
+            let [Fault { at, message, .. }] = faults.as_slice() else { panic!("{faults:?}") };
+            assert!(root.is_none() && message.starts_with("this is not YAML: "), "{source:?}: {message}");
+            assert_eq!(*at, Position { line, column }, "{source:?}: {message}");
+        }
+    }
 
     /// Aliases of long words, and paths below long keys, take more room than the file has.
     #[test]

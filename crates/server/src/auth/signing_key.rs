@@ -260,7 +260,10 @@ fn blocks(text: &[u8]) -> Option<Vec<pem::Pem>> {
 
 /// A new key.
 pub(super) fn generated() -> Result<pem::Pem, SigningKeyError> {
-    let pair = Ed25519KeyPair::generate().map_err(|_| SigningKeyError::NoRandomness)?;
+    // The system's randomness, since that of aws-lc first measures for some 25 ms how much chance there is in this machine.
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| SigningKeyError::NoRandomness)?;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| SigningKeyError::NoRandomness)?;
     let document = pair.to_pkcs8v1().map_err(|_| SigningKeyError::NoRandomness)?;
     Ok(pem::Pem::new(PEM_LABEL, document.as_ref()))
 }

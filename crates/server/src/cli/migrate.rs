@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mandate_storage::{Migrated, Store};
+use mandate_storage::Migrated;
 
 use super::print;
 use crate::config::ConfigFile;
@@ -25,7 +25,7 @@ pub(super) struct Migrate {
 impl Migrate {
     pub(super) async fn run(&self) -> anyhow::Result<()> {
         let url = self.database.url(&self.data_dir)?;
-        let store = Store::open(&url, self.database.options()).await?;
+        let store = self.database.open(&url).await?;
         let Migrated { before, after, applied } = store.migrated().clone();
         store.close().await;
         print(&format!("database: {}", mask(&url)))?;

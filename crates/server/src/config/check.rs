@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mandate_storage::Store;
+use rustix::fs::{Access, access};
 
 use super::layers::{Loaded, Origin};
 use super::problem::{About, Problem};
@@ -55,6 +56,18 @@ impl Found<'_> {
             return self.add(
                 "data_dir",
                 format!("{} is no folder, so that none can be made in it", above.display()),
+            );
+        }
+        // Where everything is there already, as on a volume of secrets, nothing has to be written.
+        let made = [SIGNING_KEY_FILE, mail_key::MAIL_KEY_FILE].iter().any(|file| !folder.join(file).exists());
+        if (made || given.database.database.is_none())
+            && let Some(nearest) = folder.ancestors().map(or_here).find(|above| above.exists())
+            && access(nearest, Access::WRITE_OK | Access::EXEC_OK).is_err()
+        {
+            let nearest = nearest.display();
+            self.add(
+                "data_dir",
+                format!("{nearest} cannot be written to by this user; give it to the server's (chown), or name another"),
             );
         }
         if folder.join(SIGNING_KEY_FILE).exists()
@@ -111,4 +124,9 @@ impl Found<'_> {
             self.add("database_least_connections", "is more than `connections`, the most there may be");
         }
     }
+}
+
+/// What lies above a bare name is the folder that one is in.
+fn or_here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }

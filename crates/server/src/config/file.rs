@@ -134,12 +134,17 @@ impl Reader<'_> {
                     (Meant::Setting | Meant::Table(_), _) => {}
                 }
             } else if entry.written == Written::Table && rest.is_none() && !self.is_table(first) {
-                let meant = match self.setting(first).map(expected) {
-                    Some(hint) => {
+                let meant = match (self.setting(first).map(expected), self.named(first)) {
+                    (Some(hint), _) => {
                         self.problem(entry.key, first, "is no table", Some(hint));
                         Meant::Setting
                     }
-                    None => self.unknown_table(entry),
+                    (None, Some(setting)) => {
+                        let hint = format!("{}; {}", written(setting, None), expected(setting));
+                        self.problem(entry.key, first, "is no table, but a setting", Some(hint));
+                        Meant::Setting
+                    }
+                    (None, None) => self.unknown_table(entry),
                 };
                 mistyped.push((first.to_owned(), meant));
             } else if entry.written != Written::Table || rest.is_some() {
@@ -214,30 +219,16 @@ impl Reader<'_> {
         if key == CONFIG {
             return "a file names no other one; give --config or MANDATE_CONFIG".to_owned();
         }
-        let flat = |name: &str| name.replace(['.', '-'], "_").to_ascii_lowercase();
-        let written = |setting: &Setting| match &setting.table {
-            Some(name) if Some(name.as_str()) == table => format!("did you mean `{}`?", setting.key),
-            Some(name) => format!("write it as `{}` under [{name}]", setting.key),
-            None if table.is_some() => {
-                format!("`{}` stands at the top of the file, in front of the first [table]", setting.key)
-            }
-            None => format!("did you mean `{}`?", setting.key),
-        };
-        // The flag's or the variable's name, or the right key in another place.
-        let same = |setting: &&Setting| {
-            let names = [flat(setting.flag()), flat(&setting.path())];
-            let variable = setting.variable().map(str::to_ascii_lowercase);
-            names.contains(&flat(path)) || names.contains(&flat(key)) || variable == Some(flat(key))
-        };
+        // The flag's or the variable's name, or the right key in another place. All of what was written says more than its end.
         let elsewhere = |setting: &&Setting| setting.key == flat(key);
         // The first word of one is more than a few letters that are alike.
         let begun = |setting: &&Setting| {
             setting.table.as_deref() == table && setting.key.starts_with(&format!("{}_", flat(key)))
         };
-        let mut found = self.settings.iter().find(same);
+        let mut found = self.named(path).or_else(|| self.named(key));
         found = found.or_else(|| self.settings.iter().find(elsewhere));
         if let Some(setting) = found.or_else(|| self.settings.iter().find(begun)) {
-            return written(setting);
+            return written(setting, table);
         }
         let around: Vec<&Setting> =
             self.settings.iter().filter(|setting| setting.table.as_deref() == table).collect();
@@ -252,7 +243,7 @@ impl Reader<'_> {
         let near = nearest(path, paths.iter().map(|(path, _)| path.as_str()))
             .or_else(|| nearest(key, paths.iter().map(|(path, _)| path.as_str())));
         match near.and_then(|near| paths.iter().find(|(path, _)| path == near)) {
-            Some((_, setting)) => written(setting),
+            Some((_, setting)) => written(setting, table),
             None if around.is_empty() => "`mandate config reference` lists all settings".to_owned(),
             None => {
                 let keys: Vec<&str> = around.iter().map(|setting| setting.key.as_str()).collect();
@@ -263,12 +254,38 @@ impl Reader<'_> {
         }
     }
 
+    /// The setting whose flag, variable or path this is, however its words are joined.
+    fn named(&self, name: &str) -> Option<&Setting> {
+        let name = flat(name);
+        self.settings.iter().find(|setting| {
+            let variable = setting.variable().map(str::to_ascii_lowercase);
+            [flat(setting.flag()), flat(&setting.path())].contains(&name) || variable.as_ref() == Some(&name)
+        })
+    }
+
     fn is_table(&self, name: &str) -> bool {
         self.settings.iter().any(|setting| setting.table.as_deref() == Some(name))
     }
 
     fn setting(&self, path: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.path() == path)
+    }
+}
+
+/// A name with its words joined in one way.
+fn flat(name: &str) -> String {
+    name.replace(['.', '-'], "_").to_ascii_lowercase()
+}
+
+/// How a setting is written; `table` is where somebody looked for it.
+fn written(setting: &Setting, table: Option<&str>) -> String {
+    match &setting.table {
+        Some(name) if Some(name.as_str()) == table => format!("did you mean `{}`?", setting.key),
+        Some(name) => format!("write it as `{}` under [{name}]", setting.key),
+        None if table.is_some() => {
+            format!("`{}` stands at the top of the file, in front of the first [table]", setting.key)
+        }
+        None => format!("did you mean `{}`?", setting.key),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
+use std::net::AddrParseError;
+use std::num::{IntErrorKind, ParseIntError};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
@@ -51,6 +53,9 @@ fn parse(setting: &Setting, value: &OsStr) -> Result<(), String> {
     let command = Command::new("judge").no_binary_name(true).disable_help_flag(true).arg(arg);
     let Err(error) = command.try_get_matches_from([argument]) else { return Ok(()) };
     if let Some(source) = error.source() {
+        if let Some(reason) = of_form(source) {
+            return Err(reason.to_owned());
+        }
         let reason = source.to_string();
         // The parsers of this service begin with what the value is not.
         return Err(if reason.starts_with("is ") { reason } else { format!("does not fit: {reason}") });
@@ -64,5 +69,22 @@ fn parse(setting: &Setting, value: &OsStr) -> Result<(), String> {
             Err(format!("is none of {}{near}", valid.join(", ")))
         }
         _ => Err("does not fit".to_owned()),
+    }
+}
+
+/// What the parsers of the standard library mean, in words that tell what to write.
+fn of_form(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if error.is::<AddrParseError>() {
+        return Some(
+            "is no address: write IP:PORT, such as 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051, and no name of a host",
+        );
+    }
+    match error.downcast_ref::<ParseIntError>()?.kind() {
+        IntErrorKind::InvalidDigit | IntErrorKind::Empty => {
+            Some("is no whole number: write digits alone, without a unit")
+        }
+        IntErrorKind::Zero => Some("is less than 1"),
+        IntErrorKind::PosOverflow => Some("is too large"),
+        _ => None,
     }
 }

@@ -43,11 +43,22 @@ fn every_setting_has_a_key_of_its_own_a_variable_and_a_meaning() {
             assert!(setting.is_path(), "{}: a password stands in a file", setting.path());
         }
     }
-    for path in
-        ["listen", "database.url", "database.connections", "mail.smtp", "mail.from", "retention.interval"]
-    {
+    for path in [
+        "listen",
+        "database.url",
+        "database.connections",
+        "mail.smtp",
+        "mail.from",
+        "retention.interval",
+        "telemetry.otlp_endpoint",
+        "telemetry.log_format",
+        "grpc_web.origins",
+    ] {
         assert!(paths.contains(path), "{path} in {paths:?}");
     }
+    // clap lets a heading go on into whatever is flattened behind it.
+    let kept: Vec<_> = paths.iter().filter(|path| path.starts_with("retention.")).collect();
+    assert!(kept.iter().all(|path| path.contains(".keep_") || path.ends_with(".interval")), "{kept:?}");
 }
 
 #[test]
@@ -76,7 +87,7 @@ fn a_mistake_says_where_it_is_and_what_was_meant() {
         ),
         (
             "listen = 50051",
-            "1:10: error: listen: \"50051\" does not fit: invalid socket address syntax; expected ADDRESS: Where to listen.",
+            "1:10: error: listen: \"50051\" is no address: write IP:PORT, such as 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051",
         ),
         ("listen = 127.0.0.1:1", "text stands in quotes: listen = \"127.0.0.1:1\""),
         ("listen: '127.0.0.1:1'", "write KEY = VALUE, with = and not :"),
@@ -89,7 +100,21 @@ fn a_mistake_says_where_it_is_and_what_was_meant() {
             "[database]\nconnections = 1",
             "2:15: error: database.connections: \"1\" does not fit: 1 is not in 2..=1000",
         ),
+        (
+            "[database]\nconnections = 'many'",
+            "\"many\" is no whole number: write digits alone, without a unit",
+        ),
+        (
+            "stale_limit = '30s'",
+            "\"30s\" is no whole number: write digits alone, without a unit; expected SECONDS",
+        ),
+        ("workers = 0", "\"0\" is less than 1; expected NUMBER"),
         ("[database]\nconnections = [1, 2]", "takes one value, not a list"),
+        ("[retention]\nkeep_activity = 400", "\"400\" is no time from 1s to 36500d: write it with its unit"),
+        (
+            "[smtp]\nurl = 'x'",
+            "1:2: error: smtp: is no table, but a setting; write it as `smtp` under [mail]; expected URL",
+        ),
         ("[mail]\nretry = '30s'", "\"30s\" is no number of seconds from 0.001 to 21600; expected SECONDS"),
         ("[retention]\nkeep_feed = 2026-01-01", "is a date or a time; write it in quotes if that is meant"),
         ("[[issuers]]\nissuer = 'x'", "the table of an issuer is written [[issuer]]"),
@@ -124,6 +149,20 @@ fn the_keys_of_a_table_that_nobody_knows_are_told_where_they_belong() {
         assert!(said.starts_with(expected), "{said}\nwanted: {expected}");
     }
     assert_eq!(said.len(), 4, "{said:#?}");
+    // All of what was written says more than its last word.
+    for (text, expected) in [
+        (
+            "[otlp]\nendpoint = 'x'",
+            "otlp.endpoint: there is no such setting; write it as `otlp_endpoint` under [telemetry]",
+        ),
+        (
+            "[metrics]\nlisten = 'x'",
+            "metrics.listen: there is no such setting; `metrics_listen` stands at the top",
+        ),
+    ] {
+        let said = super::tests::said(text);
+        assert!(said.len() == 2 && said[1].contains(expected), "{said:#?}\nwanted: {expected}");
+    }
 }
 
 #[test]
@@ -189,7 +228,10 @@ fn variables_are_judged_together_and_unknown_ones_told() {
     let loaded = loaded(&["serve"], &variables);
     let said: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     assert_eq!(said.len(), 2, "{said:#?}");
-    assert!(said[0].starts_with("environment: error: MANDATE_LISTEN: \"nowhere\" does not fit"), "{said:#?}");
+    assert!(
+        said[0].starts_with("environment: error: MANDATE_LISTEN: \"nowhere\" is no address"),
+        "{said:#?}"
+    );
     assert_eq!(
         loaded.warnings,
         ["the variable MANDATE_DATABSE sets nothing; did you mean MANDATE_DATABASE?"]

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -23,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::page::Watched;
+use crate::listen;
 
 /// Most connections at a time; whoever comes then waits until one has ended.
 const CONNECTIONS: usize = 32;
@@ -58,9 +58,7 @@ impl Port {
         watched: Watched,
         stopping: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("cannot listen on {listen} for metrics; is another server there? Choose another --metrics-listen")
-        })?;
+        let listener = listen::bind(listen, "--metrics-listen").await?;
         let address = listener.local_addr()?;
         let watched = Arc::new(watched);
         let task = tokio::spawn(accept(listener, Arc::clone(&watched), stopping));

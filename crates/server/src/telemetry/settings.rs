@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 /// Logs, traces and the decision log.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Telemetry")]
 pub struct TelemetrySettings {
     /// How log lines are written to stderr: for people, or one JSON object a line. Their level is MANDATE_LOG's.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Pretty, env = "MANDATE_LOG_FORMAT")]

@@ -26,7 +26,7 @@ const MICROS: i64 = 1_000_000;
 pub(super) enum TlsError {
     #[error("{given} goes with {missing}: give both")]
     Missing { given: &'static str, missing: &'static str },
-    #[error("{path}: cannot be read ({error}); the server's user must be able to")]
+    #[error("{path}: cannot be read ({error}); {}", unread(error))]
     Unreadable { path: PathBuf, error: io::Error },
     #[error("{path}: is larger than 1 MiB; is it a file of certificates?")]
     TooLarge { path: PathBuf },
@@ -45,6 +45,16 @@ pub(super) enum TlsError {
     Expired { path: PathBuf, end: String },
     #[error("{path}: cannot be used ({error})")]
     Unusable { path: PathBuf, error: String },
+}
+
+/// What to do about a file that cannot be read.
+fn unread(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "name one that is there; paths in a file of settings are relative to that file"
+        }
+        _ => "the server's user must be able to",
+    }
 }
 
 /// Where everything is read from.
