@@ -68,7 +68,7 @@ fn a_diagnostic_reads_file_line_column_severity_path_message_hint() {
 fn text_that_is_not_one_yaml_document_is_an_error_with_its_place() {
     for (source, line, message) in [
         ("", 1, "the file is empty"),
-        ("policy: [", 2, "this is not YAML"),
+        ("policy: [", 1, "this is not YAML: it ends in the middle"),
         ("just words", 1, "this takes a map, not a word"),
         ("policy: a\n---\npolicy: b", 2, "a file holds one document"),
         ("policy: a\nroles: *nowhere", 2, "this is not YAML"),
