@@ -58,8 +58,9 @@ fn create(context: Context<'_>, account: AccountId, born: &Born<'_>) -> Result<V
     let user = match scene.policy.contacts_become_users() {
         true => {
             let known = context.records.user_by_email(born.email)?.map(|user| user.id);
-            let user = known.unwrap_or(UserId::from_bits(born.id.bits()));
-            context.records.membership(account, user)?.map(|membership| membership.user)
+            let nobody = UserId::from_bits(born.id.bits());
+            let membership = context.records.membership(account, known.unwrap_or(nobody))?;
+            known.filter(|_| membership.is_some())
         }
         false => None,
     };

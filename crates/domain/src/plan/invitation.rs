@@ -155,10 +155,8 @@ pub(super) fn pending_from(
 fn not_there_yet(scene: &Scene<'_>, letter: &Letter<'_>) -> Result<(), Stop> {
     let records = scene.context.records;
     let known = records.user_by_email(letter.email)?.map(|user| user.id);
-    let user = known.unwrap_or(nobody(letter.id));
-    if records.membership(scene.account.id, user)?.is_none() {
-        return Ok(());
-    }
+    let membership = records.membership(scene.account.id, known.unwrap_or(nobody(letter.id)))?;
+    let (Some(user), Some(_)) = (known, membership) else { return Ok(()) };
     match scene.authorize(Operation::MemberList) {
         Ok(_) => Err(Refusal::AlreadyExists { what: "member", id: user.to_string() }.into()),
         Err(Stop::Refused(_)) => Ok(()),
