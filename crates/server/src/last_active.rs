@@ -28,6 +28,10 @@ const FEWEST: usize = 50;
 /// Most members whose notes are kept while the database is away. Further notes are left once there is room again.
 const MOST: usize = 1 << 20;
 
+/// How many times as long as a write took nothing more is written: however many are active, it takes a tenth of a processor at
+/// the most, and the later each of them is written down.
+const REST: u32 = 9;
+
 /// How long writing the last notes may keep a server from ending.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -68,7 +72,7 @@ async fn record(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut waiting = Waiting::default();
-    let mut due = Instant::now() + every;
+    let (mut due, mut rested) = (Instant::now() + every, Instant::now());
     let pause = COLLECT.min(every);
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -89,7 +93,11 @@ async fn record(
             waiting.begin(every.as_micros() / pause.as_micros().max(1));
             due = Instant::now() + every;
         }
-        waiting.write_some(facts.store()).await;
+        if rested <= Instant::now() {
+            let begun = Instant::now();
+            waiting.write_some(facts.store()).await;
+            rested = Instant::now() + (begun.elapsed() * REST).min(every);
+        }
     }
 }
 
